@@ -1,0 +1,132 @@
+"""The product in prose: prepare the data, plan, search, select, evaluate, compare."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from snnbench.config import RunSettings
+from snnbench.errors import DataError, UnknownNameError
+from snnbench.plan import Plan, plan_evaluation, plan_search
+from snnbench.provenance import describe_environment
+from snnbench.records import Result, Split, Task
+from snnbench.selection import select
+from snnbench.stage import Progress, run_jobs
+from snnbench.store import prepare_store, read_results, write_settings
+from snnbench.suites import load_suite
+from snnbench.suites.splits import repetition_name
+from snnbench.training import JobContext
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks of ``snnbench run``, with names resolved and settings validated."""
+
+    suite: str
+    models: tuple[str, ...]
+    preset: str
+    settings: RunSettings
+    results: Path
+    folder: Path | None = None
+    tasks: tuple[str, ...] = ()
+    repetitions: tuple[int, ...] = (1,)
+    seed: int = 0
+    device: str = "cpu"
+    n_workers: int = 1
+
+
+@dataclass(frozen=True)
+class Material:
+    """The tasks at hand with the splits to run, and the reason for every wanted task that is not."""
+
+    tasks: tuple[Task, ...]
+    splits: Mapping[str, Sequence[Split]]
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: what failed, which models have no score on which split and why, and whether it was stopped."""
+
+    n_trained: int
+    failures: tuple[Result, ...]
+    unselected: Mapping[tuple[str, str, str, int], str]
+    stopped: bool
+
+
+_KEPT = ("valid_score", "best_epoch", "error")
+
+
+def prepare(request: Request) -> Material:
+    """Load and check every wanted task, so that nothing is wrong with the data once training begins.
+
+    Raises:
+        DataError: If a task's files are damaged, or a task named by the user is not at hand.
+        UnknownNameError: If there is no such task.
+    """
+    suite = load_suite(request.suite)
+    known = [str(name) for name in suite.catalogue().index]
+    for name in request.tasks:
+        if name not in known:
+            raise UnknownNameError(f"task of {request.suite}", name, known, f"`snnbench data list {request.suite}` lists them.")
+    found, missing = suite.tasks(request.folder)
+    wanted = set(request.tasks or known)
+    missing = {name: reason for name, reason in missing.items() if name in wanted}
+    if request.tasks and missing:
+        name, reason = next(iter(missing.items()))
+        raise DataError(f"Task '{name}' is not at hand: {reason}. Fetch the data again or name another --source.")
+    tasks = tuple(task for task in found if task.name in wanted)
+    names = {repetition_name(k) for k in request.repetitions}
+    splits = {task.name: [s for s in suite.splits(task.name, request.folder) if s.name in names] for task in tasks}
+    return Material(tasks, splits, missing)
+
+
+def plan(request: Request, material: Material) -> Plan:
+    """Lay out the search, minus what is stored."""
+    models = request.models or tuple(request.settings.models)
+    stored = _finished(_stored(request))
+    return plan_search(request.suite, material.tasks, material.splits, request.settings, models, request.seed, stored)
+
+
+def run(
+    request: Request,
+    material: Material,
+    search: Plan,
+    report: Callable[[Progress], None] = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Search, select, evaluate; every finished job is stored before the next is looked at.
+
+    Raises:
+        StoreError: If the results folder cannot be written.
+    """
+    prepare_store(request.results)
+    provenance = describe_environment(request.device)
+    provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
+    write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
+    tasks = {task.name: task for task in material.tasks}
+    context = JobContext(request.folder, tasks, request.settings, request.device, provenance)
+    run_stage = partial(
+        run_jobs, context=context, results_folder=request.results, n_workers=request.n_workers, report=report, stop=stop
+    )
+    searched = run_stage("search", search.jobs)
+    if searched.stopped:
+        return Outcome(searched.n_trained, searched.failures, {}, stopped=True)
+
+    stored = _stored(request)
+    selected, unselected = select(search.members, stored)
+    jobs = plan_evaluation(search, selected, material.tasks, material.splits, request.settings, _finished(stored))
+    evaluated = run_stage("evaluate", jobs)
+    n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
+    return Outcome(n_trained, failures, unselected, evaluated.stopped)
+
+
+def _stored(request: Request) -> pd.DataFrame:
+    return read_results([request.results], _KEPT)
+
+
+def _finished(rows: pd.DataFrame) -> set[str]:
+    """Return the keys that need no training; what failed is tried again."""
+    return set(rows.loc[rows["status"] != "failed", "key"])

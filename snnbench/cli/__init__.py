@@ -1,0 +1,54 @@
+"""The command line: Typer commands, rich output, exit codes; nothing else.
+
+Heavy packages are imported inside the commands, so that ``snnbench --help`` answers at once.
+"""
+
+import sys
+
+import typer
+
+from snnbench import __version__
+from snnbench.cli.compare import compare
+from snnbench.cli.data import app as data_app
+from snnbench.cli.models import app as models_app
+from snnbench.cli.output import errors
+from snnbench.cli.run import run
+from snnbench.errors import SnnbenchError
+
+app = typer.Typer(
+    name="snnbench",
+    help="The benchmarks of Self-Normalizing Neural Networks (NIPS 2017): data, grid searches, ranks and tests.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(run)
+app.command()(compare)
+app.add_typer(data_app, name="data")
+app.add_typer(models_app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"snnbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """The benchmarks of Self-Normalizing Neural Networks (NIPS 2017): data, grid searches, ranks and tests."""
+
+
+def main() -> None:
+    """Run the command line. Exit code 2 and one red line for what the user can mend; a bug shows its traceback."""
+    try:
+        app()
+    except SnnbenchError as error:
+        errors().print(f"[bold red]Error:[/] {_escape(str(error))}", soft_wrap=True)
+        sys.exit(2)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,5 @@
+"""``snnbench compare``."""
+
+
+def compare() -> None:
+    """Rank the models."""

@@ -1,0 +1,33 @@
+"""Consoles and words that all commands share."""
+
+from rich.console import Console
+
+
+def results() -> Console:
+    """Return the console for what was asked for (standard output)."""
+    return Console(highlight=False)
+
+
+def errors() -> Console:
+    """Return the console for errors and progress (standard error)."""
+    return Console(stderr=True, highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that a reader would choose: ``45 s``, ``12 min``, ``3.5 h``, ``4.2 days``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def missing_sentence(n_loaded: int, n_wanted: int, missing: dict[str, str]) -> str:
+    """Account for every task: ``120 of 121 tasks loaded; miniboone: miniboone_R.dat is missing``."""
+    sentence = f"{n_loaded} of {n_wanted} tasks loaded"
+    reasons: dict[str, list[str]] = {}
+    for name, reason in missing.items():
+        reasons.setdefault(reason.replace(name, "<task>") if len(missing) > 3 else reason, []).append(name)
+    return "; ".join([sentence, *(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())])

@@ -1,0 +1,223 @@
+"""``snnbench run``."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snnbench.cli import completion
+from snnbench.cli.output import duration, errors, missing_sentence, results
+from snnbench.cli.progress import Mode, display
+from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from snnbench.benchmark import Material, Outcome, Request
+    from snnbench.plan import Plan
+
+_LONG_SECONDS = 12 * 3600
+
+
+class Device(StrEnum):
+    """Where networks are trained; ``auto`` takes a GPU if there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def run(
+    suite: Annotated[str, typer.Argument(help="Suite to run; see `snnbench data list`.", autocompletion=completion.suites)],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Model to run; may be repeated. Default: all of the config.", autocompletion=completion.models),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="Task to run; may be repeated. Default: all of the suite.", autocompletion=completion.tasks),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="Grid of the suite: quick or paper.", autocompletion=completion.presets)
+    ] = "quick",
+    config: Annotated[Path | None, typer.Option(help="A TOML file instead of a preset.")] = None,
+    source: Annotated[str | None, typer.Option(help="Folder, archive or URL with the data. Default: the official URL.")] = None,
+    results_folder: Annotated[Path, typer.Option("--results", help="Where results are stored.")] = Path("results"),
+    repetition: Annotated[
+        list[int] | None, typer.Option(help="Published hold-out, 1 to 4; may be repeated. Default: 1.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, orders and dropout.", min=0)] = 0,
+    device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
+    workers: Annotated[int | None, typer.Option(help="Worker processes. Default: one per core.", min=1)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a long run.")] = False,
+    progress: Annotated[Mode, typer.Option(help="How progress is shown.")] = Mode.auto,
+) -> None:
+    """Train every configuration of the models' grids, select by validation score, evaluate once on the test rows.
+
+    Results are stored job by job: the same command goes on where a run was stopped, and does nothing once all is done.
+    """
+    from snnbench import benchmark
+
+    request = _resolve(suite, model, task, preset, config, source, results_folder, repetition, seed, device, workers)
+    material = benchmark.prepare(request)
+    plan = benchmark.plan(request, material)
+    seconds = _estimate(request, plan)
+    _print_plan(request, material, plan, seconds)
+    if dry_run:
+        return
+    if seconds > _LONG_SECONDS and not yes:
+        _confirm(seconds)
+    with display(progress) as report, _stop_on_interrupt() as stop:
+        outcome = benchmark.run(request, material, plan, report, stop)
+    _print_outcome(request, outcome)
+    if outcome.stopped:
+        raise typer.Exit(130)
+    if outcome.failures or outcome.unselected:
+        raise typer.Exit(1)
+
+
+def _resolve(
+    suite: str,
+    models: list[str] | None,
+    tasks: list[str] | None,
+    preset: str,
+    config: Path | None,
+    source: str | None,
+    results_folder: Path,
+    repetitions: list[int] | None,
+    seed: int,
+    device: Device,
+    workers: int | None,
+) -> "Request":
+    """Turn what was typed into a validated request; the data is located last, since it may mean a download."""
+    from snnbench.benchmark import Request
+    from snnbench.config import load_config
+    from snnbench.suites import load_suite, open_source
+    from snnbench.suites.splits import N_REPETITIONS
+
+    module = load_suite(suite)
+    settings = load_config(suite, preset, config)
+    for name in models or ():
+        if name not in settings.models:
+            raise UnknownNameError(f"model of {config or f'preset {preset}'}", name, settings.models)
+    for name in tasks or ():
+        if name not in module.catalogue().index:
+            hint = f"`snnbench data list {suite}` lists them."
+            raise UnknownNameError(f"task of {suite}", name, map(str, module.catalogue().index), hint)
+    for number in repetitions or ():
+        if not 1 <= number <= N_REPETITIONS:
+            raise ConfigError(f"--repetition must be 1 to {N_REPETITIONS}, found {number}.")
+    chosen = _device(device)
+    return Request(
+        suite=suite,
+        models=tuple(dict.fromkeys(models or settings.models)),
+        preset=config.stem if config else preset,
+        settings=settings,
+        results=results_folder,
+        folder=open_source(suite, source, report=lambda message: errors().print(message, markup=False)),
+        tasks=tuple(dict.fromkeys(tasks or ())),
+        repetitions=tuple(dict.fromkeys(repetitions or (1,))),
+        seed=seed,
+        device=chosen,
+        n_workers=workers or (1 if chosen == "cuda" else _n_cores()),
+    )
+
+
+def _n_cores() -> int:
+    """Return the cores that this process may use, which containers and batch systems restrict."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _device(device: Device) -> str:
+    import torch
+
+    if device is Device.cuda and not torch.cuda.is_available():
+        raise ConfigError("--device cuda needs a GPU that torch can use, found none. Use --device cpu or auto.")
+    return "cuda" if device is not Device.cpu and torch.cuda.is_available() else "cpu"
+
+
+def _estimate(request: "Request", plan: "Plan") -> float:
+    """Return the run's seconds on this machine; the evaluations add little and are left out."""
+    from snnbench.training.process import prepare_process
+    from snnbench.training.speed import measure_speed
+
+    if not plan.jobs:
+        return 0.0
+    prepare_process()
+    return plan.seconds * measure_speed() / min(request.n_workers, len(plan.jobs))
+
+
+def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds: float) -> None:
+    from rich.table import Table
+
+    n_tasks = len(material.tasks)
+    sizes = [sum(1 for m in plan.members.values() if m.config.model == name) for name in request.models]
+    per_task = [size // max(1, sum(map(len, material.splits.values()))) for size in sizes]
+    grids = ", ".join(f"{name} {size}" for name, size in zip(request.models, per_task, strict=True))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("suite", f"{request.suite}, preset {request.preset}, seed {request.seed}")
+    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing)))
+    table.add_row("grids", f"{grids} configurations a task")
+    table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
+    table.add_row("then", f"{plan.n_evaluations:,} evaluations of the selected configurations")
+    table.add_row(
+        "jobs", f"{len(plan.jobs):,} on {request.n_workers} {_plural(request.n_workers, 'worker')} ({request.device})"
+    )
+    table.add_row("estimate", f"about {duration(seconds)} on this machine" if plan.jobs else "nothing left to search")
+    results().print(table)
+
+
+def _plural(n: int, noun: str) -> str:
+    return noun if n == 1 else f"{noun}s"
+
+
+def _confirm(seconds: float) -> None:
+    words = f"This run is estimated at {duration(seconds)} on this machine"
+    if not errors().is_terminal or not os.isatty(0):
+        raise SnnbenchError(f"{words}. Say --yes to start it all the same, or use --preset quick.")
+    typer.confirm(f"{words}. Start it? (--preset quick takes minutes)", abort=True)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether Ctrl-C was pressed; the second press stops at once."""
+    pressed = False
+
+    def interrupt(signum: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        errors().print("Finishing the jobs in flight; press Ctrl-C again to stop now.")
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _print_outcome(request: "Request", outcome: "Outcome") -> None:
+    console = errors()
+    counts: dict[str, list[str]] = {}
+    for row in outcome.failures:
+        counts.setdefault(f"{row.model}: {row.error}", []).append(row.task)
+    for error, tasks in counts.items():
+        names = ", ".join(sorted(set(tasks)))
+        console.print(f"[bold red]failed[/] {len(tasks)} of {names}: ", end="")
+        console.print(error, markup=False, soft_wrap=True)
+    for (task, split, model, _), reason in outcome.unselected.items():
+        console.print(f"[bold red]no score[/] for {model} on {task} ({split}): {reason}", soft_wrap=True)
+    if outcome.stopped:
+        console.print("Stopped. The same command goes on from here.")
+        return
+    if outcome.failures:
+        console.print("The same command tries again what failed.")
+    name = request.results
+    results().print(f"{outcome.n_trained:,} trainings stored in {name}. Next: snnbench compare {name}", soft_wrap=True)

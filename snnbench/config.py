@@ -1,0 +1,138 @@
+"""From a TOML file in ``configs/`` to validated run settings and the grid of each model."""
+
+import tomllib
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from snnbench.errors import ConfigError, UnknownNameError
+from snnbench.records import Config, Value, digest
+from snnbench.resources import resource
+
+PROTOCOL_VERSION = 1
+"""Part of every result's key; raised when a change of the code changes numbers, so that old rows are not reused."""
+
+
+class TrainingSettings(BaseModel):
+    """How a network is trained. The defaults are the paper's where it says them, else ours (see ``docs/protocol.md``).
+
+    ``smoothing_window`` is in epochs: the validation curve is averaged over that many trailing epochs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    n_epochs: Annotated[int, Ge(1)] = 100
+    batch_size: Annotated[int, Ge(1)] = 128
+    smoothing_window: Annotated[int, Ge(1)] = 10
+
+
+class ModelSettings(BaseModel):
+    """One model of the run: its grid, and where it comes from when it is not one of ours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    network: str | None = None
+    estimator: str | None = None
+    grid: dict[str, Value | list[Value]]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ModelSettings":
+        if self.network and self.estimator:
+            raise ValueError("a model is a network or an estimator, found both")
+        for name, values in self.grid.items():
+            if isinstance(values, list) and (not values or len(set(map(repr, values))) < len(values)):
+                raise ValueError(f"'{name}' must list at least one value and none twice, found {values}")
+        return self
+
+
+class RunSettings(BaseModel):
+    """The resolved settings of a run: everything in the config that a result depends on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    training: TrainingSettings = TrainingSettings()
+    models: dict[str, ModelSettings]
+
+    @property
+    def digest(self) -> str:
+        """Identifies the settings in the results."""
+        return digest([PROTOCOL_VERSION, self.model_dump()])
+
+    def grid_digest(self, model: str) -> str:
+        """Identify a model's grid and training: results with equal digests may share a column of a table."""
+        training = None if self.models[model].estimator else self.training.model_dump()
+        return digest([PROTOCOL_VERSION, training, self.models[model].model_dump()], length=8)
+
+
+def presets(suite: str) -> list[str]:
+    """Return the names of a suite's presets."""
+    return sorted(path.stem for path in resource("configs", suite).glob("*.toml"))
+
+
+def load_config(suite: str, preset: str = "quick", file: Path | None = None) -> RunSettings:
+    """Read and validate a config.
+
+    A file may say ``extends = "SUITE/PRESET"``; its own tables then replace those of that preset, key by key.
+
+    Raises:
+        ConfigError: If the file is not TOML or has a wrong type or value.
+        UnknownNameError: If the preset or a key does not exist.
+    """
+    if file is None:
+        if preset not in presets(suite):
+            raise UnknownNameError(f"preset of {suite}", preset, presets(suite))
+        file = resource("configs", suite, f"{preset}.toml")
+    tables = _read_toml(file)
+    try:
+        return RunSettings.model_validate(tables)
+    except ValidationError as error:
+        raise _explain(error, file) from error
+
+
+def expand_grid(model: str, settings: ModelSettings) -> list[Config]:
+    """Return every configuration of a model's grid, the last hyperparameter varying fastest."""
+    names = list(settings.grid)
+    axes = [values if isinstance(values, list) else [values] for values in settings.grid.values()]
+    return [Config(model, tuple(zip(names, point, strict=True))) for point in product(*axes)]
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} must be a readable TOML file: {error}.") from error
+    parent = tables.pop("extends", None)
+    if parent is None:
+        return tables
+    suite, _, preset = str(parent).partition("/")
+    if preset not in presets(suite):
+        known = [f"{folder.name}/{name}" for folder in resource("configs").iterdir() for name in presets(folder.name)]
+        raise UnknownNameError(f"config to extend in {file}", str(parent), known)
+    merged = _read_toml(resource("configs", suite, f"{preset}.toml"))
+    return _merge(merged, tables)
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes``; a grid is replaced as a whole, so that no forgotten axis multiplies it."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both_tables = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both_tables and key != "grid" else value
+    return merged
+
+
+def _explain(error: ValidationError, file: Path) -> ConfigError | UnknownNameError:
+    """Turn the first finding of pydantic into one sentence with the place and the nearest known key."""
+    finding = error.errors()[0]
+    place = [str(part) for part in finding["loc"]]
+    if finding["type"] == "extra_forbidden":
+        schemas: tuple[type[BaseModel], ...] = (RunSettings, TrainingSettings, ModelSettings)
+        schema = schemas[len(place) - 1]
+        return UnknownNameError(f"key in {file}, [{'.'.join(place[:-1]) or 'top level'}]", place[-1], schema.model_fields)
+    found = "" if finding["type"] == "missing" else f", found {finding['input']!r}"
+    # Beyond the grid's name, the path only tells which member of a union pydantic tried.
+    place = place[:4] if place[:1] == ["models"] else place
+    return ConfigError(f"{file}: {'.'.join(place)}: {finding['msg']}{found}.")

@@ -1,0 +1,118 @@
+"""Processes on this machine, one job each at a time."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from snnbench.records import Job, Result
+
+RunJob = Callable[[Job], list[Result]]
+Outcome = list[Result] | Exception
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    run_job: RunJob,
+    n_workers: int,
+    prepare: Callable[[], None],
+    started: Callable[[Job], None] = lambda job: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Job, Outcome]]:
+    """Run jobs in worker processes, in the order given, and yield each as it finishes.
+
+    A worker that dies (killed, out of memory) takes the jobs in flight with it. They are run again, each alone, so that only
+    the one at fault ends with an exception.
+
+    Args:
+        jobs: What to run.
+        run_job: Called in the worker; must be picklable.
+        n_workers: Number of processes.
+        prepare: Called once in every worker before its first job; must be picklable.
+        started: Called when a job is handed to a worker.
+        stop: Asked before a job is started; once true, the jobs in flight are finished and no other is started.
+    """
+    queue, suspects = deque(jobs), deque[Job]()
+    while (queue or suspects) and not stop():
+        alone = bool(suspects)
+        waiting, width = (suspects, 1) if alone else (queue, n_workers)
+        with _pool(min(width, len(waiting)), prepare) as pool:
+            lost = yield from _until_broken(pool, waiting, width, run_job, started, stop)
+        if alone and lost:
+            yield lost[0], RuntimeError("the worker process died: killed, or out of memory")
+        else:
+            suspects.extend(lost)
+
+
+def _until_broken(
+    pool: ProcessPoolExecutor,
+    waiting: deque[Job],
+    width: int,
+    run_job: RunJob,
+    started: Callable[[Job], None],
+    stop: Callable[[], bool],
+) -> Generator[tuple[Job, Outcome], None, list[Job]]:
+    """Feed the pool until nothing is waiting or a worker died; return the jobs that died with it."""
+    in_flight: dict[Future[list[Result]], Job] = {}
+    lost: list[Job] = []
+    while (waiting and not lost and not stop()) or in_flight:
+        while waiting and not lost and len(in_flight) < width and not stop():
+            try:
+                future = pool.submit(run_job, waiting[0])
+            except BrokenProcessPool:  # a worker died while it was idle
+                return lost
+            in_flight[future] = waiting.popleft()
+            started(in_flight[future])
+        for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+            job = in_flight.pop(future)
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                lost.append(job)
+            else:
+                yield job, future.result() if error is None else _as_exception(error)
+    return lost
+
+
+def _as_exception(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(repr(error))
+
+
+@contextmanager
+def _pool(n_workers: int, prepare: Callable[[], None]) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool of fresh processes of one thread each; kill them when the caller is interrupted."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)  # read by the numerical libraries when a worker loads them
+    # Forking a process that has loaded torch may deadlock; fresh ones are the same on every system.
+    pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), _start_worker, (prepare,))
+    try:
+        yield pool
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _start_worker(prepare: Callable[[], None]) -> None:
+    # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    prepare()
+
+
+def _die_with_parent() -> None:
+    """End the worker when its parent is gone, even killed: nobody would store what it computes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,84 @@
+"""The models: one file each.
+
+A network is a ``torch.nn.Module`` class built as ``Network(configs, n_features, n_outputs)``; an estimator is a scikit-learn
+class. Both are named by import path, so that a config file can bring its own (``network = "my_package.my_file.MyNet"``) and
+that listing the models loads neither torch nor scikit-learn.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from snnbench.config import ModelSettings
+from snnbench.errors import ConfigError, UnknownNameError
+from snnbench.records import Config, Value
+
+NETWORKS = {
+    "msrainit": "snnbench.models.msrainit.MSRAInit",
+    "snn": "snnbench.models.snn.SNN",
+}
+
+PER_MEMBER = ("learning_rate", "dropout_rate")
+"""Hyperparameters that may differ inside a stack; networks that differ in any other are of different shape."""
+
+
+def implementation(name: str, settings: ModelSettings) -> str:
+    """Return the import path behind a model of the config.
+
+    Raises:
+        UnknownNameError: If the config names neither a network nor an estimator and none is known under this name.
+    """
+    path = settings.estimator or settings.network or NETWORKS.get(name)
+    if path is None:
+        hint = "A model of another name needs `network` or `estimator`, an import path, in its table."
+        raise UnknownNameError("network", name, NETWORKS, hint)
+    return path
+
+
+def load_class(path: str) -> Any:
+    """Import ``package.module.Class``.
+
+    Raises:
+        ConfigError: If there is no such module or class.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"'{path}' must be the import path of a class, but importing it says: {error}.") from error
+
+
+def check_config(config: Config, settings: ModelSettings) -> None:
+    """Check one configuration against what its model understands.
+
+    Raises:
+        ConfigError: If a hyperparameter is missing or has a value of a wrong type or range.
+        UnknownNameError: If the model has no hyperparameter of this name.
+    """
+    model = load_class(implementation(config.model, settings))
+    values = dict(config.values)
+    if settings.estimator:
+        known, required = dict.fromkeys(model().get_params()), set[str]()
+    else:
+        known, required = model.hyperparameters, set(model.hyperparameters)
+    for name, value in values.items():
+        if name not in known:
+            raise UnknownNameError(f"hyperparameter of {config.model}", name, known)
+        if known[name] is not None:
+            _check_value(config.model, name, value, known[name])
+    if missing := sorted(required - set(values)):
+        raise ConfigError(f"The grid of {config.model} must give {', '.join(missing)}: add it to its table.")
+
+
+def stack_key(config: Config) -> tuple[tuple[str, Value], ...]:
+    """Return what the members of one stack must share."""
+    return tuple((name, value) for name, value in config.values if name not in PER_MEMBER)
+
+
+def _check_value(model: str, name: str, value: Value, annotation: Any) -> None:
+    try:
+        TypeAdapter(annotation).validate_python(value, strict=True)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise ConfigError(f"{name} of {model} is {value!r}. {problem}.") from error

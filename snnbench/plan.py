@@ -1,0 +1,174 @@
+"""From tasks, grids and splits to jobs, minus what is stored already."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
+from snnbench.models import check_config, implementation, stack_key
+from snnbench.models.cost import member_seconds
+from snnbench.records import Config, Job, Member, Split, Stage, Task, digest
+
+MAX_STACK = 24
+"""Members of a stack at most: beyond it, a step takes proportionally longer and a killed job loses more."""
+
+MAX_BUNDLE_SECONDS = 5.0
+"""Estimator configurations are bundled into jobs of about this length, so that tiny fits do not each pay for a file."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    ``members`` holds all trainings of the search stage, by key, whether stored or not; ``jobs`` those still to be done, longest
+    first; ``n_evaluations`` how many selected configurations will be evaluated.
+    """
+
+    members: Mapping[str, Member]
+    jobs: tuple[Job, ...]
+    n_stored: int
+    n_evaluations: int
+
+    @property
+    def seconds(self) -> float:
+        """Planned cost of the jobs, one after another."""
+        return sum(job.seconds for job in self.jobs)
+
+
+def plan_search(
+    suite: str,
+    tasks: Sequence[Task],
+    splits: Mapping[str, Sequence[Split]],
+    settings: RunSettings,
+    models: Sequence[str],
+    seed: int,
+    stored: Collection[str],
+) -> Plan:
+    """Lay out every configuration of every model on every split.
+
+    Args:
+        suite: Name of the suite.
+        tasks: The tasks to run.
+        splits: The repetitions of each task to run.
+        settings: The resolved config.
+        models: Which of its models.
+        seed: Of the run.
+        stored: Keys of the results that need not be computed again.
+
+    Raises:
+        ConfigError: If a grid has a value that its model does not allow.
+    """
+    grids = {model: expand_grid(model, settings.models[model]) for model in models}
+    for model, grid in grids.items():
+        for config in grid:
+            check_config(config, settings.models[model])
+    members: dict[str, Member] = {}
+    for task in tasks:
+        for split in splits[task.name]:
+            for grid in grids.values():
+                for config in grid:
+                    member = search_member(task, split, config, settings, seed)
+                    members[member.key] = member
+    missing = [member for key, member in members.items() if key not in stored]
+    jobs = make_jobs("search", suite, missing, tasks, splits, settings)
+    n_evaluations = sum(len(splits[task.name]) for task in tasks) * len(models)
+    return Plan(members, jobs, len(members) - len(missing), n_evaluations)
+
+
+def search_member(task: Task, split: Split, config: Config, settings: RunSettings, seed: int) -> Member:
+    """Return the member that trains a configuration for the whole of the epochs."""
+    n_epochs = 0 if settings.models[config.model].estimator else settings.training.n_epochs
+    key = digest(["search", *_identity(task, split.name, config, settings, seed), n_epochs])
+    return Member(task.name, split.name, config, seed, n_epochs, key)
+
+
+def evaluation_member(task: Task, search: Member, best_epoch: int, settings: RunSettings) -> Member:
+    """Return the member that trains a selected configuration to its stopping epoch and tests it.
+
+    Its key includes the grid that it was selected from: another grid may select the same configuration, but that is another
+    result.
+    """
+    config = search.config
+    identity = _identity(task, search.split, config, settings, search.seed)
+    key = digest(["evaluate", *identity, best_epoch, settings.grid_digest(config.model)])
+    return replace(search, n_epochs=best_epoch, key=key)
+
+
+def plan_evaluation(
+    search: Plan,
+    selected: Mapping[str, int],
+    tasks: Sequence[Task],
+    splits: Mapping[str, Sequence[Split]],
+    settings: RunSettings,
+    stored: Collection[str],
+) -> tuple[Job, ...]:
+    """Lay out the one evaluation of each selected configuration, minus those stored.
+
+    Args:
+        search: The plan whose members were searched.
+        selected: The stopping epoch of each selected member, by key.
+        tasks: The tasks of the run.
+        splits: Their repetitions.
+        settings: The resolved config.
+        stored: Keys of the results that need not be computed again.
+    """
+    if not selected:
+        return ()
+    by_name = {task.name: task for task in tasks}
+    searched = [(search.members[key], best_epoch) for key, best_epoch in selected.items()]
+    members = [evaluation_member(by_name[member.task], member, epoch, settings) for member, epoch in searched]
+    missing = [member for member in members if member.key not in stored]
+    return make_jobs("evaluate", tasks[0].suite, missing, tasks, splits, settings)
+
+
+def make_jobs(
+    stage: Stage,
+    suite: str,
+    members: Iterable[Member],
+    tasks: Sequence[Task],
+    splits: Mapping[str, Sequence[Split]],
+    settings: RunSettings,
+) -> tuple[Job, ...]:
+    """Group members into jobs, longest first.
+
+    Networks of one shape on one split become one stack, those with dropout apart from those without (its noise would cost them
+    half their speed). Configurations of an estimator are bundled while they are short.
+    """
+    by_name = {task.name: task for task in tasks}
+    n_train = {(name, split.name): len(split.train) for name, some in splits.items() for split in some}
+    groups: dict[object, list[Member]] = defaultdict(list)
+    for member in members:
+        groups[_group(member, settings.models[member.config.model])].append(member)
+    jobs = []
+    for group in groups.values():
+        first = group[0]
+        model = settings.models[first.config.model]
+
+        def cost(some: list[Member], model: ModelSettings = model, first: Member = first) -> float:
+            rows = n_train[first.task, first.split]
+            return member_seconds([m.config for m in some], model, by_name[first.task], rows, first.n_epochs, settings.training)
+
+        size = MAX_STACK if model.estimator is None else max(1, int(MAX_BUNDLE_SECONDS / max(cost([first]), 1e-3)))
+        for chunk in (group[start : start + size] for start in range(0, len(group), size)):
+            jobs.append(Job(stage, suite, tuple(chunk), cost(chunk)))
+    return tuple(sorted(jobs, key=lambda job: -job.seconds))
+
+
+def _group(member: Member, model: ModelSettings) -> object:
+    place = (member.task, member.split, member.config.model, member.n_epochs)
+    if model.estimator:
+        return place
+    has_dropout = dict(member.config.values).get("dropout_rate", 0) != 0
+    return (*place, stack_key(member.config), has_dropout)
+
+
+def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int) -> list[object]:
+    """Return everything that the numbers of a training depend on."""
+    return [task.suite, task.name, task.sha256, split, config.values, _training_identity(settings, config.model), seed]
+
+
+def _training_identity(settings: RunSettings, model: str) -> list[object]:
+    """Return the code behind a model and, for a network, how it is trained."""
+    ours = implementation(model, settings.models[model])
+    training = None if settings.models[model].estimator else settings.training.model_dump()
+    return [PROTOCOL_VERSION, ours, training]

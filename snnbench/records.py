@@ -1,0 +1,215 @@
+"""The core types: plain frozen values, with no behaviour beyond validation.
+
+Every arrow of the pipeline carries one of these (``cli → suite → tasks → plan → jobs → engine → results → store``).
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from snnbench.errors import DataError
+
+Value = str | int | float | bool
+Kind = Literal["binary", "multiclass", "multilabel"]
+Stage = Literal["search", "evaluate"]
+Status = Literal["ok", "diverged", "failed"]
+Alternative = Literal["two-sided", "greater"]
+
+
+def digest(content: object, length: int = 16) -> str:
+    """Return the first hexadecimal digits of the SHA-256 of ``content`` as canonical JSON.
+
+    Stable across processes, machines and Python versions, unlike ``hash``.
+    """
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One data set with its target and metric.
+
+    ``n_features`` counts the inputs without the class column; ``sha256`` identifies the files (or, for an embedded task,
+    the arrays) behind it, so that results on changed data are never mixed.
+    """
+
+    suite: str
+    name: str
+    kind: Kind
+    n_samples: int
+    n_features: int
+    n_outputs: int
+    metric: str
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The arrays of a task.
+
+    Shapes:
+        X: (n_samples, n_features) float32.
+        y: (n_samples,) int64 class indices, or (n_samples, n_outputs) float32 with NaN = not measured.
+
+    Raises:
+        DataError: If the row counts differ or ``X`` is not finite.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.X) != len(self.y):
+            raise DataError(f"X and y must have the same number of rows, found {len(self.X)} and {len(self.y)}.")
+        if not np.isfinite(self.X).all():
+            row, column = np.argwhere(~np.isfinite(self.X))[0]
+            raise DataError(f"Features must be finite, found {self.X[row, column]} in row {row}, feature {column}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which rows train, which select and which test: disjoint index arrays.
+
+    Raises:
+        DataError: If a row stands in two of the sets.
+    """
+
+    name: str
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+    def __post_init__(self) -> None:
+        rows = np.concatenate([self.train, self.valid, self.test])
+        if len(np.unique(rows)) != len(rows):
+            raise DataError(f"Train, validation and test rows must be disjoint; in split '{self.name}' they are not.")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One point of a model's grid.
+
+    ``values`` is sorted by name, so equal settings make equal configs whatever the order they were written in.
+    """
+
+    model: str
+    values: tuple[tuple[str, Value], ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(sorted(self.values)))
+
+    def __getitem__(self, name: str) -> Value:
+        return dict(self.values)[name]
+
+    @property
+    def key(self) -> str:
+        """A digest that is stable across processes and machines."""
+        return digest([self.model, self.values])
+
+    def to_json(self) -> str:
+        """Return the values as a JSON object."""
+        return json.dumps(dict(self.values))
+
+
+@dataclass(frozen=True)
+class Member:
+    """One training of a job: names and numbers only, so that it travels.
+
+    ``n_epochs`` is the whole training in a search and the stopping epoch in an evaluation (0 for estimators without
+    epochs). ``key`` says everything that the result depends on; it is the identity of the stored row.
+    """
+
+    task: str
+    split: str
+    config: Config
+    seed: int
+    n_epochs: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """The members of one stack, trained together. ``seconds`` is the planned cost (0 = unknown)."""
+
+    stage: Stage
+    suite: str
+    members: tuple[Member, ...]
+    seconds: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """A digest of the members, the name of the job's results file."""
+        return digest([member.key for member in self.members])
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """What training one stack gave.
+
+    Shapes:
+        train_loss: (n_epochs, n_stack), mean over the rows of an epoch.
+        valid_score: (n_epochs, n_stack), not smoothed; no rows in an evaluation.
+        best_epoch: (n_stack,), counted from 1.
+        best_score: (n_stack,), the smoothed validation score at ``best_epoch``; NaN in an evaluation.
+        test_score: (n_stack,); NaN in a search.
+        diverged: (n_stack,) booleans.
+        seconds: of the whole stack.
+    """
+
+    train_loss: np.ndarray
+    valid_score: np.ndarray
+    best_epoch: np.ndarray
+    best_score: np.ndarray
+    test_score: np.ndarray
+    diverged: np.ndarray
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One stored row: a member, what came of it, and where it came from.
+
+    ``seconds`` is the member's share of its job. ``provenance`` holds versions, hardware, precision and digests as flat
+    columns.
+    """
+
+    key: str
+    stage: Stage
+    suite: str
+    task: str
+    split: str
+    model: str
+    config: str
+    config_key: str
+    seed: int
+    n_epochs: int
+    status: Status
+    error: str = ""
+    valid_score: float = float("nan")
+    test_score: float = float("nan")
+    best_epoch: int = 0
+    seconds: float = 0.0
+    train_loss: tuple[float, ...] = ()
+    valid_curve: tuple[float, ...] = ()
+    provenance: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The outcome of a statistical test on a score table of shape (n_tasks, n_models).
+
+    ``statistic``, ``pvalue`` and ``adjusted_pvalue`` have one entry for an omnibus test and (n_models,) entries, in the
+    table's column order, for a test against a baseline (NaN at the baseline itself).
+    """
+
+    test: str
+    statistic: np.ndarray
+    pvalue: np.ndarray
+    adjusted_pvalue: np.ndarray
+    mean_ranks: np.ndarray
+    n_tasks: int
+    alternative: Alternative

@@ -1,0 +1,91 @@
+"""From search results to the selected configuration, and from evaluations to the score table."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from snnbench.records import Member
+
+_TIE_RULES = (("n_layers", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
+"""Among equal validation scores: more layers, then the lower learning rate, then the higher dropout rate (the paper), then
+the wider network and the smaller config key (ours, so that a choice never depends on the order of the grid)."""
+
+
+def select(members: Mapping[str, Member], rows: pd.DataFrame) -> tuple[dict[str, int], dict[tuple[str, str, str, int], str]]:
+    """Choose the best configuration of each task, split, model and seed.
+
+    Args:
+        members: The search members of a plan, by key.
+        rows: Stored rows with key, status, valid_score, best_epoch and error.
+
+    Returns:
+        The keys of the selected members with their stopping epochs; and for every (task, split, model, seed) that has no finite
+        configuration, the reason.
+    """
+    found = rows.set_index("key")
+    groups: dict[tuple[str, str, str, int], list[str]] = {}
+    for key, member in members.items():
+        groups.setdefault((member.task, member.split, member.config.model, member.seed), []).append(key)
+    selected, unselected = {}, {}
+    for group, keys in groups.items():
+        trained = found.loc[found.index.intersection(keys)]
+        finite = trained[(trained["status"] == "ok") & trained["valid_score"].notna()]
+        if finite.empty:
+            unselected[group] = _why_none(trained)
+            continue
+        best = max(finite.index, key=lambda key: (finite.at[key, "valid_score"], _preference(members[key])))
+        selected[best] = int(finite.at[best, "best_epoch"])
+    return selected, unselected
+
+
+def score_table(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """Average the test scores of each task and model over splits and seeds.
+
+    Several splits or seeds of a task are one task: they are averaged, never counted as more tasks.
+
+    Args:
+        evaluations: Rows of the evaluate stage with task, model, preset, grid, status and test_score.
+
+    Returns:
+        (n_tasks, n_models), NaN where a model has no score. A model that was run under more than one preset or grid becomes
+        one column for each, named ``model[preset]``, with the grid's digest where that is not enough.
+    """
+    scored = evaluations[(evaluations["status"] == "ok") & evaluations["test_score"].notna()]
+    table = scored.assign(column=_column_names(scored)).pivot_table(index="task", columns="column", values="test_score")
+    return table.rename_axis(columns="model")
+
+
+def _column_names(rows: pd.DataFrame) -> pd.Series:
+    names = rows["model"].astype(str)
+    for detail in ("preset", "grid"):
+        several = rows.groupby(names)["grid"].transform("nunique") > 1
+        names = names.where(~several, names + "[" + rows[detail].astype(str) + "]")
+    return names
+
+
+def _preference(member: Member) -> tuple[object, ...]:
+    values = dict(member.config.values)
+    numbers = [values.get(name, np.nan) for name, _ in _TIE_RULES]
+    signed = [-float(x) if lower else float(x) for x, (_, lower) in zip(numbers, _TIE_RULES, strict=True)]
+    return (*np.nan_to_num(signed).tolist(), _reversed(member.config.key))
+
+
+def _reversed(key: str) -> int:
+    """Return a number that is larger for a smaller key."""
+    return -int(key, 16)
+
+
+def _why_none(trained: pd.DataFrame) -> str:
+    if trained.empty:
+        return "nothing was trained"
+    errors = trained.loc[trained["status"] == "failed", "error"]
+    if errors.empty:
+        return f"all {len(trained)} configurations diverged"
+    return f"{len(errors)} of {len(trained)} configurations failed: {errors.iloc[0]}"
+
+
+def config_of(row: pd.Series) -> str:
+    """Return a stored config as ``name=value`` words."""
+    return " ".join(f"{name}={value}" for name, value in json.loads(row["config"]).items())

@@ -1,0 +1,79 @@
+"""One stage of a run: its jobs go to the engine, its results to the store, and word of both to whoever watches."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from snnbench.engines import ENGINES
+from snnbench.records import Job, Result, Stage
+from snnbench.store import write_results
+from snnbench.training import JobContext, failed, run_job
+from snnbench.training.process import prepare_process
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage at one moment.
+
+    ``planned_done`` and ``planned_left`` are seconds of the cost model, ``seconds`` those that went by.
+    """
+
+    stage: Stage
+    n_jobs: int
+    n_done: int
+    n_failed: int
+    in_flight: tuple[Job, ...]
+    planned_done: float
+    planned_left: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What a stage gave; ``stopped`` if it was asked to stop before its last job."""
+
+    n_trained: int
+    failures: tuple[Result, ...]
+    stopped: bool
+
+
+def run_jobs(
+    stage: Stage,
+    jobs: Sequence[Job],
+    context: JobContext,
+    results_folder: Path,
+    n_workers: int,
+    report: Callable[[Progress], None],
+    stop: Callable[[], bool],
+) -> StageOutcome:
+    """Run the jobs of a stage; every finished job is stored before the next is looked at.
+
+    Raises:
+        StoreError: If the results folder cannot be written.
+    """
+    start = time.monotonic()
+    planned = sum(job.seconds for job in jobs)
+    in_flight: dict[str, Job] = {}
+    failures: list[Result] = []
+    n_done, n_trained, planned_done = 0, 0, 0.0
+
+    def tell() -> None:
+        flying, left = tuple(in_flight.values()), planned - planned_done
+        seconds = time.monotonic() - start
+        report(Progress(stage, len(jobs), n_done, len(failures), flying, planned_done, left, seconds))
+
+    def started(job: Job) -> None:
+        in_flight[job.key] = job
+        tell()
+
+    engine, work = ENGINES["local"], partial(run_job, context=context)
+    for job, outcome in engine(jobs, work, n_workers, prepare_process, started, stop):
+        rows = [failed(member, job, context, outcome) for member in job.members] if isinstance(outcome, Exception) else outcome
+        write_results(results_folder, job, rows)
+        del in_flight[job.key]
+        failures += [row for row in rows if row.status == "failed"]
+        n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
+        tell()
+    return StageOutcome(n_trained, tuple(failures), stopped=n_done < len(jobs))

@@ -1,0 +1,120 @@
+"""The results folder: one Parquet dataset, written job by job.
+
+``results/<suite>/<stage>-<job key>.parquet`` holds a row for every member of a job. A file appears whole or not at all and
+its name follows from what was trained, so runs can be killed, repeated and merged by copying. The whole folder is readable with
+``pandas.read_parquet(folder)``. ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import dataset as pads
+
+from snnbench.errors import StoreError
+from snnbench.records import Job, Result, Value
+
+_LISTS = ("train_loss", "valid_curve")
+
+
+def prepare_store(results: Path) -> None:
+    """Create the results folder and check that it can be written.
+
+    Raises:
+        StoreError: If it cannot.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=results, prefix=".probe-") as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:
+        raise _cannot_write(results, error) from error
+
+
+def write_results(results: Path, job: Job, rows: Sequence[Result]) -> Path:
+    """Store the rows of a finished job, atomically.
+
+    Raises:
+        StoreError: If the folder cannot be written or is full; nothing half-written stays behind.
+    """
+    records = [asdict(row) for row in rows]
+    flat = [{**{k: v for k, v in record.items() if k != "provenance"}, **record["provenance"]} for record in records]
+    schema = pa.Table.from_pylist(flat[:1]).schema
+    for name in _LISTS:
+        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(pa.float64())))
+    table = pa.Table.from_pylist(flat, schema=schema)
+    file = results / job.suite / f"{job.stage}-{job.key}.parquet"
+    _write_whole(file, lambda temporary: pq.write_table(table, temporary))
+    return file
+
+
+def write_settings(results: Path, name: str, settings: dict[str, object], provenance: dict[str, Value]) -> None:
+    """Store the resolved settings of a run beside its results, under the name that its rows carry."""
+    text = json.dumps({"settings": settings, "provenance": provenance}, indent=2) + "\n"
+    _write_whole(results / "_settings" / f"{name}.json", lambda temporary: temporary.write_text(text))
+
+
+def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return all stored rows, one for each key.
+
+    Of several rows with one key (the same job stored in two folders, or a failed job that was tried again) a successful one
+    counts, else the newest.
+
+    Args:
+        folders: Results folders; one that does not exist yet is empty.
+        columns: Which columns are needed besides ``key``, ``status`` and ``finished_at``; None for all.
+
+    Raises:
+        StoreError: If a file cannot be read.
+    """
+    files = sorted(str(file) for folder in folders for file in folder.rglob("*.parquet") if not file.name.startswith("."))
+    if not files:
+        return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
+    wanted = None if columns is None else list(dict.fromkeys([*columns, "key", "status", "finished_at"]))
+    try:
+        rows = pads.dataset(files, format="parquet").to_table(columns=wanted).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise _find_damage(files, error) from error
+    newest_success_last = rows.assign(_ok=rows["status"] != "failed").sort_values(["_ok", "finished_at"], kind="stable")
+    return newest_success_last.drop_duplicates("key", keep="last").drop(columns="_ok").reset_index(drop=True)
+
+
+def _write_whole(file: Path, write) -> None:  # type: ignore[no-untyped-def]
+    """Let ``write`` fill a temporary file, then move it to its place in one step."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        temporary.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _cannot_write(file.parent, error) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"The results folder must be writable, but writing to {folder} says: {error.strerror or error}. "
+        "Make room or name another one with --results; what is stored already stays, and the same command goes on from there."
+    )
+
+
+def _find_damage(files: list[str], error: Exception) -> StoreError:
+    """Name the first file that is no Parquet file, or pass on what the reader said."""
+    for file in files:
+        try:
+            pq.read_metadata(file)
+        except (pa.ArrowException, OSError) as damage:
+            return StoreError(
+                f"{file} must be a whole Parquet file, but reading it says: {str(damage).splitlines()[0]} "
+                "Move it away; the next run trains its configurations again."
+            )
+    return StoreError(f"The results cannot be read together: {error}")

@@ -1,0 +1,80 @@
+"""The suites: one module each, with the names of ``Suite``."""
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+import pandas as pd
+
+from snnbench.errors import DataError, UnknownNameError
+from snnbench.records import Dataset, Split, Task
+from snnbench.suites.source import locate
+
+SUITES = {
+    "core": "snnbench.suites.core",
+    "uci": "snnbench.suites.uci",
+}
+
+
+class Suite(Protocol):
+    """What a suite's module offers. ``folder`` is where its files lie (None for embedded tasks).
+
+    ``URLS``: the official addresses of its archive (empty = embedded); ``ARCHIVES``: the archives' file names; ``WANTED``:
+    which of their files are needed; ``STANDARDISE``: whether features are standardised on the training rows or used as
+    published.
+    """
+
+    SUMMARY: str
+    URLS: tuple[str, ...]
+    ARCHIVES: tuple[str, ...]
+    WANTED: re.Pattern[str] | None
+    STANDARDISE: bool
+
+    def catalogue(self) -> pd.DataFrame:
+        """One row a task: n_samples, n_features, n_classes, n_test, size, repetitions; indexed by name."""
+        ...
+
+    def tasks(self, folder: Path | None) -> tuple[list[Task], dict[str, str]]:
+        """Return the tasks at hand, and the reason for every other one; quick."""
+        ...
+
+    def load(self, task: str, folder: Path | None) -> Dataset:
+        """Return a task's arrays, checked against the catalogue."""
+        ...
+
+    def splits(self, task: str, folder: Path | None) -> list[Split]:
+        """Return a task's repetitions."""
+        ...
+
+
+def load_suite(name: str) -> Suite:
+    """Import a suite's module.
+
+    Raises:
+        UnknownNameError: If there is no such suite.
+    """
+    if name not in SUITES:
+        raise UnknownNameError("suite", name, SUITES)
+    return cast(Suite, import_module(SUITES[name]))
+
+
+def open_source(suite: str, source: str | None = None, report: Callable[[str], None] = lambda message: None) -> Path | None:
+    """Return the folder with a suite's files, downloaded and unpacked if need be; None for an embedded suite.
+
+    Args:
+        suite: Name of the suite.
+        source: A folder, an archive or a URL; None for the suite's official addresses.
+        report: Is told what is being done.
+
+    Raises:
+        UnknownNameError: If there is no such suite.
+        DataError: If the files cannot be had, or an embedded suite is given a source.
+    """
+    module = load_suite(suite)
+    if module.URLS:
+        return locate(suite, module.URLS, source, module.ARCHIVES, module.WANTED, report=report)
+    if source is not None:
+        raise DataError(f"The suite {suite} is embedded and has no --source, found '{source}'. Leave it out.")
+    return None

@@ -1,0 +1,217 @@
+"""Zip and tar archives, unpacked once into the cache.
+
+An archive comes from the network or from the user, so all of it is read and every member is checked before the first
+byte is written. Files are written by plain copies, which cannot make links, devices or odd permissions.
+"""
+
+import hashlib
+import lzma
+import re
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from tempfile import TemporaryDirectory
+from typing import IO
+
+from snnbench.errors import DataError
+
+CACHE_VARIABLE = "SNNBENCH_CACHE"
+MAX_UNPACKED_BYTES = 20 * 2**30
+"""More than any suite needs by a wide margin; a declared total above it is taken for a decompression bomb."""
+
+_BLOCK_BYTES = 2**20
+_READ_ERRORS = (
+    # What the standard library raises on damaged archives; bz2 and gzip use OSError, encrypted zips RuntimeError.
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, RuntimeError, NotImplementedError, ValueError),
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive: ``path`` is relative, with forward slashes and without a leading ``./``."""
+
+    path: str
+    info: zipfile.ZipInfo | tarfile.TarInfo
+    size_bytes: int
+    is_folder: bool
+    is_regular: bool
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses below ``folder`` into a ``DataError`` that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"The cache folder {folder} must be writable and have room, found: {error.strerror or error}. "
+            f"Free some space, or set the environment variable {CACHE_VARIABLE} to another folder."
+        ) from error
+
+
+def unpack(archive: Path, folder: Path, wanted: re.Pattern[str] | None, report: Callable[[str], None]) -> Path:
+    """Unpack the wanted files of an archive, unless that was done before.
+
+    The folder is named by the archive's digest and appears complete or not at all, so an interrupted run leaves
+    nothing half done and several processes may unpack the same archive at once.
+
+    Args:
+        archive: A zip file, or a tar file with any compression.
+        folder: Where the unpacked folder is put.
+        wanted: Which members to unpack, searched for in their paths; None for all.
+        report: Is told what is being done.
+
+    Returns:
+        ``folder/<first 16 digits of the archive's SHA-256>``.
+
+    Raises:
+        DataError: If the archive is damaged or unsafe, or the folder cannot be written.
+    """
+    try:
+        unpacked = folder / sha256_of(archive)[:16]
+        if unpacked.is_dir():
+            return unpacked
+        members = list_members(archive, wanted)
+    except OSError as error:
+        raise DataError(
+            f"The archive {archive} must be readable, found: {error.strerror or error}. "
+            "Mend its permissions, or name another with --source DIR|FILE|URL."
+        ) from error
+    except DataError as error:
+        raise DataError(
+            f"The archive {archive} ({archive.stat().st_size} bytes) cannot be used: {error}. "
+            "Download it again, or name another with --source DIR|FILE|URL."
+        ) from error
+    report(f"Unpacking {len(members)} files of {archive} into {unpacked}")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=".unpack-") as scratch:
+            # A folder inside the scratch folder, because that one is private to the user and caches may be shared.
+            complete = Path(scratch) / "files"
+            _write(archive, members, complete)
+            _publish(complete, unpacked)
+    return unpacked
+
+
+def list_members(archive: Path, wanted: re.Pattern[str] | None = None) -> list[Member]:
+    """Read an archive from end to end and return its wanted files.
+
+    Raises:
+        DataError: With the bare reason (no file, no advice) why the archive is damaged, unsafe, too large or without
+            a wanted file.
+    """
+    try:
+        with _opened(archive) as opened:
+            members = _check(opened)
+            _read_to_end(opened)
+    except _READ_ERRORS as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"it must be a complete zip or tar archive, found: {reason}") from error
+    files = [member for member in members if not member.is_folder and (wanted is None or wanted.search(member.path))]
+    for member in files:
+        if not member.is_regular:
+            raise DataError(f"its members must be plain files, found the link or device {member.path!r}")
+    if not files:
+        raise DataError(f"it must hold files of the suite, found none among {len(members)} members")
+    return files
+
+
+def _check(opened: zipfile.ZipFile | tarfile.TarFile) -> list[Member]:
+    members = []
+    total_bytes = 0
+    for member in _iterate(opened):
+        path = member.path
+        if PureWindowsPath(path).anchor or ".." in PurePosixPath(path).parts or "\0" in path:
+            raise DataError(f"its members must stay inside its folder, found {path!r}")
+        # While reading the headers, because a bomb's are slow to reach.
+        total_bytes += member.size_bytes
+        if total_bytes > MAX_UNPACKED_BYTES:
+            raise DataError(f"it may unpack to {MAX_UNPACKED_BYTES} bytes at most, found more up to {path!r}")
+        members.append(member)
+    return members
+
+
+def _opened(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
+    # By content, not by name: servers may undo the gzip compression, and mirrors may rename.
+    with archive.open("rb") as file:
+        beginning = file.read(16)
+    if beginning.startswith(b"PK"):
+        if not zipfile.is_zipfile(archive):
+            raise DataError("it must be a complete zip archive, found no directory at its end")
+        return zipfile.ZipFile(archive)
+    if not tarfile.is_tarfile(archive):
+        raise DataError(f"it must be a zip or tar archive, found a file that begins with {beginning!r}")
+    return tarfile.open(archive)
+
+
+def _iterate(opened: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member]:
+    if isinstance(opened, zipfile.ZipFile):
+        for info in opened.infolist():
+            # No type at all is what tools without Unix permissions write.
+            is_regular = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
+            yield Member(_tidy(info.filename), info, info.file_size, info.is_dir(), is_regular)
+    else:
+        for entry in opened:
+            yield Member(_tidy(entry.name), entry, entry.size, entry.isdir(), entry.isreg())
+
+
+def _tidy(name: str) -> str:
+    return str(PurePosixPath(name.replace("\\", "/")))
+
+
+def _read_to_end(opened: zipfile.ZipFile | tarfile.TarFile) -> None:
+    """Compare the checksums, and tell the end of a tar archive from a place where its headers became unreadable."""
+    if isinstance(opened, zipfile.ZipFile):
+        damaged = opened.testzip()
+        if damaged is not None:
+            raise DataError(f"its members must match their checksums, {damaged!r} does not")
+        return
+    stream = opened.fileobj
+    assert stream is not None, "an open TarFile has a file"
+    stream.seek(opened.offset)
+    end = stream.read(tarfile.BLOCKSIZE)
+    if len(end) < tarfile.BLOCKSIZE or any(end):
+        raise DataError(f"it must end with an end-of-archive mark, found none after {opened.offset} unpacked bytes")
+    while stream.read(_BLOCK_BYTES):
+        pass
+
+
+def _write(archive: Path, members: list[Member], folder: Path) -> None:
+    with _opened(archive) as opened:
+        for member in members:
+            target = folder / member.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _content(opened, member) as content, target.open("wb") as file:
+                shutil.copyfileobj(content, file, _BLOCK_BYTES)
+
+
+def _content(opened: zipfile.ZipFile | tarfile.TarFile, member: Member) -> IO[bytes]:
+    if isinstance(opened, zipfile.ZipFile):
+        assert isinstance(member.info, zipfile.ZipInfo)
+        return opened.open(member.info)
+    assert isinstance(member.info, tarfile.TarInfo)
+    content = opened.extractfile(member.info)
+    assert content is not None, "a plain file has content"
+    return content
+
+
+def _publish(complete: Path, unpacked: Path) -> None:
+    try:
+        complete.replace(unpacked)
+    except OSError:
+        # Another process was faster with the same archive, and its folder is as good.
+        if not unpacked.is_dir():
+            raise

@@ -1,0 +1,130 @@
+"""``run_job``: from a job's names and numbers to its results."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from snnbench.config import RunSettings
+from snnbench.models import implementation, load_class
+from snnbench.records import Job, Member, Result, Task, TrainingRun, Value, digest
+from snnbench.training.estimators import fit_estimator
+from snnbench.training.rows import job_rows
+from snnbench.training.stacked import train_stack
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What all jobs of a run share, so that a job itself is names and numbers only."""
+
+    folder: Path | None
+    tasks: dict[str, Task]
+    settings: RunSettings
+    device: str
+    provenance: dict[str, Value]
+
+
+def run_job(job: Job, context: JobContext) -> list[Result]:
+    """Train the members of a job; an error becomes failed results, never an exception."""
+    results: list[Result] = []
+    try:
+        results.extend(_train(job, context))
+    except Exception as error:
+        results.extend(failed(member, job, context, error) for member in job.members[len(results) :])
+    return results
+
+
+def failed(member: Member, job: Job, context: JobContext, error: BaseException) -> Result:
+    """Return the result of a member that has none, with the error's type and words."""
+    return _result(member, job, context, status="failed", error=f"{type(error).__name__}: {error}")
+
+
+def _train(job: Job, context: JobContext) -> Iterator[Result]:
+    model = job.members[0].config.model
+    settings = context.settings.models[model]
+    implementing = load_class(implementation(model, settings))
+    if settings.estimator:
+        for member in job.members:
+            yield _fit(implementing, member, job, context)
+        return
+    task = context.tasks[job.members[0].task]
+    train, held_out = job_rows(job.stage, job.suite, task.name, job.members[0].split, context.folder)
+    configs = [member.config for member in job.members]
+    run = train_stack(
+        network=implementing(configs, task.n_features, task.n_outputs),
+        stage=job.stage,
+        train=train,
+        held_out=held_out,
+        learning_rates=[float(config["learning_rate"]) for config in configs],
+        seeds=[_stream_seed(member, job) for member in job.members],
+        n_epochs=job.members[0].n_epochs,
+        settings=context.settings.training,
+        metric=task.metric,
+        device=context.device,
+    )
+    for index, member in enumerate(job.members):
+        yield _trained(member, job, context, run, index)
+
+
+def _fit(estimator: type, member: Member, job: Job, context: JobContext) -> Result:
+    task = context.tasks[member.task]
+    train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder)
+    seed = _stream_seed(member, job)
+    try:
+        run = fit_estimator(estimator, member.config, seed, job.stage, train, held_out, task.n_outputs, task.metric)
+    except Exception as error:  # one configuration that fails must not take its neighbours along
+        return failed(member, job, context, error)
+    return _trained(member, job, context, run, 0)
+
+
+def _stream_seed(member: Member, job: Job) -> int:
+    """Return the seed of everything random in a member.
+
+    It depends on the run's seed, the suite, the task and the split, and not on the config: so all configurations see the same
+    order of rows and, where their shapes agree, start from the same weights, and one noise field serves a whole stack.
+    """
+    return int(digest([member.seed, job.suite, member.task, member.split], length=8), 16) >> 1
+
+
+def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, index: int) -> Result:
+    return _result(
+        member,
+        job,
+        context,
+        status="diverged" if run.diverged[index] else "ok",
+        valid_score=float(run.best_score[index]),
+        test_score=float(run.test_score[index]),
+        best_epoch=int(run.best_epoch[index]),
+        seconds=run.seconds / run.train_loss.shape[1],
+        train_loss=tuple(run.train_loss[:, index].tolist()),
+        valid_curve=tuple(run.valid_score[:, index].tolist()),
+    )
+
+
+def _result(member: Member, job: Job, context: JobContext, **outcome: object) -> Result:
+    task = context.tasks[member.task]
+    config = member.config
+    provenance = {
+        **context.provenance,
+        "grid": context.settings.grid_digest(config.model),
+        "metric": task.metric,
+        "task_n_samples": task.n_samples,
+        "task_sha256": task.sha256,
+        "task_source": task.source,
+        "n_stack": len(job.members),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return Result(
+        key=member.key,
+        stage=job.stage,
+        suite=job.suite,
+        task=member.task,
+        split=member.split,
+        model=config.model,
+        config=config.to_json(),
+        config_key=config.key,
+        seed=member.seed,
+        n_epochs=member.n_epochs,
+        provenance=provenance,
+        **outcome,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,156 @@
+"""The stacked trainer: SGD on many networks of one shape at once.
+
+Each member has its own learning rate, order of rows and loss; the sum of the members' losses is differentiated, and since no
+parameter is shared, every member gets the gradient it would have alone.
+"""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from snnbench.config import TrainingSettings
+from snnbench.metrics import METRICS
+from snnbench.models.layers import reset
+from snnbench.records import Dataset, Stage, TrainingRun, digest
+from snnbench.training.early_stopping import best_epoch
+from snnbench.training.gradients import gradients_of
+
+_MAX_SCORED_ROWS = 4096
+"""Rows times members scored in one pass, to bound memory; a member's scores are the same for any bound."""
+
+
+def train_stack(
+    network: nn.Module,
+    stage: Stage,
+    train: Dataset,
+    held_out: Dataset,
+    learning_rates: Sequence[float],
+    seeds: Sequence[int],
+    n_epochs: int,
+    settings: TrainingSettings,
+    metric: str = "accuracy",
+    device: str = "cpu",
+) -> TrainingRun:
+    """Train all members from their seeds for ``n_epochs``.
+
+    In a search the held-out rows are scored after every epoch and each member's stopping epoch is found; in an evaluation
+    they are scored once, at the end. A member whose loss or outputs are not finite has diverged: its score is NaN, and its
+    neighbours go on as if it were not there.
+
+    Args:
+        network: Maps (n_stack, n_batch, n_features) to logits (n_stack, n_batch, n_outputs).
+        stage: ``"search"`` or ``"evaluate"``.
+        train: Rows to learn from.
+        held_out: Validation rows in a search, test rows in an evaluation.
+        learning_rates: (n_stack,).
+        seeds: (n_stack,) one a member, for its initial weights, its orders of rows and its dropout.
+        n_epochs: Passes over the training rows.
+        settings: Batch size and smoothing window.
+        metric: Name of the score.
+        device: ``"cpu"`` or ``"cuda"``.
+    """
+    start = time.perf_counter()
+    reset(network, [derive_seed(seed, "network") for seed in seeds])
+    network.to(device)
+    dtype = next(network.parameters()).dtype
+    X, y = torch.from_numpy(train.X).to(device, dtype), torch.from_numpy(train.y).to(device)
+    X_held_out = torch.from_numpy(held_out.X).to(device, dtype)
+    parameters = list(network.parameters())
+    steps = [_per_member(learning_rates, parameter).neg_() for parameter in parameters]
+    orders = _Orders(seeds, len(y))
+
+    train_loss, valid_score = [], []
+    finite = np.ones(len(seeds), dtype=bool)
+    for _ in range(n_epochs):
+        loss = _train_epoch(network, parameters, steps, X, y, orders.draw().to(device), settings.batch_size)
+        train_loss.append(loss)
+        finite &= np.isfinite(loss)
+        if stage == "search":
+            score, outputs_finite = _score(network, X_held_out, held_out.y, len(seeds), metric)
+            valid_score.append(score)
+            finite &= outputs_finite
+        if not finite.any():
+            break
+    if stage == "evaluate":
+        test_score, outputs_finite = _score(network, X_held_out, held_out.y, len(seeds), metric)
+        finite &= outputs_finite
+        epoch, score = np.full(len(seeds), n_epochs), np.full(len(seeds), np.nan)
+        curves = np.empty((0, len(seeds)))
+    else:
+        test_score = np.full(len(seeds), np.nan)
+        curves = np.where(finite, np.array(valid_score), np.nan)
+        epoch, score = best_epoch(curves, settings.smoothing_window)
+    return TrainingRun(
+        train_loss=np.array(train_loss),
+        valid_score=curves,
+        best_epoch=epoch,
+        best_score=score,
+        test_score=np.where(finite, test_score, np.nan),
+        diverged=~finite,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def derive_seed(seed: int, purpose: str) -> int:
+    """Return a seed of 31 bits for one purpose, so that the streams of a member are independent."""
+    return int(digest([seed, purpose], length=8), 16) >> 1
+
+
+class _Orders:
+    """Each member's order of rows, epoch by epoch, from its own seed. Members of one seed share an order."""
+
+    def __init__(self, seeds: Sequence[int], n_samples: int) -> None:
+        distinct = list(dict.fromkeys(seeds))
+        self.generators = [torch.Generator().manual_seed(derive_seed(seed, "order")) for seed in distinct]
+        self.member_of = [distinct.index(seed) for seed in seeds]
+        self.n_samples = n_samples
+
+    def draw(self) -> torch.Tensor:
+        """Return (n_stack, n_samples) row numbers, or (1, n_samples) when all members share them."""
+        orders = torch.stack([torch.randperm(self.n_samples, generator=generator) for generator in self.generators])
+        return orders if len(orders) == 1 else orders[self.member_of]
+
+
+def _per_member(values: Sequence[float], parameter: torch.Tensor) -> torch.Tensor:
+    """Return (n_stack, 1, …) values that broadcast over a parameter."""
+    return torch.tensor(values, dtype=parameter.dtype, device=parameter.device).view(-1, *[1] * (parameter.dim() - 1))
+
+
+def _train_epoch(
+    network: nn.Module,
+    parameters: list[nn.Parameter],
+    steps: list[torch.Tensor],
+    X: torch.Tensor,
+    y: torch.Tensor,
+    orders: torch.Tensor,
+    batch_size: int,
+) -> np.ndarray:
+    """Take one SGD step a batch, the last and shorter batch included; return the mean loss over the rows (n_stack,)."""
+    network.train()
+    loss_and_gradients = gradients_of(network)
+    n_stack = len(steps[0])
+    total = torch.zeros(n_stack, dtype=torch.float64, device=X.device)
+    for rows in orders.split(batch_size, dim=1):
+        flat = rows.flatten()
+        # A shared order is gathered once and broadcast: one copy of the rows serves all members.
+        batch = X.index_select(0, flat).view(*rows.shape, -1).expand(n_stack, -1, -1)
+        targets = y.index_select(0, flat).view(rows.shape).expand(n_stack, -1)
+        losses, gradients = loss_and_gradients(batch, targets)
+        with torch.inference_mode():
+            for parameter, gradient, step in zip(parameters, gradients, steps, strict=True):
+                # addcmul rounds as torch.optim.SGD does; multiplying first and adding then would not.
+                parameter.addcmul_(gradient, step)
+            total += losses * rows.shape[1]
+    return (total / len(y)).cpu().numpy()
+
+
+@torch.inference_mode()
+def _score(network: nn.Module, X: torch.Tensor, y: np.ndarray, n_stack: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return each member's score on all rows, and whether its outputs are finite: twice (n_stack,)."""
+    network.eval()
+    n_rows = max(1, _MAX_SCORED_ROWS // n_stack)
+    outputs = torch.cat([network(rows.expand(n_stack, -1, -1)) for rows in X.split(n_rows)], dim=1)
+    return METRICS[metric](y, outputs.cpu().numpy()), torch.isfinite(outputs).flatten(1).all(dim=1).cpu().numpy()
