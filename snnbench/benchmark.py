@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from snnbench.config import RunSettings
-from snnbench.errors import DataError, UnknownNameError
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
-from snnbench.records import Result, Split, Task
-from snnbench.selection import select
+from snnbench.records import Alternative, Result
+from snnbench.report import Ranking, rank_models
+from snnbench.selection import left_out, only_suite, score_table, select
 from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, write_settings
 from snnbench.suites import load_suite
-from snnbench.suites.splits import repetition_name
+from snnbench.suites.material import Material, gather
 from snnbench.training import JobContext
 
 
@@ -38,15 +38,6 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Material:
-    """The tasks at hand with the splits to run, and the reason for every wanted task that is not."""
-
-    tasks: tuple[Task, ...]
-    splits: Mapping[str, Sequence[Split]]
-    missing: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How a run ended: what failed, which models have no score on which split and why, and whether it was stopped."""
 
@@ -60,27 +51,13 @@ _KEPT = ("valid_score", "best_epoch", "error")
 
 
 def prepare(request: Request) -> Material:
-    """Load and check every wanted task, so that nothing is wrong with the data once training begins.
+    """Load and check every task of the request.
 
     Raises:
-        DataError: If a task's files are damaged, or a task named by the user is not at hand.
+        DataError: If a task's files are damaged, or a task that was named is not at hand.
         UnknownNameError: If there is no such task.
     """
-    suite = load_suite(request.suite)
-    known = [str(name) for name in suite.catalogue().index]
-    for name in request.tasks:
-        if name not in known:
-            raise UnknownNameError(f"task of {request.suite}", name, known, f"`snnbench data list {request.suite}` lists them.")
-    found, missing = suite.tasks(request.folder)
-    wanted = set(request.tasks or known)
-    missing = {name: reason for name, reason in missing.items() if name in wanted}
-    if request.tasks and missing:
-        name, reason = next(iter(missing.items()))
-        raise DataError(f"Task '{name}' is not at hand: {reason}. Fetch the data again or name another --source.")
-    tasks = tuple(task for task in found if task.name in wanted)
-    names = {repetition_name(k) for k in request.repetitions}
-    splits = {task.name: [s for s in suite.splits(task.name, request.folder) if s.name in names] for task in tasks}
-    return Material(tasks, splits, missing)
+    return gather(request.suite, request.folder, request.tasks, request.repetitions)
 
 
 def plan(request: Request, material: Material) -> Plan:
@@ -121,6 +98,29 @@ def run(
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
     return Outcome(n_trained, failures, unselected, evaluated.stopped)
+
+
+def compare(
+    folders: Sequence[Path],
+    suite: str | None = None,
+    baseline: str = "best",
+    alternative: Alternative = "two-sided",
+    correction: str = "holm",
+    subset: str = "all",
+) -> Ranking:
+    """Rank the models of a suite by the test scores of their selected configurations.
+
+    Raises:
+        SnnbenchError: If there is nothing to compare, or results of several suites and none was named.
+    """
+    rows = read_results(folders, ["stage", "suite", "task", "model", "preset", "grid", "test_score", "error"])
+    suite = only_suite(rows, suite)
+    catalogue = load_suite(suite).catalogue()
+    asked = catalogue if subset == "all" else catalogue[catalogue["size"] == subset]
+    rows = rows[(rows["suite"] == suite) & rows["task"].isin(asked.index)]
+    table = score_table(rows[rows["stage"] == "evaluate"])
+    reasons = left_out(rows, table, map(str, asked.index))
+    return rank_models(table, reasons, baseline=baseline, alternative=alternative, correction=correction, subset=subset)
 
 
 def _stored(request: Request) -> pd.DataFrame:

@@ -125,8 +125,10 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, file: Path) -> ConfigError | UnknownNameError:
-    """Turn the first finding of pydantic into one sentence with the place and the nearest known key."""
-    finding = error.errors()[0]
+    """Turn the most telling finding of pydantic into one sentence with the place and the nearest known key."""
+    findings = error.errors()
+    # A misspelled key is also a missing one: the misspelling says more.
+    finding = next((finding for finding in findings if finding["type"] == "extra_forbidden"), findings[0])
     place = [str(part) for part in finding["loc"]]
     if finding["type"] == "extra_forbidden":
         schemas: tuple[type[BaseModel], ...] = (RunSettings, TrainingSettings, ModelSettings)

@@ -10,8 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-from snnbench.errors import DataError
-
 Value = str | int | float | bool
 Kind = Literal["binary", "multiclass", "multilabel"]
 Stage = Literal["search", "evaluate"]
@@ -56,7 +54,7 @@ class Dataset:
         y: (n_samples,) int64 class indices, or (n_samples, n_outputs) float32 with NaN = not measured.
 
     Raises:
-        DataError: If the row counts differ or ``X`` is not finite.
+        ValueError: If the row counts differ or ``X`` is not finite.
     """
 
     X: np.ndarray
@@ -64,10 +62,10 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if len(self.X) != len(self.y):
-            raise DataError(f"X and y must have the same number of rows, found {len(self.X)} and {len(self.y)}.")
+            raise ValueError(f"X and y must have the same number of rows, found {len(self.X)} and {len(self.y)}.")
         if not np.isfinite(self.X).all():
             row, column = np.argwhere(~np.isfinite(self.X))[0]
-            raise DataError(f"Features must be finite, found {self.X[row, column]} in row {row}, feature {column}.")
+            raise ValueError(f"Features must be finite, found {self.X[row, column]} in row {row}, feature {column}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +73,7 @@ class Split:
     """Which rows train, which select and which test: disjoint index arrays.
 
     Raises:
-        DataError: If a row stands in two of the sets.
+        ValueError: If a row stands in two of the sets.
     """
 
     name: str
@@ -86,7 +84,7 @@ class Split:
     def __post_init__(self) -> None:
         rows = np.concatenate([self.train, self.valid, self.test])
         if len(np.unique(rows)) != len(rows):
-            raise DataError(f"Train, validation and test rows must be disjoint; in split '{self.name}' they are not.")
+            raise ValueError(f"Train, validation and test rows must be disjoint; in split '{self.name}' they are not.")
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """From search results to the selected configuration, and from evaluations to the score table."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from snnbench.errors import SnnbenchError
 from snnbench.records import Member
 
 _TIE_RULES = (("n_layers", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
@@ -86,6 +86,46 @@ def _why_none(trained: pd.DataFrame) -> str:
     return f"{len(errors)} of {len(trained)} configurations failed: {errors.iloc[0]}"
 
 
-def config_of(row: pd.Series) -> str:
-    """Return a stored config as ``name=value`` words."""
-    return " ".join(f"{name}={value}" for name, value in json.loads(row["config"]).items())
+def only_suite(rows: pd.DataFrame, suite: str | None) -> str:
+    """Return the suite that was named, or the only one in the results.
+
+    Raises:
+        SnnbenchError: If none was named and the results hold none or several.
+    """
+    found = sorted(rows["suite"].unique()) if len(rows) else []
+    if suite is None and len(found) != 1:
+        hint = "Choose with --suite." if found else "Train models with `snnbench run` first."
+        raise SnnbenchError(f"The results must be of one suite, found {', '.join(found) or 'none'}. {hint}")
+    return suite or found[0]
+
+
+def left_out(rows: pd.DataFrame, table: pd.DataFrame, tasks: Iterable[str]) -> dict[str, str]:
+    """Say why tasks have no score, or not of every model.
+
+    Args:
+        rows: All stored rows of a suite with stage, task, model, status and error.
+        table: The score table made from them.
+        tasks: The tasks that were asked for.
+
+    Returns:
+        The reason for every task that a comparison of all models must leave out.
+    """
+    reasons = {}
+    for task in tasks:
+        of_task = rows[rows["task"] == task]
+        if of_task.empty:
+            reasons[task] = "no results"
+        elif task not in table.index or table.loc[task].isna().any():
+            missing = list(table.columns if task not in table.index else table.columns[table.loc[task].isna()])
+            reasons[task] = "; ".join(f"{model}: {_why_missing(of_task, model)}" for model in missing) or "not evaluated yet"
+    return reasons
+
+
+def _why_missing(of_task: pd.DataFrame, model: str) -> str:
+    trained = of_task[of_task["model"] == model]
+    evaluations = trained[trained["stage"] == "evaluate"]
+    if trained.empty:
+        return "no results"
+    if not evaluations.empty:
+        return f"evaluation {evaluations['status'].iloc[0]} {evaluations['error'].iloc[0]}".strip()
+    return "not evaluated yet" if (trained["status"] == "ok").any() else _why_none(trained)

@@ -1,7 +1,7 @@
 """The results folder: one Parquet dataset, written job by job.
 
-``results/<suite>/<stage>-<job key>.parquet`` holds a row for every member of a job. A file appears whole or not at all and
-its name follows from what was trained, so runs can be killed, repeated and merged by copying. The whole folder is readable with
+``results/<suite>/<stage>-<digest>.parquet`` holds the rows of a finished job. A file appears whole or not at all and its name
+follows from what was trained, so runs can be killed, repeated and merged by copying. The whole folder is readable with
 ``pandas.read_parquet(folder)``. ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run.
 """
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pyarrow import dataset as pads
 
 from snnbench.errors import StoreError
-from snnbench.records import Job, Result, Value
+from snnbench.records import Job, Result, Value, digest
 
 _LISTS = ("train_loss", "valid_curve")
 
@@ -39,21 +39,37 @@ def prepare_store(results: Path) -> None:
         raise _cannot_write(results, error) from error
 
 
-def write_results(results: Path, job: Job, rows: Sequence[Result]) -> Path:
+def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
     """Store the rows of a finished job, atomically.
+
+    A failed row has a file of its own, which its next attempt replaces or removes: no key ever stands in the dataset twice.
 
     Raises:
         StoreError: If the folder cannot be written or is full; nothing half-written stays behind.
     """
+    folder = results / job.suite
+    finished = [row for row in rows if row.status != "failed"]
+    failed = [row for row in rows if row.status == "failed"]
+    if finished:
+        _write_rows(folder / f"{job.stage}-{digest([row.key for row in finished])}.parquet", finished)
+    for row in failed:
+        _write_rows(_failure_file(folder, row), [row])
+    for row in finished:
+        _failure_file(folder, row).unlink(missing_ok=True)
+
+
+def _failure_file(folder: Path, row: Result) -> Path:
+    return folder / f"{row.stage}-failed-{row.key}.parquet"
+
+
+def _write_rows(file: Path, rows: Sequence[Result]) -> None:
     records = [asdict(row) for row in rows]
     flat = [{**{k: v for k, v in record.items() if k != "provenance"}, **record["provenance"]} for record in records]
     schema = pa.Table.from_pylist(flat[:1]).schema
     for name in _LISTS:
         schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(pa.float64())))
     table = pa.Table.from_pylist(flat, schema=schema)
-    file = results / job.suite / f"{job.stage}-{job.key}.parquet"
     _write_whole(file, lambda temporary: pq.write_table(table, temporary))
-    return file
 
 
 def write_settings(results: Path, name: str, settings: dict[str, object], provenance: dict[str, Value]) -> None:
@@ -65,8 +81,7 @@ def write_settings(results: Path, name: str, settings: dict[str, object], proven
 def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return all stored rows, one for each key.
 
-    Of several rows with one key (the same job stored in two folders, or a failed job that was tried again) a successful one
-    counts, else the newest.
+    Of several rows with one key (stored in two folders) a successful one counts, else the newest.
 
     Args:
         folders: Results folders; one that does not exist yet is empty.

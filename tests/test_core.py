@@ -110,9 +110,7 @@ def test_balance_scale_rows() -> None:
 
 def test_monks_rules() -> None:
     X = core.load("monks-1", None).X.astype(int)
-    for row, first, second, third in zip(
-        X.tolist(), *(core.load(f"monks-{k}", None).y for k in (1, 2, 3)), strict=True
-    ):
+    for row, first, second, third in zip(X.tolist(), *(core.load(f"monks-{k}", None).y for k in (1, 2, 3)), strict=True):
         assert first == (row[0] == row[1] or row[4] == 1)
         assert second == (sum(value == 1 for value in row) == 2)
         assert third == ((row[4] == 3 and row[3] == 1) or (row[4] != 4 and row[1] != 3))

@@ -421,9 +421,7 @@ def test_a_half_that_claims_to_be_whole_is_not_kept(tmp_path: Path, site: Site) 
     whole = make_tar(tmp_path / "data.tar.gz").read_bytes()
     site.pages["/data.tar.gz"] = whole[: len(whole) // 2]
     site.headers["/data.tar.gz"] = {"Content-Length": None}
-    with pytest.raises(
-        DataError, match=f"{len(whole) // 2} bytes arrived, which cannot be used: it must be a complete"
-    ):
+    with pytest.raises(DataError, match=f"{len(whole) // 2} bytes arrived, which cannot be used: it must be a complete"):
         locate("uci", (), f"{site.address}/data.tar.gz", cache=tmp_path / "cache")
     assert list((tmp_path / "cache" / "uci" / "downloads").iterdir()) == []
 

@@ -43,9 +43,7 @@ def test_validation_is_a_plain_draw_unless_a_class_is_emptied(division: tuple[np
     assert np.array_equal(valid, np.sort(plain_valid)) or emptied
 
 
-@pytest.mark.parametrize(
-    ("n_rows", "n_valid"), [(112, 22), (134, 27), (210, 42), (3133, 627), (32561, 6512), (2, 1), (5, 1)]
-)
+@pytest.mark.parametrize(("n_rows", "n_valid"), [(112, 22), (134, 27), (210, 42), (3133, 627), (32561, 6512), (2, 1), (5, 1)])
 def test_validation_has_a_fifth_of_the_rows(n_rows: int, n_valid: int) -> None:
     train, valid = splits.draw_validation(np.zeros(n_rows, dtype=int), np.arange(n_rows), rng())
     assert (len(train), len(valid)) == (n_rows - n_valid, n_valid)

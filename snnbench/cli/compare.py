@@ -1,5 +1,77 @@
 """``snnbench compare``."""
 
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
-def compare() -> None:
-    """Rank the models."""
+import typer
+
+from snnbench.cli import completion
+from snnbench.cli.output import errors, results
+from snnbench.errors import ConfigError
+
+
+class Alternative(StrEnum):
+    """What a test looks for; ``greater``: the baseline scores higher."""
+
+    two_sided = "two-sided"
+    greater = "greater"
+
+
+class Correction(StrEnum):
+    """How p-values of several comparisons are corrected."""
+
+    holm = "holm"
+    none = "none"
+
+
+class Subset(StrEnum):
+    """Which tasks are compared; large means at least 1,000 rows."""
+
+    all = "all"
+    small = "small"
+    large = "large"
+
+
+class Format(StrEnum):
+    """How the table is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+
+
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Results folders.")],
+    suite: Annotated[str | None, typer.Option(help="Suite, if there are several.", autocompletion=completion.suites)] = None,
+    baseline: Annotated[str, typer.Option(help="Model that the others are tested against, or best.")] = "best",
+    alternative: Annotated[
+        Alternative, typer.Option(help="Two-sided, or greater: the baseline is better.")
+    ] = Alternative.two_sided,
+    correction: Annotated[Correction, typer.Option(help="Correction for multiple comparisons.")] = Correction.holm,
+    subset: Annotated[Subset, typer.Option(help="Tasks to compare on; large: at least 1,000 rows.")] = Subset.all,
+    format_: Annotated[Format, typer.Option("--format", help="How the table is printed.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Write to a file instead.")] = None,
+) -> None:
+    """Rank the models of a run: average rank, mean score, wins, Friedman and Wilcoxon tests.
+
+    The paper's own convention is `--alternative greater --correction none`.
+    """
+    from snnbench import benchmark
+    from snnbench.report import FORMATS, render_table
+
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
+    ranking = benchmark.compare(folders, suite, baseline, alternative.value, correction.value, subset.value)
+    if output is not None:
+        try:
+            output.write_text(FORMATS[format_.value](ranking), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"--output must be a file that can be written, but {output} says: {error.strerror}.") from error
+        errors().print(f"Written to {output}", markup=False, soft_wrap=True)
+    elif format_ is Format.table:
+        results().print(render_table(ranking))
+    else:
+        typer.echo(FORMATS[format_.value](ranking), nl=False)

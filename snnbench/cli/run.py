@@ -97,17 +97,15 @@ def _resolve(
     from snnbench.benchmark import Request
     from snnbench.config import load_config
     from snnbench.suites import load_suite, open_source
+    from snnbench.suites.material import check_tasks
     from snnbench.suites.splits import N_REPETITIONS
 
-    module = load_suite(suite)
+    load_suite(suite)
     settings = load_config(suite, preset, config)
     for name in models or ():
         if name not in settings.models:
             raise UnknownNameError(f"model of {config or f'preset {preset}'}", name, settings.models)
-    for name in tasks or ():
-        if name not in module.catalogue().index:
-            hint = f"`snnbench data list {suite}` lists them."
-            raise UnknownNameError(f"task of {suite}", name, map(str, module.catalogue().index), hint)
+    check_tasks(suite, tasks or ())
     for number in repetitions or ():
         if not 1 <= number <= N_REPETITIONS:
             raise ConfigError(f"--repetition must be 1 to {N_REPETITIONS}, found {number}.")

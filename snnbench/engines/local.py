@@ -89,8 +89,7 @@ def _pool(n_workers: int, prepare: Callable[[], None]) -> Iterator[ProcessPoolEx
     """Yield a pool of fresh processes of one thread each; kill them when the caller is interrupted."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)  # read by the numerical libraries when a worker loads them
-    # Forking a process that has loaded torch may deadlock; fresh ones are the same on every system.
-    pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), _start_worker, (prepare,))
+    pool = ProcessPoolExecutor(n_workers, _context(prepare), _start_worker, (prepare,))
     try:
         yield pool
     except BaseException:
@@ -101,6 +100,18 @@ def _pool(n_workers: int, prepare: Callable[[], None]) -> Iterator[ProcessPoolEx
         pool.shutdown(wait=True, cancel_futures=True)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _context(prepare: Callable[[], None]) -> multiprocessing.context.BaseContext:
+    """Start workers from a clean server process that has loaded their packages once, where the system has such a thing.
+
+    Forking the calling process instead could copy another thread's locked lock.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([prepare.__module__])
+    return context
 
 
 def _start_worker(prepare: Callable[[], None]) -> None:

@@ -6,13 +6,13 @@ them as jobs finish, so only their proportions matter.
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import torch
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models import implementation, load_class
-from snnbench.records import Config, Task
+from snnbench.models import PER_MEMBER, implementation, load_class, stack_key
+from snnbench.records import Config, Task, Value
 
 _SECONDS_PER_LAYER_STEP = 6e-5
 """What one layer of a stack costs in each step, whatever its size: calls, small kernels, short arrays."""
@@ -46,7 +46,7 @@ def member_seconds(
     if model.estimator:
         return sum(_fit_seconds(model.estimator, config, task, n_train) for config in configs)
     path = implementation(configs[0].model, model)
-    n_layers, n_weights, n_units = _size(path, configs[0], task.n_features, task.n_outputs)
+    n_layers, n_weights, n_units = _size(path, stack_key(configs[0]), task.n_features, task.n_outputs)
     n_steps = math.ceil(n_train / training.batch_size)
     # A forward pass and two products of the same size backward; the validation rows are a quarter of the training rows.
     per_row = 2 * n_weights * (3 + 0.25) * _SECONDS_PER_FLOP + n_units * _SECONDS_PER_UNIT
@@ -54,9 +54,10 @@ def member_seconds(
     return seconds * (_DROPOUT_FACTOR if dict(configs[0].values).get("dropout_rate") else 1)
 
 
-@lru_cache(maxsize=1024)
-def _size(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[int, int, int]:
+@cache
+def _size(path: str, shape: tuple[tuple[str, Value], ...], n_features: int, n_outputs: int) -> tuple[int, int, int]:
     """Return the number of layers with weights, of weights and of units, from a network without memory behind it."""
+    config = Config("", (*shape, *((name, 0.0) for name in PER_MEMBER)))
     with torch.device("meta"):
         network = load_class(path)([config], n_features, n_outputs)
     matrices = [parameter for parameter in network.parameters() if parameter.numel() > parameter.shape[-1]]

@@ -1,0 +1,6 @@
+"""Reports: what a score table says, as tables."""
+
+from snnbench.report.ranking import Ranking, rank_models
+from snnbench.report.tables import FORMATS, render_table
+
+__all__ = ["FORMATS", "Ranking", "rank_models", "render_table"]

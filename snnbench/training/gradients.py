@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 LossAndGradients = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, list[torch.Tensor]]]
 """(batch, targets) → each member's loss (n_stack,) and the gradients in the order of ``network.parameters()``."""
@@ -29,8 +28,10 @@ def by_autograd(network: nn.Module, batch: torch.Tensor, targets: torch.Tensor) 
         batch: (n_stack, n_batch, n_features).
         targets: (n_stack, n_batch) class indices.
     """
-    # Classes before rows: torch's softmax over a short last axis is several times slower.
-    losses = functional.cross_entropy(network(batch).mT, targets, reduction="none").mean(dim=1)
+    logits = network(batch)
+    logits.register_hook(lambda gradient: gradient.contiguous())  # sums over rows then run in nn.Sequential's order
+    axis = _class_axis(logits)
+    losses = -_log_probabilities(logits).gather(axis, targets.unsqueeze(axis)).squeeze(axis).mean(dim=1)
     gradients = torch.autograd.grad(losses.sum(), list(network.parameters()))
     return losses.detach(), list(gradients)
 
@@ -53,9 +54,25 @@ def layer_by_layer(
 
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return each member's mean softmax cross-entropy (n_stack,) and its gradient (n_stack, n_batch, n_outputs)."""
-    log_probabilities = logits.mT.log_softmax(dim=1)
-    index = targets.unsqueeze(1)
-    losses = -log_probabilities.gather(1, index).squeeze(1)
-    of_log_probabilities = torch.zeros_like(log_probabilities).scatter_(1, index, -1 / targets.shape[1])
-    gradient = torch.ops.aten._log_softmax_backward_data(of_log_probabilities, log_probabilities, 1, logits.dtype)
-    return losses.mean(dim=1), gradient.mT
+    axis = _class_axis(logits)
+    log_probabilities = _log_probabilities(logits)
+    index = targets.unsqueeze(axis)
+    losses = -log_probabilities.gather(axis, index).squeeze(axis)
+    of_log_probabilities = torch.zeros_like(log_probabilities).scatter_(axis, index, -1 / targets.shape[1])
+    gradient = torch.ops.aten._log_softmax_backward_data(of_log_probabilities, log_probabilities, axis, logits.dtype)
+    return losses.mean(dim=1), gradient.movedim(axis, -1).contiguous()
+
+
+def _log_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Return the log-softmax, with the classes on ``_class_axis``."""
+    axis = _class_axis(logits)
+    return logits.movedim(-1, axis).log_softmax(dim=axis)
+
+
+def _class_axis(logits: torch.Tensor) -> int:
+    """Return where the classes stand while probabilities are computed: before the rows if they are few.
+
+    Torch's softmax is several times slower over an axis shorter than a vector register; with fewer than 16 classes both give
+    the same bits.
+    """
+    return 1 if logits.shape[-1] < 16 else 2

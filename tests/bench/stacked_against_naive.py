@@ -74,7 +74,7 @@ def train_naive(case: tuple, n_epochs: int) -> float:
     return time.perf_counter() - start
 
 
-def wall_seconds(pool: ProcessPoolExecutor, train, case: tuple, n_epochs: int) -> float:  # noqa: ANN001
+def wall_seconds(pool: ProcessPoolExecutor, train, case: tuple, n_epochs: int) -> float:
     return max(pool.map(train, [case] * N_PROCESSES, [n_epochs] * N_PROCESSES))
 
 

@@ -1,0 +1,59 @@
+"""The tasks and splits of a run, loaded and checked before anything is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snnbench.errors import DataError, UnknownNameError
+from snnbench.records import Split, Task
+from snnbench.suites import load_suite
+from snnbench.suites.splits import repetition_name
+
+
+@dataclass(frozen=True)
+class Material:
+    """The tasks at hand with the splits to run, and the reason for every wanted task that is not."""
+
+    tasks: tuple[Task, ...]
+    splits: Mapping[str, Sequence[Split]]
+    missing: Mapping[str, str]
+
+
+def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitions: Sequence[int] = (1,)) -> Material:
+    """Load and check every wanted task, so that nothing is wrong with the data once training begins.
+
+    Args:
+        suite: Name of the suite.
+        folder: Where its files lie.
+        tasks: Names of the wanted tasks; none for all of the suite.
+        repetitions: Numbers of the wanted repetitions, from 1.
+
+    Raises:
+        DataError: If a task's files are damaged, or a task that was named is not at hand.
+        UnknownNameError: If there is no such task.
+    """
+    module = load_suite(suite)
+    known = [str(name) for name in module.catalogue().index]
+    check_tasks(suite, tasks)
+    found, missing = module.tasks(folder)
+    wanted = set(tasks or known)
+    missing = {name: reason for name, reason in missing.items() if name in wanted}
+    if tasks and missing:
+        name, reason = next(iter(missing.items()))
+        raise DataError(f"Task '{name}' is not at hand: {reason}. Fetch the data again or name another --source.")
+    at_hand = tuple(task for task in found if task.name in wanted)
+    names = {repetition_name(k) for k in repetitions}
+    splits = {task.name: [s for s in module.splits(task.name, folder) if s.name in names] for task in at_hand}
+    return Material(at_hand, splits, missing)
+
+
+def check_tasks(suite: str, tasks: Sequence[str]) -> None:
+    """Check names against the catalogue.
+
+    Raises:
+        UnknownNameError: If the suite has no such task.
+    """
+    known = [str(name) for name in load_suite(suite).catalogue().index]
+    for name in tasks:
+        if name not in known:
+            raise UnknownNameError(f"task of {suite}", name, known, f"`snnbench data list {suite}` lists them.")

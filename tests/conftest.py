@@ -1,0 +1,31 @@
+"""What all tests share: where the real data lies, and the process settings of a worker."""
+
+from pathlib import Path
+
+import pytest
+
+from snnbench.training.process import prepare_process
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+prepare_process()  # exactness is claimed for one thread with denormals flushed, as in every worker
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if SHARED.is_dir():
+        return
+    skip = pytest.mark.skip(reason=f"the real data is not at {SHARED}")
+    for item in items:
+        if "shared_data" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def shared() -> Path:
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from the user's cache; one cache serves all tests of a session."""
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,79 @@
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from snnbench.engines import ENGINES
+from snnbench.records import Config, Job, Member
+
+
+def job(name: str) -> Job:
+    return Job("search", "core", (Member(name, "repetition-1", Config("snn", ()), 0, 1, name),))
+
+
+def nothing() -> None:
+    pass
+
+
+def echo(job: Job) -> list:
+    time.sleep(0.05)
+    return [job.members[0].task, os.getpid(), os.environ["OMP_NUM_THREADS"]]
+
+
+def misbehave(job: Job, folder: Path) -> list:
+    """Do what the job's name says; every call leaves a line."""
+    name = job.members[0].task
+    with (folder / name).open("a") as calls:
+        calls.write("called\n")
+    if name == "raise":
+        raise ValueError("as told")
+    if name == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name == "die once" and (folder / name).read_text().count("called") == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.05)
+    return [name]
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
+def test_all_jobs_come_back_from_processes_of_one_thread(engine):
+    jobs = [job(str(k)) for k in range(7)]
+    started = []
+    found = list(engine(jobs, echo, 2, nothing, started.append))
+    assert sorted(outcome[0] for _, outcome in found) == [str(k) for k in range(7)]
+    assert started == jobs
+    assert all(outcome[0] == job.members[0].task and outcome[2] == "1" for job, outcome in found)
+    processes = {outcome[1] for _, outcome in found}
+    assert os.getpid() not in processes
+    assert len(processes) == 2
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
+def test_no_jobs_start_no_process(engine):
+    assert list(engine([], echo, 2, nothing)) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
+def test_a_dying_worker_costs_its_own_job_alone(engine, tmp_path):
+    names = ["a", "die", "raise", "b", "die once", "c"]
+    found = {job.members[0].task: outcome for job, outcome in engine(
+        [job(name) for name in names], partial(misbehave, folder=tmp_path), 2, nothing)}  # fmt: skip
+    assert set(found) == set(names)
+    assert [found[name] for name in ("a", "b", "c", "die once")] == [["a"], ["b"], ["c"], ["die once"]]
+    assert isinstance(found["raise"], ValueError)
+    assert "killed, or out of memory" in str(found["die"])
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
+def test_a_stopped_engine_finishes_the_jobs_in_flight(engine, tmp_path):
+    finished = []
+    for done, _ in engine(
+        [job(str(k)) for k in range(50)], partial(misbehave, folder=tmp_path), 2, nothing, stop=lambda: len(finished) >= 3
+    ):
+        finished.append(done)
+    assert 3 <= len(finished) <= 5
+    assert len(list(tmp_path.iterdir())) == len(finished)

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import pytest
+
+from snnbench.config import TrainingSettings, load_config
+from snnbench.models.cost import member_seconds
+from snnbench.plan import MAX_STACK, evaluation_member, make_jobs, plan_evaluation, plan_search, search_member
+from snnbench.suites import core
+
+TASKS = [task for task in core.tasks(None)[0] if task.name in ("iris", "waveform")]
+SPLITS = {task.name: core.splits(task.name, None)[:1] for task in TASKS}
+SETTINGS = load_config("core", "quick")
+
+
+def plan(models=("snn",), stored=(), **changes):
+    arguments = {"tasks": TASKS, "splits": SPLITS, "settings": SETTINGS, "seed": 0, **changes}
+    return plan_search("core", models=models, stored=set(stored), **arguments)
+
+
+def test_every_configuration_of_every_split_is_planned_once():
+    found = plan(("snn", "svm"))
+    assert len(found.members) == 2 * (12 + 12)
+    assert found.n_evaluations == 4
+    planned = [member.key for job in found.jobs for member in job.members]
+    assert sorted(planned) == sorted(found.members)
+
+
+def test_a_stack_has_one_shape_one_split_and_dropout_apart():
+    for job in plan(("snn", "msrainit")).jobs:
+        shapes = {(m.task, m.split, m.config.model, m.config["n_units"], m.config["n_layers"]) for m in job.members}
+        assert len(shapes) == 1
+        assert len({m.config["dropout_rate"] > 0 for m in job.members}) == 1
+        assert 1 < len(job.members) <= MAX_STACK
+
+
+def test_what_is_stored_is_not_planned_again():
+    whole = plan()
+    some = list(whole.members)[:5]
+    rest = plan(stored=some)
+    assert rest.n_stored == 5
+    assert {m.key for job in rest.jobs for m in job.members} == set(whole.members) - set(some)
+    assert plan(stored=whole.members).jobs == ()
+
+
+def test_longest_jobs_come_first():
+    seconds = [job.seconds for job in plan(("snn", "msrainit", "random_forest", "svm")).jobs]
+    assert seconds == sorted(seconds, reverse=True)
+    assert min(seconds) > 0
+
+
+def test_a_key_depends_on_what_the_numbers_depend_on():
+    task, split = TASKS[0], SPLITS[TASKS[0].name][0]
+    config = next(iter(plan().members.values())).config
+    key = search_member(task, split, config, SETTINGS, 0).key
+    slower = SETTINGS.model_copy(update={"training": TrainingSettings(batch_size=64)})
+    others = [
+        search_member(replace(task, sha256="other data"), split, config, SETTINGS, 0),
+        search_member(task, replace(split, name="repetition-2"), config, SETTINGS, 0),
+        search_member(task, split, replace(config, values=(*config.values[1:], ("n_units", 1))), SETTINGS, 0),
+        search_member(task, split, config, slower, 0),
+        search_member(task, split, config, SETTINGS, 1),
+        evaluation_member(task, search_member(task, split, config, SETTINGS, 0), 100, SETTINGS),
+    ]
+    keys = {key, *(member.key for member in others)}
+    assert len(keys) == 7
+    assert search_member(task, split, config, load_config("core", "paper"), 0).key == key  # another grid, the same training
+
+
+def test_how_networks_are_trained_does_not_touch_estimators():
+    task, split = TASKS[0], SPLITS[TASKS[0].name][0]
+    config = next(m.config for m in plan(("svm",)).members.values())
+    slower = SETTINGS.model_copy(update={"training": TrainingSettings(batch_size=64)})
+    assert search_member(task, split, config, SETTINGS, 0).key == search_member(task, split, config, slower, 0).key
+
+
+def test_evaluations_train_to_the_stopping_epoch():
+    whole = plan()
+    chosen = dict(zip(whole.members, (17, 42), strict=False))
+    jobs = plan_evaluation(whole, chosen, TASKS, SPLITS, SETTINGS, stored=())
+    found = {(member.config, member.n_epochs) for job in jobs for member in job.members}
+    assert found == {(whole.members[key].config, epoch) for key, epoch in chosen.items()}
+    assert {job.stage for job in jobs} == {"evaluate"}
+    stored = {member.key for job in jobs for member in job.members}
+    assert plan_evaluation(whole, chosen, TASKS, SPLITS, SETTINGS, stored) == ()
+
+
+def test_short_estimator_fits_are_bundled():
+    members = [m for m in plan(("svm",)).members.values() if m.task == "iris"]
+    assert len(make_jobs("search", "core", members, TASKS, SPLITS, SETTINGS)) == 1
+
+
+@pytest.mark.parametrize("model", ["snn", "random_forest", "svm"])
+def test_estimates_grow_with_the_work(model):
+    config = next(m.config for m in plan((model,)).members.values())
+    table = SETTINGS.models[model]
+    seconds = [member_seconds([config], table, TASKS[0], n, 100, SETTINGS.training) for n in (100, 1000, 10_000)]
+    assert seconds[0] < seconds[1] < seconds[2]

@@ -1,0 +1,169 @@
+"""What a comparison computes and prints."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from snnbench.errors import SnnbenchError, UnknownNameError
+from snnbench.report import FORMATS, Ranking, rank_models, render_table
+
+NAN = float("nan")
+
+SCORES = pd.DataFrame(
+    {
+        "msrainit": [0.5, 0.6, 0.7, 0.8, 0.9, NAN],
+        "snn[paper]": [0.6, 0.8, 0.9, 0.8, 0.95, 0.5],
+        "a|b": [0.4, 0.7, 0.6, 0.5, 0.85, NAN],
+    },
+    index=[f"task-{k}" for k in range(6)],
+)
+
+
+@pytest.fixture
+def ranking() -> Ranking:
+    return rank_models(SCORES, {"task-9": "task-9_R.dat is missing"})
+
+
+def test_the_table_is_sorted_and_has_every_number(ranking: Ranking) -> None:
+    assert list(ranking.table.index) == list(ranking.scores.columns) == ["snn[paper]", "msrainit", "a|b"]
+    table = ranking.table
+    np.testing.assert_allclose(table["mean_rank"], [1.1, 2.1, 2.8])
+    np.testing.assert_allclose(table["rank_difference"], [-0.9, 0.1, 0.8])
+    np.testing.assert_allclose(table["mean_score"], [0.81, 0.7, 0.61])
+    np.testing.assert_allclose(table["wins"], [4.5, 0.5, 0])
+    np.testing.assert_allclose(table["pvalue"], [NAN, 2 / 2**4, 2 / 2**5])
+    np.testing.assert_allclose(table["adjusted_pvalue"], [NAN, 1 / 8, 1 / 8])
+    assert (ranking.baseline, ranking.n_tasks, ranking.n_models) == ("snn[paper]", 5, 3)
+
+
+def test_the_settings_reach_the_tests() -> None:
+    ranking = rank_models(SCORES, baseline="msrainit", alternative="greater", correction="none", zero_method="pratt")
+    assert ranking.baseline == "msrainit"
+    assert ranking.wilcoxon.alternative == "greater"
+    np.testing.assert_array_equal(ranking.table["pvalue"], ranking.table["adjusted_pvalue"])
+    text = FORMATS["table"](ranking)
+    for words in ("msrainit against each model", "one-sided", "Pratt", "not corrected"):
+        assert words in " ".join(text.split())
+    assert "p (" not in text
+
+
+def test_tasks_without_a_score_are_left_out_and_named(ranking: Ranking) -> None:
+    assert ranking.left_out == {"task-9": "task-9_R.dat is missing", "task-5": "no score of msrainit, a|b"}
+    assert "task-5" not in ranking.scores.index
+
+
+def test_a_task_with_a_reason_is_left_out_for_that_reason() -> None:
+    ranking = rank_models(SCORES, {"task-5": "out of memory", "task-0": "damaged"})
+    assert ranking.left_out == {"task-5": "out of memory", "task-0": "damaged"}
+    assert ranking.n_tasks == 4
+
+
+def test_a_single_model_is_shown_without_tests() -> None:
+    ranking = rank_models(SCORES[["snn[paper]"]])
+    assert ranking.table.loc["snn[paper]", "mean_rank"] == 1.0
+    assert np.isnan(ranking.table.loc["snn[paper]", "pvalue"])
+    text = FORMATS["table"](ranking)
+    assert "nothing to compare a single model with" in text
+    assert "Wilcoxon" not in text
+
+
+def test_a_single_task_has_no_friedman_test() -> None:
+    text = FORMATS["table"](rank_models(SCORES.iloc[:1]))
+    assert "3 models on 1 task.\nFriedman test: none, it needs at least 2 tasks." in text
+
+
+@pytest.mark.parametrize(
+    ("scores", "left_out", "message"),
+    [
+        (SCORES.iloc[:0], {}, "There are no scores. Train models with `snnbench run` first."),
+        (pd.DataFrame(), {"iris": "not at hand", "wine": "not at hand"}, "2 left out: not at hand. Train models"),
+        (SCORES.assign(resnet=NAN), {}, "resnet 0, msrainit 5, a.b 5, snn.paper. 6 .of 6.. Complete them with `snnbench run`"),
+    ],
+)
+def test_no_task_is_an_error_that_says_what_to_do(scores: pd.DataFrame, left_out: dict[str, str], message: str) -> None:
+    with pytest.raises(SnnbenchError, match=message):
+        rank_models(scores, left_out)
+
+
+def test_an_unknown_baseline_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'msrainit'"):
+        rank_models(SCORES, baseline="msrainot")
+
+
+def test_the_terminal_table_fits_in_80_columns_and_shows_names_as_they_are(ranking: Ranking) -> None:
+    console = Console(width=80, record=True, file=io.StringIO(), force_terminal=True)
+    console.print(render_table(ranking))
+    text = console.export_text()
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "snn[paper]" in text
+    assert [line.split() for line in text.splitlines() if line.startswith("msrainit ")] == [
+        ["msrainit", "2.10", "+0.100", "0.7000", "0.5", "1.2e-01", "1.2e-01"]
+    ]
+
+
+def test_the_text_says_what_was_compared_tested_and_left_out(ranking: Ranking) -> None:
+    lines = FORMATS["table"](ranking).splitlines()
+    assert lines[0] == "3 models on 5 of 7 tasks."
+    assert lines[1] == "Friedman test of equal ranks: chi-square = 7.68 (2 d.f.), p = 2.1e-02."
+    text = " ".join(" ".join(lines).split())
+    assert "Wilcoxon signed-rank test of snn[paper] against each model, paired by task, two-sided; zero differences" in text
+    assert "Holm" in text
+    assert text.endswith("Left out: 2 tasks. task-9_R.dat is missing: task-9 no score of msrainit, a|b: task-5")
+
+
+def test_long_names_and_many_left_out_tasks_fit_as_well() -> None:
+    generator = np.random.default_rng(0)
+    models = [f"a-model-with-a-really-long-name-{k}[paper]" for k in range(24)]
+    scores = pd.DataFrame(generator.random((8, 24)), columns=models)
+    ranking = rank_models(scores, {f"long-task-name-{k}": "out of memory" for k in range(40)}, subset="large")
+    text = FORMATS["table"](ranking)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert text.startswith("24 models on 8 of 48 large tasks.")
+    assert "out of memory (40 tasks): long-task-name-0, long-task-name-1," in text
+    assert "long-task-name-39" in text
+
+
+def test_markdown_is_a_table_between_captions(ranking: Ranking) -> None:
+    text = FORMATS["markdown"](ranking)
+    first, table, *notes = text.split("\n\n")
+    assert first.startswith("3 models on 5 of 7 tasks. Friedman")
+    assert table.splitlines()[0] == "| model | rank | diff. | mean score | wins | p | p (holm) |"
+    assert table.splitlines()[2] == "| snn[paper] | 1.10 | -0.900 | 0.8100 | 4.5 | - | - |"
+    assert table.splitlines()[4].startswith(r"| a\|b | 2.80 | +0.800 |")
+    assert notes[-1] == "- task-9_R.dat is missing: task-9\n- no score of msrainit, a|b: task-5\n"
+
+
+def test_csv_is_rows_of_numbers_at_full_precision(ranking: Ranking) -> None:
+    header, first, second, third = csv.reader(io.StringIO(FORMATS["csv"](ranking)))
+    assert header == ["model", "mean_rank", "rank_difference", "mean_score", "wins", "pvalue", "adjusted_pvalue"]
+    assert first[0] == "snn[paper]"
+    assert first[-2:] == ["", ""]
+    assert [float(cell) for cell in second[1:]] == ranking.table.loc["msrainit"].tolist()
+    assert third[0] == "a|b"
+
+
+def test_json_has_everything_and_null_for_nan(ranking: Ranking) -> None:
+    content = json.loads(FORMATS["json"](ranking))
+    assert (content["subset"], content["n_tasks"], content["n_models"]) == ("all", 5, 3)
+    assert content["friedman"]["statistic"] == ranking.friedman.statistic[0]
+    assert content["friedman"]["degrees_of_freedom"] == 2
+    assert content["wilcoxon"]["baseline"] == "snn[paper]"
+    assert content["wilcoxon"]["correction"] == "holm"
+    assert [row["model"] for row in content["models"]] == list(ranking.table.index)
+    assert content["models"][0]["pvalue"] is None
+    assert content["models"][1]["pvalue"] == ranking.table.loc["msrainit", "pvalue"]
+    assert content["models"][1]["statistic"] == 0.0
+    assert content["left_out"] == ranking.left_out
+    assert pd.DataFrame(content["scores"]).T.equals(ranking.scores)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_ends_with_a_line_end(ranking: Ranking, name: str) -> None:
+    text = FORMATS[name](ranking)
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")

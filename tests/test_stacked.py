@@ -1,0 +1,199 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from plain import plain_network, plain_weights, train_plainly
+from torch import nn
+
+from snnbench.config import TrainingSettings
+from snnbench.models import NETWORKS, load_class
+from snnbench.models.layers import reset
+from snnbench.records import Config, Dataset
+from snnbench.training.gradients import by_autograd, gradients_of, layer_by_layer
+from snnbench.training.stacked import _Orders, _train_epoch, derive_seed, train_stack
+
+N_FEATURES, N_CLASSES = 7, 3
+ACTIVATIONS = {"snn": lambda: nn.SELU(inplace=True), "msrainit": nn.ReLU}
+
+
+def rows(n_samples: int, n_features: int = N_FEATURES, n_classes: int = N_CLASSES, seed: int = 0) -> Dataset:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features)).astype(np.float32)
+    return Dataset(X, (X[:, :n_classes] + 0.5 * rng.normal(size=(n_samples, n_classes))).argmax(axis=1))
+
+
+def configs(model: str, learning_rates, n_units=16, n_layers=2, form="rectangular", dropout_rate=0.0) -> list[Config]:
+    shape = (("n_units", n_units), ("n_layers", n_layers), ("form", form), ("dropout_rate", dropout_rate))
+    return [Config(model, (*shape, ("learning_rate", rate))) for rate in learning_rates]
+
+
+def build(model: str, members: list[Config], n_features=N_FEATURES, n_classes=N_CLASSES) -> nn.Module:
+    return load_class(NETWORKS[model])(members, n_features, n_classes)
+
+
+def train(
+    model: str, members: list[Config], seeds, n_epochs=5, batch_size=32, train_rows=None, n_classes=N_CLASSES, **settings
+):
+    data = train_rows or rows(100)
+    return train_stack(
+        build(model, members, data.X.shape[1], n_classes),
+        "search",
+        data,
+        rows(30, data.X.shape[1], n_classes, seed=1),
+        [config["learning_rate"] for config in members],
+        seeds,
+        n_epochs,
+        TrainingSettings(batch_size=batch_size, **settings),
+    )
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("form", ["rectangular", "conic"])
+@pytest.mark.parametrize("n_layers", [1, 2, 8])
+def test_a_stack_of_one_equals_nn_sequential_in_float64(model, form, n_layers):
+    learning_rate, batch_size, n_steps = 0.05, 20, 50
+    members = configs(model, [learning_rate], n_layers=n_layers, form=form)
+    stacked = build(model, members)
+    reset(stacked, [derive_seed(5, "network")])
+    stacked.double()
+    data = rows(100)
+    plain = plain_network(stacked, 0, ACTIVATIONS[model])
+    X, y = torch.from_numpy(data.X).double(), torch.from_numpy(data.y)
+    orders = _Orders([5], len(y))
+    batches, losses = [], []
+    step = [torch.full((1, 1, 1), -learning_rate, dtype=torch.float64)] * len(list(stacked.parameters()))
+    for _ in range(n_steps * batch_size // len(y)):
+        order = orders.draw()
+        batches += [(X[part], y[part]) for part in order[0].split(batch_size)]
+        losses.append(_train_epoch(stacked, list(stacked.parameters()), step, X, y, order, batch_size)[0])
+    expected = train_plainly(plain, batches, learning_rate)
+    assert len(batches) == n_steps
+    np.testing.assert_allclose(losses, np.reshape(expected, (-1, len(y) // batch_size)).mean(axis=1), rtol=0, atol=1e-12)
+    for found, wanted in zip(stacked.parameters(), plain_weights(plain), strict=True):
+        torch.testing.assert_close(found.detach()[0], wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_units", "n_layers", "batch_size"), [(16, 2, 128), (64, 2, 32), (64, 8, 128), (256, 2, 32)])
+def test_every_member_has_the_bits_of_nn_sequential_in_float32(n_units, n_layers, batch_size):
+    learning_rates = [0.01, 0.1, 1.0] * 2
+    members = configs("msrainit", learning_rates, n_units=n_units, n_layers=n_layers)
+    stacked = build("msrainit", members, 32, 10)
+    reset(stacked, range(6))
+    plain = [plain_network(stacked, member, nn.ReLU) for member in range(6)]
+    data = rows(50 * batch_size, 32, 10)
+    X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
+    order = torch.arange(len(y)).unsqueeze(0)
+    steps = [-torch.tensor(learning_rates).view(-1, 1, 1)] * len(list(stacked.parameters()))
+    _train_epoch(stacked, list(stacked.parameters()), steps, X, y, order, batch_size)
+    batches = list(zip(X.split(batch_size), y.split(batch_size), strict=True))
+    n_finite = 0
+    for member, network in enumerate(plain):
+        losses = train_plainly(network, batches, learning_rates[member])
+        if np.isfinite(losses).all():
+            n_finite += 1
+            for found, wanted in zip(stacked.parameters(), plain_weights(network), strict=True):
+                assert torch.equal(found.detach()[member], wanted)
+    assert n_finite >= 4
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("dropout_rate", [0.0, 0.2])
+@pytest.mark.parametrize(("n_units", "batch_size"), [(16, 32), (33, 37), (256, 100)])
+def test_a_member_alone_and_among_24_has_equal_bits(model, dropout_rate, n_units, batch_size):
+    learning_rates = [0.01, 0.1, 1.0] * 8
+    seeds = [3] * 12 + list(range(12))
+    members = configs(model, learning_rates, n_units=n_units, n_layers=3, dropout_rate=dropout_rate)
+    together = train(model, members, seeds, n_epochs=3, batch_size=batch_size)
+    for member in (0, 1, 13, 23):
+        alone = train(model, members[member : member + 1], seeds[member : member + 1], n_epochs=3, batch_size=batch_size)
+        np.testing.assert_array_equal(alone.train_loss[:, 0], together.train_loss[: len(alone.train_loss), member])
+        np.testing.assert_array_equal(alone.valid_score[:, 0], together.valid_score[: len(alone.valid_score), member])
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("form", ["rectangular", "conic"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("n_units", "n_batch", "n_classes"), [(64, 32, 10), (32, 128, 2), (33, 37, 100)])
+def test_layer_by_layer_has_the_bits_of_autograd(model, form, dtype, n_units, n_batch, n_classes):
+    members = [config for rate in (0.0, 0.1, 0.2) for config in configs(model, [0.1], n_units, 3, form, rate)]
+    network = build(model, members, N_FEATURES, n_classes).to(dtype)
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randn(3, n_batch, N_FEATURES, dtype=dtype, generator=generator)
+    targets = torch.randint(0, n_classes, (3, n_batch), generator=generator)
+    found = []
+    for way in (by_autograd, layer_by_layer):
+        reset(network, [1, 1, 2])
+        found.append(way(network, batch, targets))
+    (losses, gradients), (other_losses, other_gradients) = found
+    assert torch.equal(losses, other_losses)
+    for gradient, other in zip(gradients, other_gradients, strict=True):
+        assert torch.equal(gradient, other)
+
+
+def test_a_network_with_an_unknown_layer_is_differentiated_by_autograd():
+    network = nn.Sequential(*build("snn", configs("snn", [0.1])), nn.Tanh())
+    reset(network, [0])
+    batch, targets = torch.randn(1, 4, N_FEATURES), torch.tensor([[0, 1, 2, 0]])
+    losses, gradients = gradients_of(network)(batch, targets)
+    assert losses.isfinite().all()
+    assert len(gradients) == 6
+
+
+def test_a_diverged_member_is_recorded_and_disturbs_nobody():
+    learning_rates = [0.01, 1e6, 0.1]
+    members = configs("msrainit", learning_rates, n_layers=8)
+    run = train("msrainit", members, [1, 2, 3], n_epochs=12)
+    assert run.diverged.tolist() == [False, True, False]
+    assert math.isnan(run.best_score[1])
+    assert np.isnan(run.valid_score[:, 1]).all()
+    for member in (0, 2):
+        alone = train("msrainit", members[member : member + 1], [member + 1], n_epochs=12)
+        np.testing.assert_array_equal(alone.valid_score[:, 0], run.valid_score[:, member])
+        assert alone.best_epoch[0] == run.best_epoch[member]
+
+
+def test_a_stack_whose_members_all_diverged_ends_early():
+    run = train("msrainit", configs("msrainit", [1e9, 1e9], n_layers=8), [1, 2], n_epochs=50)
+    assert run.diverged.all()
+    assert len(run.train_loss) < 50
+    assert np.isnan(run.best_score).all()
+
+
+def test_an_evaluation_repeats_the_search_to_its_stopping_epoch():
+    members = configs("snn", [0.1], dropout_rate=0.05)
+    search = train("snn", members, [4], n_epochs=20)
+    epoch = int(search.best_epoch[0])
+    network = build("snn", members)
+    test = rows(40, seed=2)
+    evaluation = train_stack(network, "evaluate", rows(100), test, [0.1], [4], epoch, TrainingSettings(batch_size=32))
+    np.testing.assert_array_equal(evaluation.train_loss, search.train_loss[:epoch])
+    with torch.no_grad():
+        predicted = network.eval()(torch.from_numpy(test.X).unsqueeze(0))[0].argmax(dim=1).numpy()
+    assert evaluation.test_score[0] == (predicted == test.y).mean()
+    assert evaluation.valid_score.shape == (0, 1)
+    assert math.isnan(evaluation.best_score[0])
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_networks_learn(model):
+    # The largest of three features decides, with noise: guessing gives a third.
+    run = train(model, configs(model, [0.1], n_units=32), [0], n_epochs=30, train_rows=rows(600))
+    assert run.best_score[0] > 0.7
+    assert run.train_loss[-1, 0] < 0.8 * run.train_loss[0, 0]
+
+
+def test_the_last_short_batch_is_a_step_of_its_own():
+    """101 rows in batches of 100: the row left over moves the weights by its own gradient, and counts once in the loss."""
+    members = configs("msrainit", [0.1])
+    data = rows(101)
+    stacked = build("msrainit", members)
+    reset(stacked, [0])
+    plain = plain_network(stacked, 0, nn.ReLU)
+    X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
+    steps = [torch.full((1, 1, 1), -0.1)] * 6
+    loss = _train_epoch(stacked, list(stacked.parameters()), steps, X, y, torch.arange(101).unsqueeze(0), 100)
+    losses = train_plainly(plain, [(X[:100], y[:100]), (X[100:], y[100:])], 0.1)
+    assert loss[0] == pytest.approx((100 * losses[0] + losses[1]) / 101, rel=1e-6)
+    for found, wanted in zip(stacked.parameters(), plain_weights(plain), strict=True):
+        torch.testing.assert_close(found.detach()[0], wanted, rtol=0, atol=1e-6)

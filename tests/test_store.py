@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from snnbench.errors import StoreError
+from snnbench.records import Config, Job, Member, Result
+from snnbench.store import prepare_store, read_results, write_results, write_settings
+
+
+def job_of(*keys: str) -> Job:
+    config = Config("snn", (("n_layers", 2),))
+    return Job("search", "core", tuple(Member("iris", "repetition-1", config, 0, 100, key) for key in keys))
+
+
+def result(key: str, status="ok", finished_at="2026-01-01", **changes) -> Result:
+    values = {
+        "key": key, "stage": "search", "suite": "core", "task": "iris", "split": "repetition-1", "model": "snn",
+        "config": "{}", "config_key": "c", "seed": 0, "n_epochs": 100, "status": status, **changes,
+    }  # fmt: skip
+    return Result(**values, provenance={"finished_at": finished_at, "n_cores": 2})
+
+
+def test_what_is_written_is_read_and_by_plain_pandas_too(tmp_path):
+    row = result("a", valid_score=0.5, train_loss=(1.0, 0.25), valid_curve=(0.5, 0.75))
+    write_results(tmp_path, job_of("a", "b"), [row, result("b", status="failed", error="boom")])
+    write_settings(tmp_path, "digest", {"training": {}}, {"cpu": "x"})
+    for rows in (read_results([tmp_path]), pd.read_parquet(tmp_path)):
+        rows = rows.set_index("key")
+        assert rows.at["a", "valid_score"] == 0.5
+        np.testing.assert_array_equal(rows.at["a", "train_loss"], [1.0, 0.25])
+        assert np.isnan(rows.at["a", "test_score"])
+        assert len(rows.at["b", "valid_curve"]) == 0
+        assert rows.at["b", "error"] == "boom"
+        assert rows.at["a", "n_cores"] == 2
+
+
+def test_the_same_job_again_replaces_its_rows(tmp_path):
+    for score in (0.1, 0.2):
+        write_results(tmp_path, job_of("a", "b"), [result("a", valid_score=score), result("b")])
+    assert pd.read_parquet(tmp_path).set_index("key")["valid_score"]["a"] == 0.2
+    assert len(pd.read_parquet(tmp_path)) == 2
+
+
+def test_the_next_attempt_takes_the_place_of_a_failure(tmp_path):
+    write_results(tmp_path, job_of("a", "b"), [result("a"), result("b", status="failed", error="first")])
+    write_results(tmp_path, job_of("b"), [result("b", status="failed", error="second")])
+    assert pd.read_parquet(tmp_path).set_index("key")["error"].to_dict() == {"a": "", "b": "second"}
+    write_results(tmp_path, job_of("b"), [result("b")])
+    assert pd.read_parquet(tmp_path)["status"].tolist() == ["ok", "ok"]
+
+
+def test_of_rows_with_one_key_a_success_counts_then_the_newest(tmp_path):
+    first, second = tmp_path / "one", tmp_path / "two"
+    write_results(first, job_of("a", "b"), [result("a", valid_score=0.1), result("b", valid_score=0.1)])
+    later = [result("a", status="failed", finished_at="2026-02-01"), result("b", valid_score=0.2, finished_at="2026-02-01")]
+    write_results(second, job_of("a", "b", "c"), later)
+    for folders in ([first, second], [second, first], [tmp_path]):
+        rows = read_results(folders, ["valid_score"]).set_index("key")
+        assert rows["valid_score"].to_dict() == {"a": 0.1, "b": 0.2}
+
+
+def test_a_folder_without_results_is_empty(tmp_path):
+    assert read_results([tmp_path, tmp_path / "none"], ["valid_score"]).empty
+
+
+def test_a_file_cut_in_half_is_named(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    write_results(tmp_path, job_of("b"), [result("b")])
+    damaged = max(tmp_path.rglob("*.parquet"))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StoreError, match="must be a whole Parquet file") as caught:
+        read_results([tmp_path])
+    assert damaged.name in str(caught.value)
+    assert damaged.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_with_the_way_out(tmp_path):
+    (tmp_path / "file").write_text("")
+    for action in (prepare_store, lambda folder: write_results(folder, job_of("a"), [result("a")])):
+        with pytest.raises(StoreError, match="name another one with --results"):
+            action(tmp_path / "file" / "results")
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    write_results(tmp_path, job_of("a"), [result("a")])
+
+    def full(table, place):
+        place.write_bytes(b"PAR1")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("snnbench.store.pq.write_table", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        write_results(tmp_path, job_of("b"), [result("b")])
+    assert len(list(tmp_path.rglob("*.*"))) == 1
+
+
+def test_leftovers_of_a_killed_write_are_not_read(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    [file] = tmp_path.rglob("*.parquet")
+    file.with_name(f".{file.name}.123.tmp").write_bytes(b"PAR1")
+    assert len(read_results([tmp_path])) == len(pd.read_parquet(tmp_path)) == 1
