@@ -158,7 +158,7 @@ def _group(member: Member, model: ModelSettings) -> object:
     place = (member.task, member.split, member.config.model, member.n_epochs)
     if model.estimator:
         return place
-    has_dropout = dict(member.config.values).get("dropout_rate", 0) != 0
+    has_dropout = member.config.get("dropout_rate", 0) != 0
     return (*place, stack_key(member.config), has_dropout)
 
 

@@ -103,6 +103,10 @@ class Config:
     def __getitem__(self, name: str) -> Value:
         return dict(self.values)[name]
 
+    def get(self, name: str, default: Value) -> Value:
+        """Return a value, or ``default`` where the grid does not say."""
+        return dict(self.values).get(name, default)
+
     @property
     def key(self) -> str:
         """A digest that is stable across processes and machines."""

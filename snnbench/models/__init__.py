@@ -1,7 +1,8 @@
 """The models: one file each.
 
-A network is a ``torch.nn.Module`` class built as ``Network(configs, n_features, n_outputs)``; an estimator is a scikit-learn
-class. Both are named by import path, so that a config file can bring its own (``network = "my_package.my_file.MyNet"``) and
+A network is a ``torch.nn.Module`` class built as ``Network(configs, n_features, n_outputs)``. Its attribute ``hyperparameters``
+maps the name of each to a type annotation that says which values are allowed; those in its attribute ``defaults``, if it has
+one, may be left out of a grid. An estimator is a scikit-learn class. Both are named by import path, so that a config file can bring its own (``network = "my_package.my_file.MyNet"``) and
 that listing the models loads neither torch nor scikit-learn.
 """
 
@@ -61,7 +62,7 @@ def check_config(config: Config, settings: ModelSettings) -> None:
     if settings.estimator:
         known, required = dict.fromkeys(model().get_params()), set[str]()
     else:
-        known, required = model.hyperparameters, set(model.hyperparameters)
+        known, required = model.hyperparameters, set(model.hyperparameters) - set(getattr(model, "defaults", {}))
     for name, value in values.items():
         if name not in known:
             raise UnknownNameError(f"hyperparameter of {config.model}", name, known)

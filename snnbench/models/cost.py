@@ -51,7 +51,7 @@ def member_seconds(
     # A forward pass and two products of the same size backward; the validation rows are a quarter of the training rows.
     per_row = 2 * n_weights * (3 + 0.25) * _SECONDS_PER_FLOP + n_units * _SECONDS_PER_UNIT
     seconds = n_epochs * (n_steps * n_layers * _SECONDS_PER_LAYER_STEP + n_train * len(configs) * per_row)
-    return seconds * (_DROPOUT_FACTOR if dict(configs[0].values).get("dropout_rate") else 1)
+    return seconds * (_DROPOUT_FACTOR if configs[0].get("dropout_rate", 0) else 1)
 
 
 @cache
