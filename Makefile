@@ -1,0 +1,47 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RESULTS ?= results
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check format bench wheel clean
+
+help:  ## Print this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed  ## Create the virtual environment and install snnbench into it
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## Run two networks and two baselines on the embedded tasks and compare them
+	$(BIN)/snnbench run core --model snn --model msrainit --model random_forest --model svm --results $(RESULTS)
+	$(BIN)/snnbench compare $(RESULTS) --suite core
+
+test: setup  ## Run all tests
+	$(BIN)/python -m pytest
+
+test-fast: setup  ## Run the tests that take less than ten seconds each
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: setup  ## Check style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup  ## Measure stacked training against a loop over nn.Sequential
+	$(BIN)/python tests/bench/stacked_against_naive.py
+
+wheel: setup  ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+clean:  ## Remove the virtual environment and what was built (results stay)
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
