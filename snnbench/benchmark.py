@@ -12,7 +12,7 @@ from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
 from snnbench.records import Alternative, Result
 from snnbench.report import Ranking, rank_models
-from snnbench.selection import left_out, only_suite, score_table, select
+from snnbench.selection import COMPARED, DESCRIBED, OUTPUTS, describe_models, left_out, only_suite, score_table, select
 from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, write_settings
 from snnbench.suites import load_suite
@@ -33,6 +33,7 @@ class Request:
     tasks: tuple[str, ...] = ()
     repetitions: tuple[int, ...] = (1,)
     seed: int = 0
+    n_seeds: int = 1
     device: str = "cpu"
     n_workers: int = 1
 
@@ -64,7 +65,7 @@ def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
     stored = _finished(_stored(request))
-    return plan_search(request.suite, material.tasks, material.splits, request.settings, models, request.seed, stored)
+    return plan_search(request.suite, material, request.settings, models, request.seed, stored)
 
 
 def run(
@@ -94,7 +95,7 @@ def run(
 
     stored = _stored(request)
     selected, unselected = select(search.members, stored)
-    jobs = plan_evaluation(search, selected, material.tasks, material.splits, request.settings, _finished(stored))
+    jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
     return Outcome(n_trained, failures, unselected, evaluated.stopped)
@@ -107,20 +108,27 @@ def compare(
     alternative: Alternative = "two-sided",
     correction: str = "holm",
     subset: str = "all",
+    metric: str = "",
 ) -> Ranking:
     """Rank the models of a suite by the test scores of their selected configurations.
 
     Raises:
         SnnbenchError: If there is nothing to compare, or results of several suites and none was named.
     """
-    rows = read_results(folders, ["stage", "suite", "task", "model", "preset", "grid", "test_score", "error"])
+    rows = read_results(folders, COMPARED + (OUTPUTS if metric else ()))
     suite = only_suite(rows, suite)
     catalogue = load_suite(suite).catalogue()
     asked = catalogue if subset == "all" else catalogue[catalogue["size"] == subset]
     rows = rows[(rows["suite"] == suite) & rows["task"].isin(asked.index)]
-    table = score_table(rows[rows["stage"] == "evaluate"])
+    table = score_table(rows[rows["stage"] == "evaluate"], metric)
     reasons = left_out(rows, table, map(str, asked.index))
     return rank_models(table, reasons, baseline=baseline, alternative=alternative, correction=correction, subset=subset)
+
+
+def describe(folders: Sequence[Path], suite: str | None = None) -> pd.DataFrame:
+    """Return what was selected and what it took, by model; see ``selection.describe_models``."""
+    rows = read_results(folders, DESCRIBED)
+    return describe_models(rows[rows["suite"] == only_suite(rows, suite)])
 
 
 def _stored(request: Request) -> pd.DataFrame:

@@ -30,18 +30,25 @@ class TrainingSettings(BaseModel):
 
 
 class ModelSettings(BaseModel):
-    """One model of the run: its grid, and where it comes from when it is not one of ours."""
+    """One model of the run: its grid, and where it comes from when it is not one of ours.
+
+    ``arguments`` are those of an estimator that are not searched; a table with a key ``class`` in them is an object of that
+    class.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     network: str | None = None
     estimator: str | None = None
+    arguments: dict[str, Any] = {}
     grid: dict[str, Value | list[Value]]
 
     @model_validator(mode="after")
     def _one_source(self) -> "ModelSettings":
         if self.network and self.estimator:
             raise ValueError("a model is a network or an estimator, found both")
+        if self.arguments and not self.estimator:
+            raise ValueError("only an estimator takes arguments; those of a network belong into its grid")
         for name, values in self.grid.items():
             if isinstance(values, list) and (not values or len(set(map(repr, values))) < len(values)):
                 raise ValueError(f"'{name}' must list at least one value and none twice, found {values}")

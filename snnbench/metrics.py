@@ -1,6 +1,13 @@
-"""The metrics: higher is better, computed from a model's outputs on held-out rows."""
+"""The metrics: higher is better, computed from a model's outputs on held-out rows.
+
+A score that selects or stops is computed in training, from ``METRICS[task.metric]``; the others can be asked for afterwards,
+from the outputs stored with every evaluation (``snnbench compare --metric``).
+"""
+
+from collections.abc import Callable
 
 import numpy as np
+from sklearn import metrics as sklearn_metrics
 
 
 def accuracy(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -16,4 +23,42 @@ def accuracy(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return (outputs.argmax(axis=-1) == y).mean(axis=-1)
 
 
-METRICS = {"accuracy": accuracy}
+def balanced_accuracy(y: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the mean over the classes present in ``y`` of the share of their rows that is recognised."""
+    predicted = outputs.argmax(axis=-1)
+    return float(np.mean([(predicted[y == label] == label).mean() for label in np.unique(y)]))
+
+
+def macro_f1(y: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the F1 score, averaged over the classes that are present in ``y`` or were predicted."""
+    return float(sklearn_metrics.f1_score(y, outputs.argmax(axis=-1), average="macro", zero_division=0))
+
+
+def auc(y: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the area under the ROC curve, one class against the rest, averaged over the classes that are present in ``y``.
+
+    Works on probabilities and on decision values; NaN where only one class is present.
+    """
+    present = np.unique(y)
+    if len(present) < 2:
+        return float("nan")
+    if outputs.shape[-1] == 2:
+        return float(sklearn_metrics.roc_auc_score(y == 1, outputs[:, 1] - outputs[:, 0]))
+    return float(np.mean([sklearn_metrics.roc_auc_score(y == label, outputs[:, label]) for label in present]))
+
+
+def negative_log_loss(y: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the mean log-probability of the true class, at least that of 1e-15; NaN for decision values."""
+    rows = outputs.astype(np.float64)
+    if (rows < 0).any() or not np.allclose(rows.sum(axis=-1), 1, atol=1e-3):
+        return float("nan")
+    return float(np.log(np.clip(rows[np.arange(len(y)), y], 1e-15, 1)).mean())
+
+
+METRICS: dict[str, Callable] = {
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "auc": auc,
+    "negative_log_loss": negative_log_loss,
+}

@@ -8,6 +8,7 @@ from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand
 from snnbench.models import check_config, implementation, stack_key
 from snnbench.models.cost import member_seconds
 from snnbench.records import Config, Job, Member, Split, Stage, Task, digest
+from snnbench.suites.material import Material
 
 MAX_STACK = 24
 """Members of a stack at most: beyond it, a step takes proportionally longer and a killed job loses more."""
@@ -37,8 +38,7 @@ class Plan:
 
 def plan_search(
     suite: str,
-    tasks: Sequence[Task],
-    splits: Mapping[str, Sequence[Split]],
+    material: Material,
     settings: RunSettings,
     models: Sequence[str],
     seed: int,
@@ -48,8 +48,7 @@ def plan_search(
 
     Args:
         suite: Name of the suite.
-        tasks: The tasks to run.
-        splits: The repetitions of each task to run.
+        material: The tasks and splits to run.
         settings: The resolved config.
         models: Which of its models.
         seed: Of the run.
@@ -63,15 +62,15 @@ def plan_search(
         for config in grid:
             check_config(config, settings.models[model])
     members: dict[str, Member] = {}
-    for task in tasks:
-        for split in splits[task.name]:
+    for task in material.tasks:
+        for split in material.splits[task.name]:
             for grid in grids.values():
                 for config in grid:
                     member = search_member(task, split, config, settings, seed)
                     members[member.key] = member
     missing = [member for key, member in members.items() if key not in stored]
-    jobs = make_jobs("search", suite, missing, tasks, splits, settings)
-    n_evaluations = sum(len(splits[task.name]) for task in tasks) * len(models)
+    jobs = make_jobs("search", suite, missing, material, settings)
+    n_evaluations = sum(map(len, material.splits.values())) * len(models)
     return Plan(members, jobs, len(members) - len(missing), n_evaluations)
 
 
@@ -82,51 +81,53 @@ def search_member(task: Task, split: Split, config: Config, settings: RunSetting
     return Member(task.name, split.name, config, seed, n_epochs, key)
 
 
-def evaluation_member(task: Task, search: Member, best_epoch: int, settings: RunSettings) -> Member:
+def evaluation_member(task: Task, search: Member, best_epoch: int, settings: RunSettings, seed: int) -> Member:
     """Return the member that trains a selected configuration to its stopping epoch and tests it.
 
-    Its key includes the grid that it was selected from: another grid may select the same configuration, but that is another
-    result.
+    With the search's own seed it repeats the very training that was selected. Its key includes the grid that it was selected
+    from: another grid may select the same configuration, but that is another result.
     """
     config = search.config
-    identity = _identity(task, search.split, config, settings, search.seed)
-    key = digest(["evaluate", *identity, best_epoch, settings.grid_digest(config.model)])
-    return replace(search, n_epochs=best_epoch, key=key)
+    identity = _identity(task, search.split, config, settings, seed)
+    key = digest(["evaluate", *identity, best_epoch, search.seed, settings.grid_digest(config.model)])
+    return replace(search, n_epochs=best_epoch, seed=seed, key=key)
 
 
 def plan_evaluation(
     search: Plan,
     selected: Mapping[str, int],
-    tasks: Sequence[Task],
-    splits: Mapping[str, Sequence[Split]],
+    material: Material,
     settings: RunSettings,
     stored: Collection[str],
+    n_seeds: int = 1,
 ) -> tuple[Job, ...]:
-    """Lay out the one evaluation of each selected configuration, minus those stored.
+    """Lay out the evaluations of each selected configuration, minus those stored.
 
     Args:
         search: The plan whose members were searched.
         selected: The stopping epoch of each selected member, by key.
-        tasks: The tasks of the run.
-        splits: Their repetitions.
+        material: The tasks and splits of the run.
         settings: The resolved config.
         stored: Keys of the results that need not be computed again.
+        n_seeds: Final trainings of each: one from the search's seed, others from the seeds after it.
     """
     if not selected:
         return ()
-    by_name = {task.name: task for task in tasks}
-    searched = [(search.members[key], best_epoch) for key, best_epoch in selected.items()]
-    members = [evaluation_member(by_name[member.task], member, epoch, settings) for member, epoch in searched]
+    by_name = {task.name: task for task in material.tasks}
+    members = [
+        evaluation_member(by_name[search.members[key].task], search.members[key], best_epoch, settings, seed)
+        for key, best_epoch in selected.items()
+        for seed in range(search.members[key].seed, search.members[key].seed + n_seeds)
+    ]
     missing = [member for member in members if member.key not in stored]
-    return make_jobs("evaluate", tasks[0].suite, missing, tasks, splits, settings)
+    return make_jobs("evaluate", material.tasks[0].suite, missing, material, settings)
 
 
 def make_jobs(
     stage: Stage,
     suite: str,
     members: Iterable[Member],
-    tasks: Sequence[Task],
-    splits: Mapping[str, Sequence[Split]],
+    material: Material,
     settings: RunSettings,
 ) -> tuple[Job, ...]:
     """Group members into jobs, longest first.
@@ -134,8 +135,8 @@ def make_jobs(
     Networks of one shape on one split become one stack, those with dropout apart from those without (its noise would cost them
     half their speed). Configurations of an estimator are bundled while they are short.
     """
-    by_name = {task.name: task for task in tasks}
-    n_train = {(name, split.name): len(split.train) for name, some in splits.items() for split in some}
+    by_name = {task.name: task for task in material.tasks}
+    n_train = {(name, split.name): len(split.train) for name, some in material.splits.items() for split in some}
     groups: dict[object, list[Member]] = defaultdict(list)
     for member in members:
         groups[_group(member, settings.models[member.config.model])].append(member)
@@ -169,6 +170,6 @@ def _identity(task: Task, split: str, config: Config, settings: RunSettings, see
 
 def _training_identity(settings: RunSettings, model: str) -> list[object]:
     """Return the code behind a model and, for a network, how it is trained."""
-    ours = implementation(model, settings.models[model])
-    training = None if settings.models[model].estimator else settings.training.model_dump()
-    return [PROTOCOL_VERSION, ours, training]
+    table = settings.models[model]
+    how = table.arguments if table.estimator else settings.training.model_dump()
+    return [PROTOCOL_VERSION, implementation(model, table), how]

@@ -158,6 +158,7 @@ class TrainingRun:
         best_epoch: (n_stack,), counted from 1.
         best_score: (n_stack,), the smoothed validation score at ``best_epoch``; NaN in an evaluation.
         test_score: (n_stack,); NaN in a search.
+        test_outputs: (n_stack, n_test, n_outputs) probabilities, or decision values of a model without; no rows in a search.
         diverged: (n_stack,) booleans.
         seconds: of the whole stack.
     """
@@ -167,6 +168,7 @@ class TrainingRun:
     best_epoch: np.ndarray
     best_score: np.ndarray
     test_score: np.ndarray
+    test_outputs: np.ndarray
     diverged: np.ndarray
     seconds: float
 
@@ -175,8 +177,9 @@ class TrainingRun:
 class Result:
     """One stored row: a member, what came of it, and where it came from.
 
-    ``seconds`` is the member's share of its job. ``provenance`` holds versions, hardware, precision and digests as flat
-    columns.
+    ``seconds`` is the member's share of its job. ``test_outputs`` are the (n_test, n_outputs) outputs of an evaluation, row by
+    row, and ``test_targets`` the true classes, so that other metrics can be computed later. ``provenance`` holds versions,
+    hardware, precision and digests as flat columns.
     """
 
     key: str
@@ -197,6 +200,8 @@ class Result:
     seconds: float = 0.0
     train_loss: tuple[float, ...] = ()
     valid_curve: tuple[float, ...] = ()
+    test_targets: tuple[int, ...] = ()
+    test_outputs: tuple[float, ...] = ()
     provenance: dict[str, Value] = field(default_factory=dict)
 
 

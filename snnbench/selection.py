@@ -1,16 +1,24 @@
 """From search results to the selected configuration, and from evaluations to the score table."""
 
+import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from snnbench.errors import SnnbenchError
+from snnbench.metrics import METRICS
 from snnbench.records import Member
 
 _TIE_RULES = (("n_layers", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
 """Among equal validation scores: more layers, then the lower learning rate, then the higher dropout rate (the paper), then
 the wider network and the smaller config key (ours, so that a choice never depends on the order of the grid)."""
+
+COMPARED = ("stage", "suite", "task", "model", "preset", "grid", "test_score", "error")
+OUTPUTS = ("test_targets", "test_outputs")
+DESCRIBED = (*COMPARED, "split", "seed", "config", "best_epoch", "seconds")
+"""The columns of the results that a comparison, another metric and a description of the models need."""
 
 
 def select(members: Mapping[str, Member], rows: pd.DataFrame) -> tuple[dict[str, int], dict[tuple[str, str, str, int], str]]:
@@ -40,21 +48,66 @@ def select(members: Mapping[str, Member], rows: pd.DataFrame) -> tuple[dict[str,
     return selected, unselected
 
 
-def score_table(evaluations: pd.DataFrame) -> pd.DataFrame:
+def score_table(evaluations: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     """Average the test scores of each task and model over splits and seeds.
 
     Several splits or seeds of a task are one task: they are averaged, never counted as more tasks.
 
     Args:
         evaluations: Rows of the evaluate stage with task, model, preset, grid, status and test_score.
+        metric: Another metric than that of the stored scores; then test_targets and test_outputs are needed too.
 
     Returns:
         (n_tasks, n_models), NaN where a model has no score. A model that was run under more than one preset or grid becomes
         one column for each, named ``model[preset]``, with the grid's digest where that is not enough.
     """
     scored = evaluations[(evaluations["status"] == "ok") & evaluations["test_score"].notna()]
+    if metric:
+        scored = scored.assign(test_score=[_rescore(row, metric) for row in scored.itertuples()])
     table = scored.assign(column=_column_names(scored)).pivot_table(index="task", columns="column", values="test_score")
     return table.rename_axis(columns="model")
+
+
+def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what was selected and what it took, by model.
+
+    Args:
+        rows: All rows of a suite with stage, task, split, seed, model, preset, grid, config, status, test_score, best_epoch and
+            seconds.
+
+    Returns:
+        Indexed by model as in ``score_table``: n_evaluations; n_seeds; mean_score and seed_std, the standard deviation over
+        seeds averaged over tasks and splits (NaN for one seed); mean_depth in layers or blocks (NaN for other models);
+        mean_epoch, the stopping epoch; seconds, of all trainings; share_diverged of the search.
+    """
+    named = rows.assign(column=_column_names(rows[rows["stage"] == "evaluate"]).reindex(rows.index))
+    evaluations = named[named["column"].notna() & (named["status"] == "ok")]
+    configs = evaluations["config"].map(json.loads)
+    depths = configs.map(lambda config: config.get("n_layers", config.get("n_blocks", np.nan))).astype(float)
+    groups = evaluations.assign(depth=depths).groupby("column")
+    by_task = evaluations.groupby(["column", "task", "split"])["test_score"]
+    searches = rows[rows["stage"] == "search"].groupby("model")
+    model_of = groups["model"].first()
+    diverged = searches["status"].apply(lambda status: float((status == "diverged").mean()))
+    return pd.DataFrame(
+        {
+            "n_evaluations": groups.size(),
+            "n_seeds": groups["seed"].nunique(),
+            "mean_score": by_task.mean().groupby("column").mean(),
+            "seed_std": by_task.std().groupby("column").mean(),
+            "mean_depth": groups["depth"].mean(),
+            "mean_epoch": groups["best_epoch"].mean(),
+            "seconds": groups["seconds"].sum() + model_of.map(searches["seconds"].sum()).fillna(0),
+            "share_diverged": model_of.map(diverged),
+        }
+    ).rename_axis(index="model")
+
+
+def _rescore(row: Any, metric: str) -> float:
+    y = np.asarray(row.test_targets)
+    if len(y) == 0:
+        return float("nan")  # a row from before outputs were stored
+    return float(METRICS[metric](y, np.asarray(row.test_outputs).reshape(len(y), -1)))
 
 
 def _column_names(rows: pd.DataFrame) -> pd.Series:

@@ -21,7 +21,7 @@ from pyarrow import dataset as pads
 from snnbench.errors import StoreError
 from snnbench.records import Job, Result, Value, digest
 
-_LISTS = ("train_loss", "valid_curve")
+_LISTS = {"train_loss": pa.float64(), "valid_curve": pa.float64(), "test_targets": pa.int32(), "test_outputs": pa.float32()}
 
 
 def prepare_store(results: Path) -> None:
@@ -66,8 +66,8 @@ def _write_rows(file: Path, rows: Sequence[Result]) -> None:
     records = [asdict(row) for row in rows]
     flat = [{**{k: v for k, v in record.items() if k != "provenance"}, **record["provenance"]} for record in records]
     schema = pa.Table.from_pylist(flat[:1]).schema
-    for name in _LISTS:
-        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(pa.float64())))
+    for name, item in _LISTS.items():
+        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(item)))
     table = pa.Table.from_pylist(flat, schema=schema)
     _write_whole(file, lambda temporary: pq.write_table(table, temporary))
 

@@ -6,14 +6,16 @@ from snnbench.config import TrainingSettings, load_config
 from snnbench.models.cost import member_seconds
 from snnbench.plan import MAX_STACK, evaluation_member, make_jobs, plan_evaluation, plan_search, search_member
 from snnbench.suites import core
+from snnbench.suites.material import Material
 
 TASKS = [task for task in core.tasks(None)[0] if task.name in ("iris", "waveform")]
 SPLITS = {task.name: core.splits(task.name, None)[:1] for task in TASKS}
+MATERIAL = Material(tuple(TASKS), SPLITS, {})
 SETTINGS = load_config("core", "quick")
 
 
 def plan(models=("snn",), stored=(), **changes):
-    arguments = {"tasks": TASKS, "splits": SPLITS, "settings": SETTINGS, "seed": 0, **changes}
+    arguments = {"material": MATERIAL, "settings": SETTINGS, "seed": 0, **changes}
     return plan_search("core", models=models, stored=set(stored), **arguments)
 
 
@@ -59,7 +61,7 @@ def test_a_key_depends_on_what_the_numbers_depend_on():
         search_member(task, split, replace(config, values=(*config.values[1:], ("n_units", 1))), SETTINGS, 0),
         search_member(task, split, config, slower, 0),
         search_member(task, split, config, SETTINGS, 1),
-        evaluation_member(task, search_member(task, split, config, SETTINGS, 0), 100, SETTINGS),
+        evaluation_member(task, search_member(task, split, config, SETTINGS, 0), 100, SETTINGS, 0),
     ]
     keys = {key, *(member.key for member in others)}
     assert len(keys) == 7
@@ -76,17 +78,27 @@ def test_how_networks_are_trained_does_not_touch_estimators():
 def test_evaluations_train_to_the_stopping_epoch():
     whole = plan()
     chosen = dict(zip(whole.members, (17, 42), strict=False))
-    jobs = plan_evaluation(whole, chosen, TASKS, SPLITS, SETTINGS, stored=())
+    jobs = plan_evaluation(whole, chosen, MATERIAL, SETTINGS, stored=())
     found = {(member.config, member.n_epochs) for job in jobs for member in job.members}
     assert found == {(whole.members[key].config, epoch) for key, epoch in chosen.items()}
     assert {job.stage for job in jobs} == {"evaluate"}
     stored = {member.key for job in jobs for member in job.members}
-    assert plan_evaluation(whole, chosen, TASKS, SPLITS, SETTINGS, stored) == ()
+    assert plan_evaluation(whole, chosen, MATERIAL, SETTINGS, stored) == ()
+
+
+def test_further_seeds_repeat_the_final_training_only():
+    whole = plan()
+    key = next(iter(whole.members))
+    jobs = plan_evaluation(whole, {key: 17}, MATERIAL, SETTINGS, stored=(), n_seeds=3)
+    members = [member for job in jobs for member in job.members]
+    assert sorted(member.seed for member in members) == [0, 1, 2]
+    assert {(member.config, member.n_epochs) for member in members} == {(whole.members[key].config, 17)}
+    assert len({member.key for member in members}) == 3
 
 
 def test_short_estimator_fits_are_bundled():
     members = [m for m in plan(("svm",)).members.values() if m.task == "iris"]
-    assert len(make_jobs("search", "core", members, TASKS, SPLITS, SETTINGS)) == 1
+    assert len(make_jobs("search", "core", members, MATERIAL, SETTINGS)) == 1
 
 
 @pytest.mark.parametrize("model", ["snn", "random_forest", "svm"])

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from snnbench.records import Config, Member
-from snnbench.selection import score_table, select
+from snnbench.selection import describe_models, score_table, select
 
 DEFAULT = {"n_units": 64, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1, "dropout_rate": 0.0}
 
@@ -87,3 +87,34 @@ def test_a_model_of_two_grids_has_two_columns():
         )
     )
     assert table.columns.tolist() == ["snn[paper][b]", "snn[paper][c]", "snn[quick]", "svm"]
+
+
+def test_another_metric_is_computed_from_the_stored_outputs():
+    evaluations = rows(("iris", "snn", 0.5), ("iris", "svm", 0.5)).assign(
+        test_targets=[[0, 0, 0, 1]] * 2,
+        test_outputs=[[0.9, 0.1, 0.6, 0.4, 0.2, 0.8, 0.3, 0.7], [-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -2.0, 2.0]],
+    )
+    table = score_table(evaluations, "balanced_accuracy")
+    assert table.loc["iris"].to_dict() == {"snn": pytest.approx((2 / 3 + 1) / 2), "svm": 0.5}
+    assert np.isnan(score_table(evaluations, "negative_log_loss")["snn"].iloc[0]) == False  # noqa: E712
+    assert "svm" not in score_table(evaluations, "negative_log_loss").dropna(axis="columns")
+
+
+def test_models_are_described_by_what_was_selected():
+    def row(stage, seed, score, config, status="ok", epoch=50):
+        return ("iris", "r1", "snn", "quick", "g", stage, seed, score, config, status, epoch, 2.0)
+
+    table = pd.DataFrame(
+        [
+            row("search", 0, np.nan, '{"n_layers": 2}'),
+            row("search", 0, np.nan, '{"n_layers": 8}', "diverged"),
+            row("evaluate", 0, 0.8, '{"n_layers": 2}', epoch=40),
+            row("evaluate", 1, 0.6, '{"n_layers": 8}'),
+        ],
+        columns="task split model preset grid stage seed test_score config status best_epoch seconds".split(),
+    )
+    found = describe_models(table).loc["snn"]
+    assert found["n_seeds"] == 2
+    assert found["mean_score"] == pytest.approx(0.7)
+    assert found["seed_std"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
+    assert (found["mean_depth"], found["mean_epoch"], found["seconds"], found["share_diverged"]) == (5, 45, 8, 0.5)

@@ -57,12 +57,8 @@ def check_config(config: Config, settings: ModelSettings) -> None:
         ConfigError: If a hyperparameter is missing or has a value of a wrong type or range.
         UnknownNameError: If the model has no hyperparameter of this name.
     """
-    model = load_class(implementation(config.model, settings))
     values = dict(config.values)
-    if settings.estimator:
-        known, required = dict.fromkeys(model().get_params()), set[str]()
-    else:
-        known, required = model.hyperparameters, set(model.hyperparameters) - set(getattr(model, "defaults", {}))
+    known, required = _hyperparameters(config.model, settings)
     for name, value in values.items():
         if name not in known:
             raise UnknownNameError(f"hyperparameter of {config.model}", name, known)
@@ -70,6 +66,19 @@ def check_config(config: Config, settings: ModelSettings) -> None:
             _check_value(config.model, name, value, known[name])
     if missing := sorted(required - set(values)):
         raise ConfigError(f"The grid of {config.model} must give {', '.join(missing)}: add it to its table.")
+
+
+def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any], set[str]]:
+    """Return a model's hyperparameters with their annotations (None = any value), and which of them a grid must give."""
+    if settings.estimator:
+        from snnbench.models.estimator import build_estimator  # imports this module
+
+        try:
+            return dict.fromkeys(build_estimator(settings, Config(name, ()), seed=0).get_params()), set()
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(f"The arguments of {name} must suit {settings.estimator}, which says: {error}.") from error
+    network = load_class(implementation(name, settings))
+    return network.hyperparameters, set(network.hyperparameters) - set(getattr(network, "defaults", {}))
 
 
 def stack_key(config: Config) -> tuple[tuple[str, Value], ...]:

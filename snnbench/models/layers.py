@@ -6,7 +6,8 @@ kernel used here gives the same bits for a member alone and among others (CPU, o
 
 A layer with something random defines ``reset(seeds)``: one seed a member, from which all its draws follow. A layer may
 define ``backward``, its derivative by the very kernels that autograd would call; a network whose layers all do is trained
-without autograd's bookkeeping, which for narrow networks costs as much as the arithmetic.
+without autograd's bookkeeping, which for narrow networks costs as much as the arithmetic. ``snnbench.models.by_hand`` helps
+where the derivative needs more than a layer's input and output.
 """
 
 from collections.abc import Sequence
@@ -37,36 +38,50 @@ def reset(network: nn.Module, seeds: Sequence[int]) -> None:
             cast(Any, layer).reset([seed * 1_000_003 + position for seed in seeds])
 
 
-class StackedLinear(nn.Module):
-    """``x @ weight + bias`` for every member, in one ``baddbmm``.
+@torch.no_grad()
+def draw_weights(weight: nn.Parameter, seeds: Sequence[int], gain: float) -> None:
+    """Draw the weights of each member from its seed: normal with mean 0 and variance ``gain / n_in``.
 
-    Weights are normal with mean 0 and variance ``gain / n_in``, biases zero: ``gain=1`` is the initialisation of
-    self-normalizing networks (Klambauer et al. 2017, section 2), ``gain=2`` that of He et al. 2015, equation 10.
+    ``gain=1`` is the initialisation of self-normalizing networks (Klambauer et al. 2017, section 2), ``gain=2`` that of He et
+    al. 2015, equation 10.
+
+    Shape:
+        weight (n_stack, n_in, n_out), seeds (n_stack,).
+    """
+    _, n_in, n_out = weight.shape
+    for member, seed in enumerate(seeds):
+        draws = torch.randn(n_in, n_out, generator=torch.Generator().manual_seed(seed))
+        weight[member] = draws * (gain / n_in) ** 0.5
+
+
+class StackedLinear(nn.Module):
+    """``x @ weight + bias`` for every member, in one ``baddbmm``; weights as ``draw_weights`` says, biases zero.
+
+    ``bias=False`` leaves the bias out, for a layer whose normalisation brings its own.
 
     Shape:
         input (n_stack, n_batch, n_in), output (n_stack, n_batch, n_out).
     """
 
-    def __init__(self, n_stack: int, n_in: int, n_out: int, gain: float) -> None:
+    def __init__(self, n_stack: int, n_in: int, n_out: int, gain: float, bias: bool = True) -> None:
         super().__init__()
         self.gain = gain
         self.weight = nn.Parameter(torch.empty(n_stack, n_in, n_out))
-        self.bias = nn.Parameter(torch.zeros(n_stack, 1, n_out))
+        self.bias = nn.Parameter(torch.zeros(n_stack, 1, n_out)) if bias else None
 
     @torch.no_grad()
     def reset(self, seeds: Sequence[int]) -> None:
         """Draw each member's weights from its seed; set the biases to zero."""
-        _, n_in, n_out = self.weight.shape
-        for member, seed in enumerate(seeds):
-            draws = torch.randn(n_in, n_out, generator=torch.Generator().manual_seed(seed))
-            self.weight[member] = draws * (self.gain / n_in) ** 0.5
-        self.bias.zero_()
+        draw_weights(self.weight, seeds, self.gain)
+        if self.bias is not None:
+            self.bias.zero_()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
+        return torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias, x, self.weight)
 
     def backward(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> Gradients:
-        of_parameters = torch.bmm(x.mT, gradient), gradient.sum(dim=1, keepdim=True)
+        of_weight = torch.bmm(x.mT, gradient)
+        of_parameters = (of_weight,) if self.bias is None else (of_weight, gradient.sum(dim=1, keepdim=True))
         return torch.bmm(gradient, self.weight.mT), of_parameters
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from snnbench.config import RunSettings
+from snnbench.config import ModelSettings, RunSettings
 from snnbench.models import implementation, load_class
-from snnbench.records import Job, Member, Result, Task, TrainingRun, Value, digest
+from snnbench.records import Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
 from snnbench.training.estimators import fit_estimator
 from snnbench.training.rows import job_rows
 from snnbench.training.stacked import train_stack
@@ -42,16 +42,15 @@ def failed(member: Member, job: Job, context: JobContext, error: BaseException) 
 def _train(job: Job, context: JobContext) -> Iterator[Result]:
     model = job.members[0].config.model
     settings = context.settings.models[model]
-    implementing = load_class(implementation(model, settings))
     if settings.estimator:
         for member in job.members:
-            yield _fit(implementing, member, job, context)
+            yield _fit(settings, member, job, context)
         return
     task = context.tasks[job.members[0].task]
     train, held_out = job_rows(job.stage, job.suite, task.name, job.members[0].split, context.folder)
     configs = [member.config for member in job.members]
     run = train_stack(
-        network=implementing(configs, task.n_features, task.n_outputs),
+        network=load_class(implementation(model, settings))(configs, task.n_features, task.n_outputs),
         stage=job.stage,
         train=train,
         held_out=held_out,
@@ -63,18 +62,18 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
         device=context.device,
     )
     for index, member in enumerate(job.members):
-        yield _trained(member, job, context, run, index)
+        yield _trained(member, job, context, run, index, held_out)
 
 
-def _fit(estimator: type, member: Member, job: Job, context: JobContext) -> Result:
+def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext) -> Result:
     task = context.tasks[member.task]
     train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder)
     seed = _stream_seed(member, job)
     try:
-        run = fit_estimator(estimator, member.config, seed, job.stage, train, held_out, task.n_outputs, task.metric)
+        run = fit_estimator(settings, member.config, seed, job.stage, train, held_out, task.n_outputs, task.metric)
     except Exception as error:  # one configuration that fails must not take its neighbours along
         return failed(member, job, context, error)
-    return _trained(member, job, context, run, 0)
+    return _trained(member, job, context, run, 0, held_out)
 
 
 def _stream_seed(member: Member, job: Job) -> int:
@@ -86,7 +85,7 @@ def _stream_seed(member: Member, job: Job) -> int:
     return int(digest([member.seed, job.suite, member.task, member.split], length=8), 16) >> 1
 
 
-def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, index: int) -> Result:
+def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, index: int, held_out: Dataset) -> Result:
     return _result(
         member,
         job,
@@ -98,6 +97,8 @@ def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, in
         seconds=run.seconds / run.train_loss.shape[1],
         train_loss=tuple(run.train_loss[:, index].tolist()),
         valid_curve=tuple(run.valid_score[:, index].tolist()),
+        test_targets=tuple(held_out.y.tolist()) if job.stage == "evaluate" else (),
+        test_outputs=tuple(run.test_outputs[index].ravel().tolist()),
     )
 
 

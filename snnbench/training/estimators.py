@@ -1,17 +1,18 @@
 """The scikit-learn runner: the same stages on the same rows as the networks."""
 
-import inspect
 import time
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from snnbench.config import ModelSettings
 from snnbench.metrics import METRICS
+from snnbench.models.estimator import build_estimator
 from snnbench.records import Config, Dataset, Stage, TrainingRun
 
 
 def fit_estimator(
-    estimator: type[BaseEstimator],
+    settings: ModelSettings,
     config: Config,
     seed: int,
     stage: Stage,
@@ -20,12 +21,12 @@ def fit_estimator(
     n_outputs: int,
     metric: str = "accuracy",
 ) -> TrainingRun:
-    """Fit one estimator on the training rows and score it on the held-out rows.
+    """Fit one estimator on the training rows and score its predictions on the held-out rows.
 
     Args:
-        estimator: The class; built with the config's values and, where it takes one, ``random_state=seed``.
-        config: Its hyperparameters.
-        seed: Of the member.
+        settings: Its class and fixed arguments.
+        config: Its searched hyperparameters.
+        seed: Of the member; given as ``random_state`` to all that take one.
         stage: ``"search"`` (the held-out rows validate) or ``"evaluate"`` (they test).
         train: Rows to fit.
         held_out: Rows to score.
@@ -33,12 +34,14 @@ def fit_estimator(
         metric: Name of the score.
     """
     start = time.perf_counter()
-    seeded = {"random_state": seed} if "random_state" in inspect.signature(estimator).parameters else {}
-    model = estimator(**dict(config.values), **seeded)
+    model = build_estimator(settings, config, seed)
     if len(classes := np.unique(train.y)) == 1:
-        predicted = np.full(len(held_out.y), classes[0])  # an SVM refuses a single class, of which there is nothing to learn
+        # Many classifiers refuse a single class, of which there is nothing to learn.
+        predicted = np.full(len(held_out.y), classes[0])
+        outputs = np.eye(n_outputs)[predicted]
     else:
         predicted = model.fit(train.X, train.y).predict(held_out.X)
+        outputs = _outputs(model, held_out.X, predicted, n_outputs)
     score = np.atleast_1d(METRICS[metric](held_out.y, np.eye(n_outputs)[predicted]))
     missing = np.full(1, np.nan)
     return TrainingRun(
@@ -47,6 +50,27 @@ def fit_estimator(
         best_epoch=np.zeros(1, dtype=int),
         best_score=score if stage == "search" else missing,
         test_score=score if stage == "evaluate" else missing,
+        test_outputs=outputs[np.newaxis] if stage == "evaluate" else np.empty((1, 0, 0)),
         diverged=np.zeros(1, dtype=bool),
         seconds=time.perf_counter() - start,
     )
+
+
+def _outputs(model: BaseEstimator, X: np.ndarray, predicted: np.ndarray, n_outputs: int) -> np.ndarray:
+    """Return (n_samples, n_outputs) probabilities, else decision values, else votes for the predicted class.
+
+    A class without training rows gets probability 0, or a decision value below all others.
+    """
+    if hasattr(model, "predict_proba"):
+        known, absent = model.predict_proba(X), 0.0
+    elif hasattr(model, "decision_function"):
+        known = model.decision_function(X)
+        known = np.stack([-known, known], axis=1) if known.ndim == 1 else known
+        absent = known.min() - 1
+    else:
+        return np.eye(n_outputs)[predicted]
+    if known.shape[1] != len(model.classes_):  # one-against-one decision values are no scores of classes
+        return np.eye(n_outputs)[predicted]
+    outputs = np.full((len(X), n_outputs), absent)
+    outputs[:, model.classes_] = known
+    return outputs

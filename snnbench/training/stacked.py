@@ -69,26 +69,28 @@ def train_stack(
         train_loss.append(loss)
         finite &= np.isfinite(loss)
         if stage == "search":
-            score, outputs_finite = _score(network, X_held_out, held_out.y, len(seeds), metric)
-            valid_score.append(score)
-            finite &= outputs_finite
+            outputs = _outputs(network, X_held_out, len(seeds))
+            valid_score.append(METRICS[metric](held_out.y, outputs))
+            finite &= np.isfinite(outputs).all(axis=(1, 2))
         if not finite.any():
             break
-    if stage == "evaluate":
-        test_score, outputs_finite = _score(network, X_held_out, held_out.y, len(seeds), metric)
-        finite &= outputs_finite
-        epoch, score = np.full(len(seeds), n_epochs), np.full(len(seeds), np.nan)
-        curves = np.empty((0, len(seeds)))
-    else:
-        test_score = np.full(len(seeds), np.nan)
+    nothing = np.full(len(seeds), np.nan)
+    if stage == "search":
         curves = np.where(finite, np.array(valid_score), np.nan)
         epoch, score = best_epoch(curves, settings.smoothing_window)
+        test_score, outputs = nothing, np.empty((len(seeds), 0, 0))
+    else:
+        curves, epoch, score = np.empty((0, len(seeds))), np.full(len(seeds), n_epochs), nothing
+        outputs = _outputs(network, X_held_out, len(seeds))
+        finite &= np.isfinite(outputs).all(axis=(1, 2))
+        test_score = np.where(finite, METRICS[metric](held_out.y, outputs), np.nan)
     return TrainingRun(
         train_loss=np.array(train_loss),
         valid_score=curves,
         best_epoch=epoch,
         best_score=score,
-        test_score=np.where(finite, test_score, np.nan),
+        test_score=test_score,
+        test_outputs=torch.from_numpy(outputs).softmax(dim=-1).numpy(),
         diverged=~finite,
         seconds=time.perf_counter() - start,
     )
@@ -148,9 +150,9 @@ def _train_epoch(
 
 
 @torch.inference_mode()
-def _score(network: nn.Module, X: torch.Tensor, y: np.ndarray, n_stack: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return each member's score on all rows, and whether its outputs are finite: twice (n_stack,)."""
+def _outputs(network: nn.Module, X: torch.Tensor, n_stack: int) -> np.ndarray:
+    """Return each member's logits on all rows, (n_stack, n_samples, n_outputs)."""
     network.eval()
     n_rows = max(1, _MAX_SCORED_ROWS // n_stack)
     outputs = torch.cat([network(rows.expand(n_stack, -1, -1)) for rows in X.split(n_rows)], dim=1)
-    return METRICS[metric](y, outputs.cpu().numpy()), torch.isfinite(outputs).flatten(1).all(dim=1).cpu().numpy()
+    return outputs.cpu().numpy()

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.svm import SVC
+
+from snnbench.config import ModelSettings
+from snnbench.errors import ConfigError, UnknownNameError
+from snnbench.models import check_config
+from snnbench.models.estimator import build_estimator
+from snnbench.records import Config, Dataset
+from snnbench.training.estimators import fit_estimator
+
+RNG = np.random.default_rng(0)
+TRAIN = Dataset(RNG.normal(size=(90, 4)).astype(np.float32) + np.repeat([[0], [2], [4]], 30, axis=0), np.repeat([0, 1, 2], 30))
+TEST = Dataset(RNG.normal(size=(30, 4)).astype(np.float32) + np.repeat([[0], [2], [4]], 10, axis=0), np.repeat([0, 1, 2], 10))
+FOREST = ModelSettings(estimator="sklearn.ensemble.RandomForestClassifier", arguments={"n_estimators": 10}, grid={})
+SVM = ModelSettings(estimator="sklearn.svm.SVC", grid={"C": 1.0})
+STACKING = ModelSettings(
+    estimator="sklearn.ensemble.StackingClassifier",
+    arguments={
+        "estimators": [
+            ["lda", {"class": "sklearn.discriminant_analysis.LinearDiscriminantAnalysis"}],
+            ["tree", {"class": "sklearn.tree.DecisionTreeClassifier", "max_depth": 2}],
+        ],
+        "final_estimator": {"class": "sklearn.linear_model.LogisticRegression"},
+    },
+    grid={"tree__max_depth": [1, 3]},
+)
+
+
+def fit(settings, stage="evaluate", train=TRAIN, values=(), n_outputs=3, seed=7):
+    return fit_estimator(settings, Config("m", values), seed, stage, train, TEST, n_outputs)
+
+
+def test_a_fit_is_scikit_learns_own_with_the_members_seed():
+    plain = RandomForestClassifier(n_estimators=10, max_depth=2, random_state=7).fit(TRAIN.X, TRAIN.y)
+    run = fit(FOREST, values=(("max_depth", 2),))
+    assert run.test_score[0] == plain.score(TEST.X, TEST.y)
+    np.testing.assert_array_equal(run.test_outputs[0], plain.predict_proba(TEST.X))
+    assert np.isnan(run.best_score[0])
+
+
+def test_a_search_scores_validation_and_stores_no_outputs():
+    run = fit(FOREST, stage="search")
+    assert 0.5 < run.best_score[0] <= 1
+    assert np.isnan(run.test_score[0])
+    assert run.test_outputs.size == 0
+
+
+def test_decision_values_stand_in_for_probabilities():
+    run = fit(SVM, values=(("C", 1.0),))
+    np.testing.assert_array_equal(run.test_outputs[0], SVC().fit(TRAIN.X, TRAIN.y).decision_function(TEST.X))
+    two = Dataset(TRAIN.X[:60], TRAIN.y[:60])
+    binary = fit_estimator(SVM, Config("svm", ()), 0, "evaluate", two, Dataset(TEST.X[:20], TEST.y[:20]), 2)
+    assert binary.test_outputs.shape == (1, 20, 2)
+    assert (binary.test_outputs[0].argmax(axis=1) == TEST.y[:20]).mean() == binary.test_score[0]
+
+
+def test_classes_without_training_rows_come_last():
+    without_one = Dataset(TRAIN.X[30:], TRAIN.y[30:])
+    for settings in (FOREST, SVM):
+        outputs = fit(settings, train=without_one).test_outputs[0]
+        assert (outputs[:, 0] <= outputs[:, 1:].min(axis=1)).all()
+        assert not (outputs.argmax(axis=1) == 0).any()
+
+
+def test_a_single_class_is_predicted_always():
+    run = fit(SVM, train=Dataset(TRAIN.X[:30], TRAIN.y[:30]))
+    assert run.test_score[0] == pytest.approx(1 / 3)
+
+
+def test_tables_with_a_class_become_objects_and_every_part_gets_the_seed():
+    model = build_estimator(STACKING, Config("stacking", (("tree__max_depth", 3),)), seed=5)
+    assert isinstance(model.estimators[0][1], LinearDiscriminantAnalysis)
+    assert model.get_params()["tree__max_depth"] == 3
+    assert model.get_params()["tree__random_state"] == 5
+    assert model.final_estimator.random_state == 5
+    assert fit(STACKING).test_score[0] > 0.7
+
+
+def test_nested_hyperparameters_are_checked():
+    check_config(Config("stacking", (("tree__max_depth", 3),)), STACKING)
+    with pytest.raises(UnknownNameError, match="Did you mean 'tree__max_depth'"):
+        check_config(Config("stacking", (("tree__max_dept", 3),)), STACKING)
+    wrong = FOREST.model_copy(update={"arguments": {"n_trees": 3}})
+    with pytest.raises(ConfigError, match="arguments of m must suit sklearn.ensemble.RandomForestClassifier"):
+        check_config(Config("m", ()), wrong)
