@@ -177,9 +177,9 @@ class TrainingRun:
 class Result:
     """One stored row: a member, what came of it, and where it came from.
 
-    ``seconds`` is the member's share of its job. ``test_outputs`` are the (n_test, n_outputs) outputs of an evaluation, row by
-    row, and ``test_targets`` the true classes, so that other metrics can be computed later. ``provenance`` holds versions,
-    hardware, precision and digests as flat columns.
+    ``seconds`` is the member's share of its job; ``warnings`` are those of an estimator, which do not fail it.
+    ``test_outputs`` are the (n_test, n_outputs) outputs of an evaluation, row by row, and ``test_targets`` the true classes, so
+    that other metrics can be computed later. ``provenance`` holds versions, hardware, precision and digests as flat columns.
     """
 
     key: str
@@ -194,6 +194,7 @@ class Result:
     n_epochs: int
     status: Status
     error: str = ""
+    warnings: str = ""
     valid_score: float = float("nan")
     test_score: float = float("nan")
     best_epoch: int = 0

@@ -43,7 +43,7 @@ def test_the_paper_preset_trains_as_the_protocol_says():
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_every_preset_is_valid_to_its_last_configuration(suite):
-    assert presets(suite) == ["paper", "quick"]
+    assert {"paper", "quick"} <= set(presets(suite))
     for preset in presets(suite):
         settings = load_config(suite, preset)
         for model, table in settings.models.items():

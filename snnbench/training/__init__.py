@@ -1,7 +1,8 @@
 """``run_job``: from a job's names and numbers to its results."""
 
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,11 +70,14 @@ def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext)
     task = context.tasks[member.task]
     train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder)
     seed = _stream_seed(member, job)
-    try:
-        run = fit_estimator(settings, member.config, seed, job.stage, train, held_out, task.n_outputs, task.metric)
-    except Exception as error:  # one configuration that fails must not take its neighbours along
-        return failed(member, job, context, error)
-    return _trained(member, job, context, run, 0, held_out)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            run = fit_estimator(settings, member.config, seed, job.stage, train, held_out, task.n_outputs, task.metric)
+        except Exception as error:  # one configuration that fails must not take its neighbours along
+            return failed(member, job, context, error)
+    result = _trained(member, job, context, run, 0, held_out)
+    return replace(result, warnings="\n".join(dict.fromkeys(str(warning.message) for warning in caught)))
 
 
 def _stream_seed(member: Member, job: Job) -> int:
