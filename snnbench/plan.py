@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
 from snnbench.models import check_config, implementation, stack_key
-from snnbench.models.cost import member_seconds
+from snnbench.models.cost import member_seconds, network_work
 from snnbench.records import Config, Job, Member, Split, Stage, Task, digest
 from snnbench.suites.material import Material
 
@@ -72,6 +72,20 @@ def plan_search(
     jobs = make_jobs("search", suite, missing, material, settings)
     n_evaluations = sum(map(len, material.splits.values())) * len(models)
     return Plan(members, jobs, len(members) - len(missing), n_evaluations)
+
+
+def search_work(plan: Plan, material: Material, settings: RunSettings) -> tuple[int, int]:
+    """Return the optimiser steps and the floating-point operations of all networks of a search, stored or not."""
+    by_name = {task.name: task for task in material.tasks}
+    n_train = {(name, split.name): len(split.train) for name, some in material.splits.items() for split in some}
+    batch_size = settings.training.batch_size
+    works = [
+        network_work(
+            m.config, settings.models[m.config.model], by_name[m.task], n_train[m.task, m.split], m.n_epochs, batch_size
+        )
+        for m in plan.members.values()
+    ]
+    return sum(steps for steps, _ in works), sum(flops for _, flops in works)
 
 
 def search_member(task: Task, split: Split, config: Config, settings: RunSettings, seed: int) -> Member:

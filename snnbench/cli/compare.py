@@ -33,6 +33,16 @@ class Subset(StrEnum):
     large = "large"
 
 
+class Metric(StrEnum):
+    """What the test outputs are scored by; higher is better for all."""
+
+    accuracy = "accuracy"
+    balanced_accuracy = "balanced_accuracy"
+    macro_f1 = "macro_f1"
+    auc = "auc"
+    negative_log_loss = "negative_log_loss"
+
+
 class Format(StrEnum):
     """How the table is printed."""
 
@@ -51,6 +61,10 @@ def compare(
     ] = Alternative.two_sided,
     correction: Annotated[Correction, typer.Option(help="Correction for multiple comparisons.")] = Correction.holm,
     subset: Annotated[Subset, typer.Option(help="Tasks to compare on; large: at least 1,000 rows.")] = Subset.all,
+    metric: Annotated[
+        Metric | None, typer.Option(help="Another metric, from the stored outputs; configurations stay as selected.")
+    ] = None,
+    details: Annotated[bool, typer.Option("--details", help="Add what was selected, and what it took.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How the table is printed.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="Write to a file instead.")] = None,
 ) -> None:
@@ -59,12 +73,13 @@ def compare(
     The paper's own convention is `--alternative greater --correction none`.
     """
     from snnbench import benchmark
-    from snnbench.report import FORMATS, render_table
+    from snnbench.report import FORMATS, render_details, render_table
 
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
-    ranking = benchmark.compare(folders, suite, baseline, alternative.value, correction.value, subset.value)
+    chosen = metric.value if metric else ""
+    ranking = benchmark.compare(folders, suite, baseline, alternative.value, correction.value, subset.value, chosen)
     if output is not None:
         try:
             output.write_text(FORMATS[format_.value](ranking), encoding="utf-8")
@@ -73,5 +88,7 @@ def compare(
         errors().print(f"Written to {output}", markup=False, soft_wrap=True)
     elif format_ is Format.table:
         results().print(render_table(ranking))
+        if details:
+            results().print(render_details(benchmark.describe(folders, suite)))
     else:
         typer.echo(FORMATS[format_.value](ranking), nl=False)

@@ -24,6 +24,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:.1f} days"
 
 
+def quantity(number: float) -> str:
+    """Return a count in words: ``840``, ``12.3 thousand``, ``256 million``, ``4.8e+17``."""
+    for size, word in ((1e3, "thousand"), (1e6, "million"), (1e9, "billion")):
+        if size <= number < 1000 * size:
+            return f"{number / size:.3g} {word}"
+    return f"{number:.0f}" if number < 1e3 else f"{number:.1e}"
+
+
 def missing_sentence(n_loaded: int, n_wanted: int, missing: dict[str, str]) -> str:
     """Account for every task: ``120 of 121 tasks loaded; miniboone: miniboone_R.dat is missing``."""
     sentence = f"{n_loaded} of {n_wanted} tasks loaded"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import duration, errors, missing_sentence, results
+from snnbench.cli.output import duration, errors, missing_sentence, quantity, results
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
 
@@ -50,6 +50,7 @@ def run(
         list[int] | None, typer.Option(help="Published hold-out, 1 to 4; may be repeated. Default: 1.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, orders and dropout.", min=0)] = 0,
+    seeds: Annotated[int, typer.Option(help="Final trainings of each selected configuration.", min=1)] = 1,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
     workers: Annotated[int | None, typer.Option(help="Worker processes. Default: one per core.", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
@@ -62,7 +63,7 @@ def run(
     """
     from snnbench import benchmark
 
-    request = _resolve(suite, model, task, preset, config, source, results_folder, repetition, seed, device, workers)
+    request = _resolve(suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, device, workers)
     material = benchmark.prepare(request)
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
@@ -90,6 +91,7 @@ def _resolve(
     results_folder: Path,
     repetitions: list[int] | None,
     seed: int,
+    n_seeds: int,
     device: Device,
     workers: int | None,
 ) -> "Request":
@@ -120,6 +122,7 @@ def _resolve(
         tasks=tuple(dict.fromkeys(tasks or ())),
         repetitions=tuple(dict.fromkeys(repetitions or (1,))),
         seed=seed,
+        n_seeds=n_seeds,
         device=chosen,
         n_workers=workers or (1 if chosen == "cuda" else _n_cores()),
     )
@@ -152,6 +155,8 @@ def _estimate(request: "Request", plan: "Plan") -> float:
 def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds: float) -> None:
     from rich.table import Table
 
+    from snnbench.plan import search_work
+
     n_tasks = len(material.tasks)
     sizes = [sum(1 for m in plan.members.values() if m.config.model == name) for name in request.models]
     per_task = [size // max(1, sum(map(len, material.splits.values()))) for size in sizes]
@@ -163,7 +168,10 @@ def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds:
     table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing)))
     table.add_row("grids", f"{grids} configurations a task")
     table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
-    table.add_row("then", f"{plan.n_evaluations:,} evaluations of the selected configurations")
+    table.add_row("then", f"{plan.n_evaluations * request.n_seeds:,} evaluations of the selected configurations")
+    n_steps, flops = search_work(plan, material, request.settings)
+    if n_steps:
+        table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
     table.add_row(
         "jobs", f"{len(plan.jobs):,} on {request.n_workers} {_plural(request.n_workers, 'worker')} ({request.device})"
     )

@@ -117,7 +117,7 @@ def group_by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the tasks of each reason, the reason of most tasks first."""
     groups: dict[str, list[str]] = {}
     for task, reason in left_out.items():
-        groups.setdefault(" ".join(reason.split()), []).append(task)
+        groups.setdefault(" ".join(reason.split()).rstrip("."), []).append(task)
     return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
 
