@@ -3,9 +3,9 @@
 import tomllib
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from snnbench.errors import ConfigError, UnknownNameError
@@ -17,16 +17,19 @@ PROTOCOL_VERSION = 1
 
 
 class TrainingSettings(BaseModel):
-    """How a network is trained. The defaults are the paper's where it says them, else ours (see ``docs/protocol.md``).
+    """How a network is trained. The defaults are the paper's where it says them, else ours (see ``configs/README.md``).
 
-    ``smoothing_window`` is in epochs: the validation curve is averaged over that many trailing epochs.
+    The validation curve is averaged over ``smoothing_window`` epochs, which end at the epoch or, ``"centred"``, surround it; a
+    window of 1 does not smooth.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     n_epochs: Annotated[int, Ge(1)] = 100
     batch_size: Annotated[int, Ge(1)] = 128
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
     smoothing_window: Annotated[int, Ge(1)] = 10
+    smoothing: Literal["trailing", "centred"] = "trailing"
 
 
 class ModelSettings(BaseModel):

@@ -38,7 +38,8 @@ def test_the_paper_preset_is_the_grid_of_its_table(model, dropout):
 
 def test_the_paper_preset_trains_as_the_protocol_says():
     training = load_config("uci", "paper").training
-    assert training.model_dump() == {"n_epochs": 100, "batch_size": 128, "smoothing_window": 10}
+    protocol = {"n_epochs": 100, "batch_size": 128, "momentum": 0.0, "smoothing_window": 10, "smoothing": "trailing"}
+    assert training.model_dump() == protocol
 
 
 @pytest.mark.parametrize("suite", SUITES)

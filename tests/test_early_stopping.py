@@ -47,3 +47,14 @@ def test_agrees_with_pandas():
     epoch, score = best_epoch(curves, window=10)
     np.testing.assert_array_equal(epoch, smoothed.idxmax().to_numpy() + 1)
     np.testing.assert_allclose(score, smoothed.max().to_numpy(), atol=1e-12)
+
+
+def test_a_centred_window_stands_for_its_middle():
+    curve = column(0, 3, 3, 3, 3, 0)
+    assert best_epoch(curve, window=3, centred=True)[0].tolist() == [3]
+    assert best_epoch(column(0, 0, 1, 1, 0), window=2, centred=True)[0].tolist() == [3]
+
+
+def test_a_window_of_one_does_not_smooth():
+    assert best_epoch(column(0, 2, 1, 2), window=1)[0].tolist() == [2]
+    assert best_epoch(column(0, 2, 1, 2), window=1, centred=True)[0].tolist() == [2]

@@ -33,7 +33,8 @@ def render_details(models: pd.DataFrame) -> RenderableType:
         ]
         table.add_row(Text(str(model)), *cells)
     notes = (
-        "score: mean of all tasks that the model has; std: over seeds, mean of the tasks; depth: layers or blocks of the selected networks; epoch: where they stopped; "
+        "score: mean of all tasks that the model has; std: over seeds, mean of the tasks; depth: layers or blocks of the "
+        "selected networks; epoch: where they stopped; "
         "diverged: of the search; hours: of one process, all trainings."
     )
     return Group(Text(""), table, Text(""), Text(notes, style="dim"))

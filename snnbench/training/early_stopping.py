@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def best_epoch(valid_score: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+def best_epoch(valid_score: np.ndarray, window: int, centred: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Find each member's stopping epoch.
 
     The curve is averaged over ``window`` trailing epochs (full windows only, so epoch ``window`` is the first candidate;
@@ -13,6 +13,7 @@ def best_epoch(valid_score: np.ndarray, window: int) -> tuple[np.ndarray, np.nda
     Args:
         valid_score: (n_epochs, n_stack), higher is better.
         window: Epochs to average over.
+        centred: Whether a window stands for the epoch in its middle (the earlier of two) instead of its last.
 
     Returns:
         The epochs (n_stack,), counted from 1, and the smoothed scores there (n_stack,). A curve with a non-finite value
@@ -25,4 +26,4 @@ def best_epoch(valid_score: np.ndarray, window: int) -> tuple[np.ndarray, np.nda
     broken = ~np.isfinite(valid_score).all(axis=0)
     first = np.where(broken, len(smoothed) - 1, np.nan_to_num(smoothed, nan=-np.inf).argmax(axis=0))
     score = np.where(broken, np.nan, smoothed[first, np.arange(valid_score.shape[1])])
-    return first + window, score
+    return first + (window + 1) // 2 if centred else first + window, score

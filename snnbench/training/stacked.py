@@ -18,8 +18,8 @@ from snnbench.records import Dataset, Stage, TrainingRun, digest
 from snnbench.training.early_stopping import best_epoch
 from snnbench.training.gradients import gradients_of
 
-_MAX_SCORED_ROWS = 4096
-"""Rows times members scored in one pass, to bound memory; a member's scores are the same for any bound."""
+_N_SCORED_ROWS = 256
+"""Rows scored in one pass; the same for stacks of any size, because a matrix product may round by its number of rows."""
 
 
 def train_stack(
@@ -48,7 +48,7 @@ def train_stack(
         learning_rates: (n_stack,).
         seeds: (n_stack,) one a member, for its initial weights, its orders of rows and its dropout.
         n_epochs: Passes over the training rows.
-        settings: Batch size and smoothing window.
+        settings: Batch size, momentum and smoothing.
         metric: Name of the score.
         device: ``"cpu"`` or ``"cuda"``.
     """
@@ -60,12 +60,14 @@ def train_stack(
     X_held_out = torch.from_numpy(held_out.X).to(device, dtype)
     parameters = list(network.parameters())
     steps = [_per_member(learning_rates, parameter).neg_() for parameter in parameters]
+    velocities = [torch.zeros_like(parameter) for parameter in parameters] if settings.momentum else None
     orders = _Orders(seeds, len(y))
 
     train_loss, valid_score = [], []
     finite = np.ones(len(seeds), dtype=bool)
     for _ in range(n_epochs):
-        loss = _train_epoch(network, parameters, steps, X, y, orders.draw().to(device), settings.batch_size)
+        order = orders.draw().to(device)
+        loss = _train_epoch(network, parameters, steps, X, y, order, settings.batch_size, velocities, settings.momentum)
         train_loss.append(loss)
         finite &= np.isfinite(loss)
         if stage == "search":
@@ -77,7 +79,7 @@ def train_stack(
     nothing = np.full(len(seeds), np.nan)
     if stage == "search":
         curves = np.where(finite, np.array(valid_score), np.nan)
-        epoch, score = best_epoch(curves, settings.smoothing_window)
+        epoch, score = best_epoch(curves, settings.smoothing_window, settings.smoothing == "centred")
         test_score, outputs = nothing, np.empty((len(seeds), 0, 0))
     else:
         curves, epoch, score = np.empty((0, len(seeds))), np.full(len(seeds), n_epochs), nothing
@@ -129,6 +131,8 @@ def _train_epoch(
     y: torch.Tensor,
     orders: torch.Tensor,
     batch_size: int,
+    velocities: list[torch.Tensor] | None = None,
+    momentum: float = 0.0,
 ) -> np.ndarray:
     """Take one SGD step a batch, the last and shorter batch included; return the mean loss over the rows (n_stack,)."""
     network.train()
@@ -142,6 +146,8 @@ def _train_epoch(
         targets = y.index_select(0, flat).view(rows.shape).expand(n_stack, -1)
         losses, gradients = loss_and_gradients(batch, targets)
         with torch.inference_mode():
+            if velocities is not None:
+                gradients = [v.mul_(momentum).add_(gradient) for v, gradient in zip(velocities, gradients, strict=True)]
             for parameter, gradient, step in zip(parameters, gradients, steps, strict=True):
                 # addcmul rounds as torch.optim.SGD does; multiplying first and adding then would not.
                 parameter.addcmul_(gradient, step)
@@ -153,6 +159,5 @@ def _train_epoch(
 def _outputs(network: nn.Module, X: torch.Tensor, n_stack: int) -> np.ndarray:
     """Return each member's logits on all rows, (n_stack, n_samples, n_outputs)."""
     network.eval()
-    n_rows = max(1, _MAX_SCORED_ROWS // n_stack)
-    outputs = torch.cat([network(rows.expand(n_stack, -1, -1)) for rows in X.split(n_rows)], dim=1)
+    outputs = torch.cat([network(rows.expand(n_stack, -1, -1)) for rows in X.split(_N_SCORED_ROWS)], dim=1)
     return outputs.cpu().numpy()
