@@ -211,7 +211,7 @@ class Comparison:
     """The outcome of a statistical test on a score table of shape (n_tasks, n_models).
 
     ``statistic``, ``pvalue`` and ``adjusted_pvalue`` have one entry for an omnibus test and (n_models,) entries, in the
-    table's column order, for a test against a baseline (NaN at the baseline itself).
+    table's column order, for a test against a baseline (NaN at the baseline itself); (n_models, n_models) for all pairs.
     """
 
     test: str

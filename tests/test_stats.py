@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
+from textbook import DEMSAR
 
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.records import Alternative
@@ -28,17 +29,6 @@ from snnbench.stats import (
 )
 
 NAN = float("nan")
-
-# Demšar, JMLR 7 (2006), Table 6: AUC of C4.5 with and without pruning (-m) and tuning (-cf) on 14 tasks.
-# He ranks voting 4, 1, 2, 3 although it prints 0.975 twice, so one of the two has a digit more here.
-DEMSAR = pd.DataFrame(
-    {
-        "c45": [0.763, 0.599, 0.954, 0.628, 0.882, 0.936, 0.661, 0.583, 0.775, 1.000, 0.940, 0.619, 0.972, 0.957],
-        "c45_m": [0.768, 0.591, 0.971, 0.661, 0.888, 0.931, 0.668, 0.583, 0.838, 1.000, 0.962, 0.666, 0.981, 0.978],
-        "c45_cf": [0.771, 0.590, 0.968, 0.654, 0.886, 0.916, 0.609, 0.563, 0.866, 1.000, 0.965, 0.614, 0.9751, 0.946],
-        "c45_m_cf": [0.798, 0.569, 0.967, 0.657, 0.898, 0.931, 0.685, 0.625, 0.875, 1.000, 0.962, 0.669, 0.975, 0.970],
-    }
-)
 
 
 def score_tables(min_tasks: int = 1, min_models: int = 1) -> st.SearchStrategy[pd.DataFrame]:
@@ -174,7 +164,7 @@ def test_best_is_the_lowest_mean_rank() -> None:
     [
         ({"baseline": "c45_n"}, "Unknown model 'c45_n'. Did you mean 'c45_m'"),
         ({"alternative": "less"}, "Unknown alternative 'less'. Known: greater, two-sided"),
-        ({"correction": "bonferroni"}, "Unknown correction 'bonferroni'. Known: holm, none"),
+        ({"correction": "bonferroni"}, "Unknown correction 'bonferroni'. Known: hochberg, holm, none"),
         ({"zero_method": "prat"}, "Unknown zero method 'prat'. Did you mean 'pratt'"),
     ],
 )
@@ -188,6 +178,7 @@ def test_the_description_says_what_was_done() -> None:
     for words in ("snn", "one-sided (snn scores higher)", "zero differences dropped", "not corrected"):
         assert words in text
     assert "Holm" in describe_wilcoxon("snn", "two-sided", "holm", "pratt")
+    assert "Hochberg" in describe_wilcoxon("snn", "two-sided", "hochberg", "pratt")
 
 
 @pytest.mark.parametrize("name", TESTS)

@@ -1,27 +1,72 @@
-"""Statistics: pure functions of a score table (n_tasks, n_models), index = task, columns = model, higher is better."""
+"""Statistics: pure functions of a score table (n_tasks, n_models), index = task, columns = model, higher is better.
+
+Scores of several seeds or repetitions are averaged per task before they come here, and are never counted as more tasks; the
+folds of one task have tests of their own, ``FOLD_TESTS``. ``resolve_missing`` says what a missing score means.
+"""
 
 from collections.abc import Callable
 
 from snnbench.records import Comparison
-from snnbench.stats.correction import CORRECTIONS, holm, none
-from snnbench.stats.friedman import friedman
+from snnbench.stats.bayesian import bayesian_signed_rank, sample_posterior
+from snnbench.stats.bootstrap import bootstrap_mean_ranks
+from snnbench.stats.correction import CORRECTIONS, hochberg, holm, none
+from snnbench.stats.effects import count_wins, effects, rank_biserial, win_rates
+from snnbench.stats.elo import bradley_terry, elo
+from snnbench.stats.friedman import friedman, iman_davenport
+from snnbench.stats.missing import MISSING, resolve_missing
+from snnbench.stats.nemenyi import critical_difference, nemenyi
+from snnbench.stats.pairwise import pairwise_wilcoxon
 from snnbench.stats.ranks import choose_baseline, mean_ranks, order_models, rank, wins
+from snnbench.stats.resampled import resampled_t
+from snnbench.stats.sign import sign_test
+from snnbench.stats.summary import summarise_scores
 from snnbench.stats.wilcoxon import ZERO_METHODS, describe_wilcoxon, wilcoxon
 
-TESTS: dict[str, Callable[..., Comparison]] = {"friedman": friedman, "wilcoxon": wilcoxon}
+TESTS: dict[str, Callable[..., Comparison]] = {
+    "friedman": friedman,
+    "iman_davenport": iman_davenport,
+    "nemenyi": nemenyi,
+    "pairwise_wilcoxon": pairwise_wilcoxon,
+    "sign": sign_test,
+    "wilcoxon": wilcoxon,
+}
+"""Tests across tasks: a score table (n_tasks, n_models) in, a comparison out."""
+
+FOLD_TESTS: dict[str, Callable[..., Comparison]] = {"resampled_t": resampled_t, "wilcoxon": wilcoxon}
+"""Tests within one task: a table (n_folds, n_models) of its folds or repetitions in, a comparison out."""
 
 __all__ = [
     "CORRECTIONS",
+    "FOLD_TESTS",
+    "MISSING",
     "TESTS",
     "ZERO_METHODS",
+    "bayesian_signed_rank",
+    "bootstrap_mean_ranks",
+    "bradley_terry",
     "choose_baseline",
+    "count_wins",
+    "critical_difference",
     "describe_wilcoxon",
+    "effects",
+    "elo",
     "friedman",
+    "hochberg",
     "holm",
+    "iman_davenport",
     "mean_ranks",
+    "nemenyi",
     "none",
     "order_models",
+    "pairwise_wilcoxon",
     "rank",
+    "rank_biserial",
+    "resampled_t",
+    "resolve_missing",
+    "sample_posterior",
+    "sign_test",
+    "summarise_scores",
     "wilcoxon",
+    "win_rates",
     "wins",
 ]

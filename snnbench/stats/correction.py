@@ -22,10 +22,33 @@ def holm(pvalues: np.ndarray) -> np.ndarray:
     """
     pvalues = np.asarray(pvalues, dtype=float)
     adjusted = np.full(pvalues.shape, np.nan)
-    positions = np.flatnonzero(~np.isnan(pvalues))
-    ascending = positions[np.argsort(pvalues[positions], kind="stable")]
+    ascending = _sort_comparisons(pvalues)
     factors = np.arange(len(ascending), 0, -1)
     adjusted[ascending] = np.minimum(np.maximum.accumulate(factors * pvalues[ascending]), 1.0)
+    return adjusted
+
+
+def hochberg(pvalues: np.ndarray) -> np.ndarray:
+    """Adjust p-values by Hochberg's step-up procedure.
+
+    The factors are Holm's, but no adjusted value is above that of a larger p-value, so it never rejects less. It controls the
+    family-wise error rate if the tests are independent or positively dependent; for comparisons of one baseline with every
+    other model, which share the baseline, this is usually assumed and not proven. Holm needs no such assumption.
+
+    Args:
+        pvalues: (n_comparisons,), in any order; NaN (not a comparison) stays NaN and does not count.
+
+    Returns:
+        (n_comparisons,), in the order of ``pvalues``.
+
+    Source:
+        Hochberg, "A sharper Bonferroni procedure for multiple tests of significance", Biometrika 75 (1988).
+    """
+    pvalues = np.asarray(pvalues, dtype=float)
+    adjusted = np.full(pvalues.shape, np.nan)
+    descending = _sort_comparisons(pvalues)[::-1]
+    factors = np.arange(1, len(descending) + 1)
+    adjusted[descending] = np.minimum(np.minimum.accumulate(factors * pvalues[descending]), 1.0)
     return adjusted
 
 
@@ -34,4 +57,10 @@ def none(pvalues: np.ndarray) -> np.ndarray:
     return np.array(pvalues, dtype=float)
 
 
-CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"holm": holm, "none": none}
+CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"holm": holm, "hochberg": hochberg, "none": none}
+
+
+def _sort_comparisons(pvalues: np.ndarray) -> np.ndarray:
+    """Return the positions of the p-values that are not NaN, smallest first."""
+    positions = np.flatnonzero(~np.isnan(pvalues))
+    return positions[np.argsort(pvalues[positions], kind="stable")]

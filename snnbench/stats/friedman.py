@@ -1,5 +1,7 @@
 """The Friedman test: do the models differ at all?"""
 
+from math import lgamma
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -27,17 +29,62 @@ def friedman(scores: pd.DataFrame) -> Comparison:
         Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7 (2006), section 3.2.2; ties as
         in Conover, "Practical Nonparametric Statistics" (1999), section 5.8.
     """
-    n_tasks, n_models = scores.shape
     ranks = rank(scores).to_numpy(dtype=float)
+    n_models = ranks.shape[1]
     statistic = pvalue = float("nan")
-    if n_tasks >= 2 and n_models >= 2:
-        expected = (n_models + 1) / 2
-        within = float(((ranks - expected) ** 2).sum())
-        between = float(((ranks - expected).sum(axis=0) ** 2).sum())
+    if min(ranks.shape) >= 2:
+        between, within = _square_sums(ranks)
         statistic = (n_models - 1) * between / within if within > 0 else 0.0
         pvalue = float(stats.chi2.sf(statistic, n_models - 1))
+    return _compare("friedman", ranks, statistic, pvalue)
+
+
+def iman_davenport(scores: pd.DataFrame) -> Comparison:
+    """Test whether all models have the same mean rank, by the F form of the Friedman test.
+
+    The chi-square distribution makes the Friedman test too timid for few tasks. This form compares
+    F = (n_tasks − 1)·χ² / (n_tasks·(n_models − 1) − χ²) with the F distribution of n_models − 1 and
+    (n_models − 1)·(n_tasks − 1) degrees of freedom; it is the analysis of variance of the ranks. χ² is that of ``friedman``,
+    corrected for ties.
+
+    Args:
+        scores: (n_tasks, n_models), higher is better; a missing score has the worst rank.
+
+    Returns:
+        A comparison with one statistic and one pvalue, NaN as in ``friedman``. If all tasks rank the models alike the
+        statistic is infinite, and the pvalue is the chance of that: n_models! to the power 1 − n_tasks.
+
+    Source:
+        Iman and Davenport, "Approximations of the critical region of the Friedman statistic", Communications in Statistics 9
+        (1980); Demšar, JMLR 7 (2006), section 3.2.2; unanimous ranks as in Conover (1999), section 5.8.
+    """
+    ranks = rank(scores).to_numpy(dtype=float)
+    n_tasks, n_models = ranks.shape
+    statistic = pvalue = float("nan")
+    if min(ranks.shape) >= 2:
+        between, within = _square_sums(ranks)
+        # Ranks are whole or half numbers, so both sums and their difference are exact.
+        residual = n_tasks * within - between
+        if within == 0:
+            statistic, pvalue = 0.0, 1.0
+        elif residual == 0:
+            statistic, pvalue = float("inf"), float(np.exp((1 - n_tasks) * lgamma(n_models + 1)))
+        else:
+            statistic = (n_tasks - 1) * between / residual
+            pvalue = float(stats.f.sf(statistic, n_models - 1, (n_models - 1) * (n_tasks - 1)))
+    return _compare("iman_davenport", ranks, statistic, pvalue)
+
+
+def _square_sums(ranks: np.ndarray) -> tuple[float, float]:
+    """Return how far the rank sums of the models (n_models,), and all ranks (n_tasks, n_models), are from their mean."""
+    deviations = ranks - (ranks.shape[1] + 1) / 2
+    return float((deviations.sum(axis=0) ** 2).sum()), float((deviations**2).sum())
+
+
+def _compare(test: str, ranks: np.ndarray, statistic: float, pvalue: float) -> Comparison:
+    n_tasks, n_models = ranks.shape
     return Comparison(
-        test="friedman",
+        test=test,
         statistic=np.array([statistic]),
         pvalue=np.array([pvalue]),
         adjusted_pvalue=np.array([pvalue]),

@@ -39,6 +39,22 @@ def wins(scores: pd.DataFrame) -> pd.Series:
     return shares.sum(axis="index").rename("wins")
 
 
+def compare_scores(scores: pd.DataFrame) -> np.ndarray:
+    """Compare every model with every other on every task.
+
+    A missing score (NaN) is worse than any score and equal to another missing one, as in ``rank``.
+
+    Args:
+        scores: (n_tasks, n_models), higher is better.
+
+    Returns:
+        (n_tasks, n_models, n_models) int8: 1 where the first model scores higher, -1 where the second does, 0 where neither.
+    """
+    values = scores.fillna(-np.inf).to_numpy(dtype=float)
+    first, second = values[:, :, np.newaxis], values[:, np.newaxis, :]
+    return (first > second).astype(np.int8) - (first < second).astype(np.int8)
+
+
 def order_models(scores: pd.DataFrame) -> list[str]:
     """Return the models from best to worst by mean rank.
 

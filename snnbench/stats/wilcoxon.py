@@ -1,15 +1,14 @@
 """The Wilcoxon signed-rank test of a baseline against every other model."""
 
 from itertools import product
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from snnbench.errors import UnknownNameError
 from snnbench.records import Alternative, Comparison
 from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.options import check_option, check_test_options
 from snnbench.stats.ranks import choose_baseline, mean_ranks
 
 # What to do with tasks on which both models score the same, and how to say it.
@@ -58,19 +57,14 @@ def wilcoxon(
     Source:
         Klambauer et al. (2017), Table 1; Demšar, JMLR 7 (2006), section 3.1.3.
     """
-    for what, name, known in (
-        ("alternative", alternative, get_args(Alternative)),
-        ("correction", correction, CORRECTIONS),
-        ("zero method", zero_method, ZERO_METHODS),
-    ):
-        if name not in known:
-            raise UnknownNameError(what, name, known)
+    check_test_options(alternative, correction)
+    check_option("zero method", zero_method, ZERO_METHODS)
     reference = choose_baseline(scores, baseline)
     statistic, pvalue = np.full((2, scores.shape[1]), np.nan)
     for column, model in enumerate(scores.columns):
         if model != reference:
             differences = (scores[reference] - scores[model]).dropna().to_numpy(dtype=float)
-            statistic[column], pvalue[column] = _signed_rank(differences, alternative, zero_method)
+            statistic[column], pvalue[column] = signed_rank(differences, alternative, zero_method)
     return Comparison(
         test="wilcoxon",
         statistic=statistic,
@@ -86,7 +80,11 @@ def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_met
     """Return in one sentence which test gave the p-values, to be printed with them."""
     tail = f"one-sided ({baseline} scores higher)" if alternative == "greater" else "two-sided"
     ties = "ties" if zero_method == "wilcox" else "ties or zeros"
-    corrected = {"none": "not corrected for multiple comparisons", "holm": "adjusted p by Holm's step-down correction"}
+    corrected = {
+        "none": "not corrected for multiple comparisons",
+        "holm": "adjusted p by Holm's step-down correction",
+        "hochberg": "adjusted p by Hochberg's step-up correction",
+    }
     return (
         f"Wilcoxon signed-rank test of {baseline} against each model, paired by task, {tail}; "
         f"{ZERO_METHODS[zero_method]}; exact up to 50 differences without {ties} ({N_ENUMERATED} with), "
@@ -94,8 +92,17 @@ def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_met
     )
 
 
-def _signed_rank(differences: np.ndarray, alternative: str, zero_method: str) -> tuple[float, float]:
-    """Return statistic and pvalue of one test; ``differences`` (n_tasks,) are baseline minus model, without NaN."""
+def signed_rank(differences: np.ndarray, alternative: str, zero_method: str) -> tuple[float, float]:
+    """Return statistic and pvalue of one Wilcoxon signed-rank test.
+
+    Args:
+        differences: (n_tasks,), baseline minus model, without NaN.
+        alternative: As in ``wilcoxon``.
+        zero_method: As in ``wilcoxon``.
+
+    Returns:
+        NaN and NaN without differences, 0 and 1 if all are zero.
+    """
     if len(differences) == 0:
         return float("nan"), float("nan")
     if not differences.any():

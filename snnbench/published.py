@@ -1,0 +1,102 @@
+"""Published results as score tables, to be compared with one's own and to test the statistics against."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from snnbench.errors import DataError, UnknownNameError
+from snnbench.resources import resource
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a published score table lies and where it comes from.
+
+    Attributes:
+        file: Name in ``results/published/``.
+        suite: Whose tasks the rows are.
+        metric: What the scores are, in the words of ``Task.metric``.
+        source: Authors, title and table, to be printed beside the scores.
+        address: Where the publication is.
+    """
+
+    file: str
+    suite: str
+    metric: str
+    source: str
+    address: str
+
+
+PUBLISHED: dict[str, Published] = {
+    "snn2017": Published(
+        file="snn2017.csv",
+        suite="uci",
+        metric="accuracy",
+        source='Klambauer et al., "Self-Normalizing Neural Networks", NIPS 2017, Table A11',
+        address="https://arxiv.org/abs/1706.02515",
+    ),
+    "delgado2014": Published(
+        file="delgado2014.csv",
+        suite="uci",
+        metric="accuracy",
+        source='Fernández-Delgado et al., "Do we Need Hundreds of Classifiers to Solve Real World Classification Problems?", '
+        "JMLR 15 (2014)",
+        address="https://jmlr.org/papers/v15/delgado14a.html",
+    ),
+}
+
+REFERENCES: dict[str, str] = {
+    "table_1": "table_1.csv",
+    "table_2": "table_2.csv",
+    "table_3": "table_3.csv",
+    "table_a12_a13": "table_a12_a13.csv",
+}
+"""What Klambauer et al. (2017) conclude from their scores: file by name; ``results/published/README.md`` has the columns."""
+
+
+def load_published(name: str) -> pd.DataFrame:
+    """Return a published score table.
+
+    Args:
+        name: A key of ``PUBLISHED``.
+
+    Returns:
+        (n_tasks, n_models) shares from 0 to 1, higher is better, NaN = missing; the index ``task`` holds the names of the
+        suite's tasks, the columns ``model`` the models' names in the publication.
+
+    Raises:
+        UnknownNameError: If there is no such table.
+        DataError: If its file is missing from the installation or is not a score table.
+    """
+    if name not in PUBLISHED:
+        raise UnknownNameError("published results", name, PUBLISHED)
+    path = resource("results", "published", PUBLISHED[name].file)
+    table = _read(path)
+    scores = table.drop(columns="task", errors="ignore").rename_axis(columns="model")
+    if "task" not in table or table["task"].duplicated().any() or not all(map(is_numeric_dtype, scores.dtypes)):
+        raise DataError(f"Published scores must be numbers, one row a task; those in {path} are not. Install snnbench again.")
+    return scores.set_index(pd.Index(table["task"])).astype(float)
+
+
+def load_reference(name: str) -> pd.DataFrame:
+    """Return a reference table of Klambauer et al. (2017) as it is printed, in the order of its rows.
+
+    Args:
+        name: A key of ``REFERENCES``.
+
+    Raises:
+        UnknownNameError: If there is no such table.
+        DataError: If its file is missing from the installation.
+    """
+    if name not in REFERENCES:
+        raise UnknownNameError("reference table", name, REFERENCES)
+    return _read(resource("results", "published", REFERENCES[name]))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise DataError(f"Published tables lie in {path.parent}; {path.name} is missing. Install snnbench again.") from error

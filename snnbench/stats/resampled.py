@@ -1,0 +1,81 @@
+"""The corrected resampled t-test: does one model score higher on the folds or repetitions of one task?"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from snnbench.errors import SnnbenchError
+from snnbench.records import Alternative, Comparison
+from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.options import check_test_options
+from snnbench.stats.ranks import choose_baseline, mean_ranks
+
+
+def resampled_t(
+    scores: pd.DataFrame,
+    baseline: str = "best",
+    alternative: Alternative = "two-sided",
+    correction: str = "holm",
+    test_share: float | None = None,
+) -> Comparison:
+    """Compare a baseline with every other model within one task, over its folds or repetitions.
+
+    The folds of a task share training rows, so their scores are not independent and the usual t-test finds differences that are
+    not there. This test enlarges the variance of the mean difference from s²/n to (1/n + n_test/n_train)·s². It says whether
+    the models differ on this task, for other draws of training rows, and nothing about other tasks: folds are never counted as
+    tasks.
+
+    Args:
+        scores: (n_folds, n_models), higher is better. A missing score leaves the fold out of the pairs it belongs to.
+        baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank over the folds.
+        alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
+        correction: A name in ``CORRECTIONS``; applied over the n_models − 1 comparisons.
+        test_share: n_test / n_train. By default 1 / (n_folds − 1), that of a cross-validation which trains on all other folds;
+            if one of 10 folds validates and does not train, as in HTRU2, it is 1/8.
+
+    Returns:
+        A comparison with (n_models,) entries in column order, NaN at the baseline and with fewer than two folds. The
+        statistic is t with n_folds − 1 degrees of freedom; models that never differ have statistic 0 and pvalue 1, and a
+        difference that is the same on all folds an infinite statistic and pvalue 0. ``n_tasks`` is the number of folds.
+
+    Raises:
+        UnknownNameError: If the baseline, alternative or correction does not exist.
+        SnnbenchError: If ``test_share`` is not positive.
+
+    Source:
+        Nadeau and Bengio, "Inference for the Generalization Error", Machine Learning 52 (2003), corrected resampled t-test;
+        Bouckaert and Frank, "Evaluating the Replicability of Significance Tests", PAKDD 2004, for repeated cross-validation.
+    """
+    check_test_options(alternative, correction)
+    if test_share is not None and not test_share > 0:
+        raise SnnbenchError(f"test_share must be n_test / n_train and positive, found {test_share}; 10 folds have 1/9.")
+    reference = choose_baseline(scores, baseline)
+    share = test_share if test_share is not None else 1 / max(len(scores) - 1, 1)
+    statistic, pvalue = np.full((2, scores.shape[1]), np.nan)
+    for column, model in enumerate(scores.columns):
+        differences = (scores[reference] - scores[model]).dropna().to_numpy(dtype=float)
+        if model != reference and len(differences) >= 2:
+            statistic[column] = _studentise(differences, share)
+            extreme = statistic[column] if alternative == "greater" else abs(statistic[column])
+            tail = float(stats.t.sf(extreme, len(differences) - 1))
+            pvalue[column] = tail if alternative == "greater" else 2 * tail
+            if not differences.any():
+                pvalue[column] = 1.0
+    return Comparison(
+        test="resampled_t",
+        statistic=statistic,
+        pvalue=pvalue,
+        adjusted_pvalue=CORRECTIONS[correction](pvalue),
+        mean_ranks=mean_ranks(scores).to_numpy(dtype=float),
+        n_tasks=len(scores),
+        alternative=alternative,
+    )
+
+
+def _studentise(differences: np.ndarray, share: float) -> float:
+    """Return the mean of the differences (n_folds,) over its corrected standard error."""
+    mean = differences.mean()
+    if np.ptp(differences) == 0:
+        # Here the standard deviation would be rounding.
+        return float(np.sign(mean) * np.inf) if mean else 0.0
+    return float(mean / np.sqrt((1 / len(differences) + share) * differences.var(ddof=1)))

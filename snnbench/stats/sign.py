@@ -1,0 +1,60 @@
+"""The sign test: on how many tasks does the baseline score higher?"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from snnbench.records import Alternative, Comparison
+from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.options import check_test_options
+from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks
+
+
+def sign_test(
+    scores: pd.DataFrame,
+    baseline: str = "best",
+    alternative: Alternative = "two-sided",
+    correction: str = "holm",
+) -> Comparison:
+    """Compare a baseline with every other model by the number of tasks on which it scores higher.
+
+    It uses the order of two scores alone, so differences on tasks of unlike difficulty need not be commensurable, at the price
+    of less power than ``wilcoxon``. The p-values are those of the binomial distribution, exact for any number of tasks; tasks
+    on which both score the same are dropped. A missing score loses to every score.
+
+    Args:
+        scores: (n_tasks, n_models), higher is better.
+        baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank.
+        alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
+        correction: A name in ``CORRECTIONS``; applied over the n_models − 1 comparisons.
+
+    Returns:
+        A comparison with (n_models,) entries in column order, NaN at the baseline. The statistic is the number of tasks on
+        which the baseline scores higher. Models that never differ have statistic 0 and pvalue 1.
+
+    Raises:
+        UnknownNameError: If the baseline, alternative or correction does not exist.
+
+    Source:
+        Conover, "Practical Nonparametric Statistics" (1999), section 3.4; Demšar, JMLR 7 (2006), section 3.1.4, which splits
+        equal scores between both models instead of dropping them.
+    """
+    check_test_options(alternative, correction)
+    reference = choose_baseline(scores, baseline)
+    order = compare_scores(scores)[:, scores.columns.get_loc(reference)]
+    higher, lower = (order > 0).sum(axis=0), (order < 0).sum(axis=0)
+    # The binomial distribution of a half is symmetric, so the two-sided test is twice the smaller tail.
+    extreme = higher if alternative == "greater" else np.maximum(higher, lower)
+    tail = stats.binom.sf(extreme - 1, higher + lower, 0.5)
+    others = (scores.columns != reference) & (len(scores) > 0)
+    statistic = np.where(others, higher.astype(float), np.nan)
+    pvalue = np.where(others, np.minimum(tail if alternative == "greater" else 2 * tail, 1.0), np.nan)
+    return Comparison(
+        test="sign",
+        statistic=statistic,
+        pvalue=pvalue,
+        adjusted_pvalue=CORRECTIONS[correction](pvalue),
+        mean_ranks=mean_ranks(scores).to_numpy(dtype=float),
+        n_tasks=len(scores),
+        alternative=alternative,
+    )
