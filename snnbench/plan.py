@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
-from snnbench.models import check_config, implementation, stack_key
+from snnbench.models import canonical, check_config, implementation, stack_key
 from snnbench.models.cost import member_seconds, network_work
 from snnbench.records import Config, Job, Member, Split, Stage, Task, digest
 from snnbench.suites.material import Material
@@ -44,7 +44,7 @@ def plan_search(
     seed: int,
     stored: Collection[str],
 ) -> Plan:
-    """Lay out every configuration of every model on every split.
+    """Lay out every configuration of every model on every split; configurations that make the same model are trained once.
 
     Args:
         suite: Name of the suite.
@@ -57,10 +57,7 @@ def plan_search(
     Raises:
         ConfigError: If a grid has a value that its model does not allow.
     """
-    grids = {model: expand_grid(model, settings.models[model]) for model in models}
-    for model, grid in grids.items():
-        for config in grid:
-            check_config(config, settings.models[model])
+    grids = {model: _grid(model, settings.models[model]) for model in models}
     members: dict[str, Member] = {}
     for task in material.tasks:
         for split in material.splits[task.name]:
@@ -167,6 +164,14 @@ def make_jobs(
         for chunk in (group[start : start + size] for start in range(0, len(group), size)):
             jobs.append(Job(stage, suite, tuple(chunk), cost(chunk)))
     return tuple(sorted(jobs, key=lambda job: -job.seconds))
+
+
+def _grid(model: str, table: ModelSettings) -> list[Config]:
+    """Return the configurations of a model's grid, those that make the same model once."""
+    grid = expand_grid(model, table)
+    for config in grid:
+        check_config(config, table)
+    return list(dict.fromkeys(canonical(config, table) for config in grid))
 
 
 def _group(member: Member, model: ModelSettings) -> object:

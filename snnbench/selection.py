@@ -11,9 +11,10 @@ from snnbench.errors import SnnbenchError
 from snnbench.metrics import METRICS
 from snnbench.records import Member
 
-_TIE_RULES = (("n_layers", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
-"""Among equal validation scores: more layers, then the lower learning rate, then the higher dropout rate (the paper), then
-the wider network and the smaller config key (ours, so that a choice never depends on the order of the grid)."""
+_TIE_RULES = (("depth", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
+"""Among equal validation scores: more layers (of a residual network: blocks), then the lower learning rate, then the higher
+dropout rate (the paper), then the wider network and the smaller config key (ours, so that a choice never depends on the order
+of the grid)."""
 
 COMPARED = ("stage", "suite", "task", "model", "preset", "grid", "test_score", "error")
 OUTPUTS = ("test_targets", "test_outputs")
@@ -120,6 +121,7 @@ def _column_names(rows: pd.DataFrame) -> pd.Series:
 
 def _preference(member: Member) -> tuple[object, ...]:
     values = dict(member.config.values)
+    values["depth"] = values.get("n_layers", values.get("n_blocks", np.nan))
     numbers = [values.get(name, np.nan) for name, _ in _TIE_RULES]
     signed = [-float(x) if lower else float(x) for x, (_, lower) in zip(numbers, _TIE_RULES, strict=True)]
     return (*np.nan_to_num(signed).tolist(), _reversed(member.config.key))
@@ -136,7 +138,7 @@ def _why_none(trained: pd.DataFrame) -> str:
     errors = trained.loc[trained["status"] == "failed", "error"]
     if errors.empty:
         return f"all {len(trained)} configurations diverged"
-    return f"{len(errors)} of {len(trained)} configurations failed: {errors.iloc[0]}"
+    return f"{len(errors)} of {len(trained)} configurations failed: {errors.min()}"
 
 
 def only_suite(rows: pd.DataFrame, suite: str | None) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from snnbench.config import expand_grid, load_config, presets
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.models import check_config
+from snnbench.models import NETWORKS, check_config
 from snnbench.records import Config
 from snnbench.suites import SUITES
 
@@ -36,6 +36,20 @@ def test_the_paper_preset_is_the_grid_of_its_table(model, dropout):
     assert {config.key for config in grid} == {Config(model, tuple(zip(names, point, strict=True))).key for point in expected}
 
 
+PAPER_GRIDS = {"batchnorm": 108, "highway": 36, "layernorm": 108, "msrainit": 216, "resnet": 180, "snn": 216, "weightnorm": 108}
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_the_paper_preset_has_the_published_number_of_configurations(model):
+    assert len(expand_grid(model, load_config("uci", "paper").models[model])) == PAPER_GRIDS[model]
+
+
+@pytest.mark.parametrize("model", ["batchnorm", "weightnorm", "layernorm"])
+def test_the_normalised_networks_have_the_grid_of_msrainit_without_dropout(model):
+    models = load_config("uci", "paper").models
+    assert models[model].grid == {name: axis for name, axis in models["msrainit"].grid.items() if name != "dropout_rate"}
+
+
 def test_the_paper_preset_trains_as_the_protocol_says():
     training = load_config("uci", "paper").training
     protocol = {"n_epochs": 100, "batch_size": 128, "momentum": 0.0, "smoothing_window": 10, "smoothing": "trailing"}
@@ -54,7 +68,7 @@ def test_every_preset_is_valid_to_its_last_configuration(suite):
 
 def test_quick_grids_are_small():
     settings = load_config("uci", "quick")
-    for model in ("snn", "msrainit"):
+    for model in NETWORKS:
         assert 8 <= len(expand_grid(model, settings.models[model])) <= 16
 
 

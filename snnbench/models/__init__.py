@@ -16,8 +16,13 @@ from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.records import Config, Value
 
 NETWORKS = {
+    "batchnorm": "snnbench.models.batchnorm.BatchNorm",
+    "highway": "snnbench.models.highway.Highway",
+    "layernorm": "snnbench.models.layernorm.LayerNorm",
     "msrainit": "snnbench.models.msrainit.MSRAInit",
+    "resnet": "snnbench.models.resnet.ResNet",
     "snn": "snnbench.models.snn.SNN",
+    "weightnorm": "snnbench.models.weightnorm.WeightNorm",
 }
 
 PER_MEMBER = ("learning_rate", "dropout_rate")
@@ -79,6 +84,15 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
             raise ConfigError(f"The arguments of {name} must suit {settings.estimator}, which says: {error}.") from error
     network = load_class(implementation(name, settings))
     return network.hyperparameters, set(network.hyperparameters) - set(getattr(network, "defaults", {}))
+
+
+def canonical(config: Config, settings: ModelSettings) -> Config:
+    """Return the configuration that stands for all that make the same model.
+
+    A network in whose grid a value may not matter says so in a static method ``canonical(values)``, which leaves it out.
+    """
+    rule = None if settings.estimator else getattr(load_class(implementation(config.model, settings)), "canonical", None)
+    return config if rule is None else Config(config.model, tuple(rule(dict(config.values)).items()))
 
 
 def stack_key(config: Config) -> tuple[tuple[str, Value], ...]:

@@ -1,5 +1,6 @@
 """What the fully connected networks of the paper share: the widths of their layers and the hyperparameters in every grid."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
@@ -27,3 +28,8 @@ def hidden_widths(config: Config, n_outputs: int) -> list[int]:
         return [n_units] * n_layers
     ratio = (n_outputs / n_units) ** (1 / n_layers)
     return [max(1, round(n_units * ratio**layer)) for layer in range(n_layers)]
+
+
+def dropout_rates(configs: Sequence[Config]) -> list[float]:
+    """Return the dropout rate of each member, 0 where its grid does not say."""
+    return [float(config.get("dropout_rate", 0.0)) for config in configs]

@@ -2,7 +2,8 @@
 
 A stack trains ``n_stack`` networks of one shape at once: every parameter has a leading ``n_stack`` axis and a layer is one
 batched matrix product. A member's numbers never depend on its neighbours: its draws come from its own seed, and every
-kernel used here gives the same bits for a member alone and among others (CPU, one thread).
+kernel used here gives the same bits for a member alone and among others (CPU, one thread, at least two inputs and two units a
+layer: products with a single column are computed in another way for a stack of one).
 
 A layer with something random defines ``reset(seeds)``: one seed a member, from which all its draws follow. A layer may
 define ``backward``, its derivative by the very kernels that autograd would call; a network whose layers all do is trained
@@ -57,7 +58,7 @@ def draw_weights(weight: nn.Parameter, seeds: Sequence[int], gain: float) -> Non
 class StackedLinear(nn.Module):
     """``x @ weight + bias`` for every member, in one ``baddbmm``; weights as ``draw_weights`` says, biases zero.
 
-    ``bias=False`` leaves the bias out, for a layer whose normalisation brings its own.
+    ``bias=False`` leaves the bias out, for a layer whose normalisation brings its own. ``is_first`` is set by who trains it.
 
     Shape:
         input (n_stack, n_batch, n_in), output (n_stack, n_batch, n_out).
@@ -65,7 +66,7 @@ class StackedLinear(nn.Module):
 
     def __init__(self, n_stack: int, n_in: int, n_out: int, gain: float, bias: bool = True) -> None:
         super().__init__()
-        self.gain = gain
+        self.gain, self.is_first = gain, False
         self.weight = nn.Parameter(torch.empty(n_stack, n_in, n_out))
         self.bias = nn.Parameter(torch.zeros(n_stack, 1, n_out)) if bias else None
 
@@ -82,7 +83,8 @@ class StackedLinear(nn.Module):
     def backward(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> Gradients:
         of_weight = torch.bmm(x.mT, gradient)
         of_parameters = (of_weight,) if self.bias is None else (of_weight, gradient.sum(dim=1, keepdim=True))
-        return torch.bmm(gradient, self.weight.mT), of_parameters
+        # Nobody asks for the gradient of the data, and with many features it would cost as much as that of the weights.
+        return gradient if self.is_first else torch.bmm(gradient, self.weight.mT), of_parameters
 
 
 def _selu_(x: torch.Tensor) -> torch.Tensor:

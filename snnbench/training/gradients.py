@@ -16,6 +16,7 @@ LossAndGradients = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, li
 def gradients_of(network: nn.Module) -> LossAndGradients:
     """Choose the faster of the two ways that the network allows."""
     if isinstance(network, nn.Sequential) and all(hasattr(layer, "backward") for layer in network):
+        cast(Any, network[0]).is_first = True
         return lambda batch, targets: layer_by_layer(network, batch, targets)
     return lambda batch, targets: by_autograd(network, batch, targets)
 

@@ -1,0 +1,54 @@
+"""Small stacks and rows to train them on, for the tests of networks and of the trainer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import nn
+
+from snnbench.config import TrainingSettings
+from snnbench.models import NETWORKS, load_class
+from snnbench.records import Config, Dataset, TrainingRun, Value
+from snnbench.training.stacked import train_stack
+
+N_FEATURES, N_CLASSES = 7, 3
+
+FORMS = [(model, form) for model in NETWORKS for form in ("rectangular", "diavolo" if model == "resnet" else "conic")]
+"""Every network in every form; ``highway`` has no form: its second is the one with a projection."""
+
+
+def rows(n_samples: int, n_features: int = N_FEATURES, n_classes: int = N_CLASSES, seed: int = 0) -> Dataset:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features)).astype(np.float32)
+    return Dataset(X, (X[:, :n_classes] + 0.5 * rng.normal(size=(n_samples, n_classes))).argmax(axis=1))
+
+
+def configs(
+    model: str, learning_rates: Sequence[float], n_units=16, n_layers=2, form="rectangular", dropout_rate=0.0, **others: Value
+) -> list[Config]:
+    """Return one configuration a learning rate, its shape in the words of the model (a block is two layers or three)."""
+    values: dict[str, Value] = {"n_units": n_units, "n_layers": n_layers, "form": form, "dropout_rate": dropout_rate, **others}
+    if model == "resnet":
+        values |= {"n_blocks": max(1, values.pop("n_layers") // 2), "bottleneck": 0.25}
+    if model == "highway":
+        values["n_units"] = 0 if values.pop("form") == "rectangular" else n_units
+    return [Config(model, (*values.items(), ("learning_rate", rate))) for rate in learning_rates]
+
+
+def build(model: str, members: list[Config], n_features=N_FEATURES, n_classes=N_CLASSES) -> nn.Module:
+    return load_class(NETWORKS[model])(members, n_features, n_classes)
+
+
+def train(
+    model: str, members: list[Config], seeds, n_epochs=5, batch_size=32, train_rows=None, n_classes=N_CLASSES, **settings
+) -> TrainingRun:
+    data = train_rows or rows(100)
+    return train_stack(
+        build(model, members, data.X.shape[1], n_classes),
+        "search",
+        data,
+        rows(30, data.X.shape[1], n_classes, seed=1),
+        [config["learning_rate"] for config in members],
+        seeds,
+        n_epochs,
+        TrainingSettings(batch_size=batch_size, **settings),
+    )
