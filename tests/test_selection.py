@@ -119,7 +119,20 @@ def test_models_are_described_by_what_was_selected():
             row("evaluate", 0, 0.8, '{"n_layers": 2}', epoch=40),
             row("evaluate", 1, 0.6, '{"n_layers": 8}'),
         ],
-        columns="task split model preset grid stage seed test_score config status best_epoch seconds".split(),
+        columns=[
+            "task",
+            "split",
+            "model",
+            "preset",
+            "grid",
+            "stage",
+            "seed",
+            "test_score",
+            "config",
+            "status",
+            "best_epoch",
+            "seconds",
+        ],
     )
     found = describe_models(table).loc["snn"]
     assert found["n_seeds"] == 2
