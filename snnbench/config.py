@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from snnbench.errors import ConfigError, UnknownNameError
@@ -64,7 +64,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     training: TrainingSettings = TrainingSettings()
-    models: dict[str, ModelSettings]
+    models: Annotated[dict[str, ModelSettings], MinLen(1)]
 
     @property
     def digest(self) -> str:
@@ -144,7 +144,9 @@ def _explain(error: ValidationError, file: Path) -> ConfigError | UnknownNameErr
         schemas: tuple[type[BaseModel], ...] = (RunSettings, TrainingSettings, ModelSettings)
         schema = schemas[len(place) - 1]
         return UnknownNameError(f"key in {file}, [{'.'.join(place[:-1]) or 'top level'}]", place[-1], schema.model_fields)
-    found = "" if finding["type"] == "missing" else f", found {finding['input']!r}"
+    # Our own checks say themselves what they found.
+    found = "" if finding["type"] in ("missing", "value_error") else f", found {finding['input']!r}"
+    words = finding["msg"].removeprefix("Value error, ")
     # Beyond the grid's name, the path only tells which member of a union pydantic tried.
     place = place[:4] if place[:1] == ["models"] else place
-    return ConfigError(f"{file}: {'.'.join(place)}: {finding['msg']}{found}.")
+    return ConfigError(f"{file}: {'.'.join(place)}: {words}{found}.")

@@ -11,7 +11,7 @@ from snnbench import __version__
 from snnbench.cli.compare import compare
 from snnbench.cli.data import app as data_app
 from snnbench.cli.models import app as models_app
-from snnbench.cli.output import errors
+from snnbench.cli.output import FLAG, say
 from snnbench.cli.run import run
 from snnbench.errors import SnnbenchError
 
@@ -36,7 +36,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, metavar=FLAG, help="Print the version."
+    ),
 ) -> None:
     """The benchmarks of Self-Normalizing Neural Networks (NIPS 2017): data, grid searches, ranks and tests."""
 
@@ -44,11 +46,7 @@ def _options(
 def main() -> None:
     """Run the command line. Exit code 2 and one red line for what the user can mend; a bug shows its traceback."""
     try:
-        app()
+        app(prog_name="snnbench")
     except SnnbenchError as error:
-        errors().print(f"[bold red]Error:[/] {_escape(str(error))}", soft_wrap=True)
+        say("Error:", str(error))
         sys.exit(2)
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import errors, results
+from snnbench.cli.output import FLAG, as_text, errors, results
 from snnbench.errors import ConfigError
 
 
@@ -53,9 +53,11 @@ class Format(StrEnum):
 
 
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Results folders.")],
-    suite: Annotated[str | None, typer.Option(help="Suite, if there are several.", autocompletion=completion.suites)] = None,
-    baseline: Annotated[str, typer.Option(help="Model that the others are tested against, or best.")] = "best",
+    folders: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")],
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Suite, if there are several.", autocompletion=completion.suites)
+    ] = None,
+    baseline: Annotated[str, typer.Option(metavar="NAME", help="Model that the others are tested against, or best.")] = "best",
     alternative: Annotated[
         Alternative, typer.Option(help="Two-sided, or greater: the baseline is better.")
     ] = Alternative.two_sided,
@@ -64,9 +66,9 @@ def compare(
     metric: Annotated[
         Metric | None, typer.Option(help="Another metric, from the stored outputs; configurations stay as selected.")
     ] = None,
-    details: Annotated[bool, typer.Option("--details", help="Add what was selected, and what it took.")] = False,
+    details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Add what was selected, and what it took.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How the table is printed.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(help="Write to a file instead.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
 ) -> None:
     """Rank the models of a run: average rank, mean score, wins, Friedman and Wilcoxon tests.
 
@@ -75,20 +77,24 @@ def compare(
     from snnbench import benchmark
     from snnbench.report import FORMATS, render_details, render_table
 
+    if details and format_ is not Format.table:
+        raise ConfigError(f"--details is part of --format table only, found --format {format_.value}. Leave one of them out.")
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
     chosen = metric.value if metric else ""
     ranking = benchmark.compare(folders, suite, baseline, alternative.value, correction.value, subset.value, chosen)
+    text = FORMATS[format_.value](ranking)
+    description = render_details(benchmark.describe(folders, suite)) if details else None
     if output is not None:
         try:
-            output.write_text(FORMATS[format_.value](ranking), encoding="utf-8")
+            output.write_text(text + (as_text(description) if description else ""), encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"--output must be a file that can be written, but {output} says: {error.strerror}.") from error
-        errors().print(f"Written to {output}", markup=False, soft_wrap=True)
-    elif format_ is Format.table:
+        errors().print(f"Written to {output}", soft_wrap=True)
+    elif format_ is Format.table and results().is_terminal:
         results().print(render_table(ranking))
-        if details:
-            results().print(render_details(benchmark.describe(folders, suite)))
+        if description:
+            results().print(description)
     else:
-        typer.echo(FORMATS[format_.value](ranking), nl=False)
+        typer.echo(text + (as_text(description) if description else ""), nl=False)

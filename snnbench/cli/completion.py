@@ -1,35 +1,54 @@
-"""Names that the shell completes."""
+"""Names that the shell completes: those of the suite on the line, or of all suites while none is there."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import typer
+
+from snnbench.errors import SnnbenchError
 
 
 def suites(incomplete: str) -> Iterable[str]:
     """Complete a suite."""
     from snnbench.suites import SUITES
 
-    return [name for name in SUITES if name.startswith(incomplete)]
+    return _starting(incomplete, SUITES)
 
 
 def presets(context: typer.Context, incomplete: str) -> Iterable[str]:
-    """Complete a preset of the suite on the line."""
+    """Complete a preset."""
     from snnbench.config import presets
 
-    return [name for name in presets(context.params.get("suite") or "uci") if name.startswith(incomplete)]
+    return _starting(incomplete, (name for suite in _suites(context) for name in presets(suite)))
 
 
 def models(context: typer.Context, incomplete: str) -> Iterable[str]:
-    """Complete a model of the suite's config."""
+    """Complete a model of the config."""
     from snnbench.config import load_config
 
-    settings = load_config(context.params.get("suite") or "uci", context.params.get("preset") or "quick")
-    return [name for name in settings.models if name.startswith(incomplete)]
+    names: list[str] = []
+    for suite in _suites(context):
+        # A line that is still being typed may be wrong; what is wrong with it is said once it is run.
+        with suppress(SnnbenchError):
+            names += load_config(suite, context.params.get("preset") or "quick", context.params.get("config")).models
+    return _starting(incomplete, names)
 
 
 def tasks(context: typer.Context, incomplete: str) -> Iterable[str]:
-    """Complete a task of the suite on the line."""
+    """Complete a task."""
     from snnbench.suites import load_suite
 
-    names = load_suite(context.params.get("suite") or "uci").catalogue().index
-    return [str(name) for name in names if str(name).startswith(incomplete)]
+    return _starting(incomplete, (str(name) for suite in _suites(context) for name in load_suite(suite).catalogue().index))
+
+
+def _suites(context: typer.Context) -> list[str]:
+    """Return the suite on the line, or all."""
+    from snnbench.suites import SUITES
+
+    # The parser gives up at an option without a value, which the one to complete is, and leaves the suite among the words.
+    words = [context.params.get("suite"), *context.args]
+    return [word for word in words if word in SUITES][:1] or list(SUITES)
+
+
+def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name.startswith(incomplete)))

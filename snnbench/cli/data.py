@@ -5,28 +5,37 @@ from typing import Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import errors, missing_sentence, results
+from snnbench.cli.output import errors, missing_sentence, results, say
 
 app = typer.Typer(no_args_is_help=True, help="The tasks and their files.")
 
-SuiteName = Annotated[str, typer.Argument(help="Suite.", autocompletion=completion.suites)]
-Source = Annotated[str | None, typer.Option(help="Folder, archive or URL with the data. Default: the official URL.")]
+SuiteName = Annotated[
+    str, typer.Argument(metavar="SUITE", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
+]
+Source = Annotated[
+    str | None,
+    typer.Option(metavar="DIR|FILE|URL", help="Folder, archive or URL with the data. Default: the official URL."),
+]
 
 
 @app.command("list")
-def list_tasks(suite: Annotated[str | None, typer.Argument(autocompletion=completion.suites)] = None) -> None:
+def list_tasks(
+    suite: Annotated[
+        str | None, typer.Argument(metavar="SUITE", help="Suite; without it, the suites.", autocompletion=completion.suites)
+    ] = None,
+) -> None:
     """List the suites, or the tasks of one from its catalogue."""
     from rich.table import Table
 
     from snnbench.suites import SUITES, load_suite
 
     if suite is None:
-        table = Table("suite", "tasks", "what it is", box=None, header_style="bold")
+        table = Table("suite", "tasks", "what it is", box=None, header_style="bold", pad_edge=False)
         for name in SUITES:
             table.add_row(name, str(len(load_suite(name).catalogue())), load_suite(name).SUMMARY)
     else:
         columns = ["n_samples", "n_features", "n_classes", "n_test", "size"]
-        table = Table("task", *columns, box=None, header_style="bold")
+        table = Table("task", *columns, box=None, header_style="bold", pad_edge=False)
         for column in table.columns[1:-1]:
             column.justify = "right"
         for name, row in load_suite(suite).catalogue().iterrows():
@@ -40,7 +49,9 @@ def fetch(suite: SuiteName, source: Source = None) -> None:
     from snnbench.suites import open_source
 
     folder = open_source(suite, source, report=_report)
-    results().print(f"{suite} is embedded." if folder is None else f"{suite} is in {folder}", soft_wrap=True)
+    results().print(
+        f"{suite} is embedded: there is nothing to fetch." if folder is None else f"{suite} is in {folder}", soft_wrap=True
+    )
 
 
 @app.command()
@@ -60,12 +71,12 @@ def verify(suite: SuiteName, source: Source = None) -> None:
         except DataError as error:
             damaged[task.name] = str(error)
     for problem in damaged.values():
-        errors().print(f"[bold red]damaged[/] {problem}", soft_wrap=True)
+        say("Damaged:", problem)
     n_sound = len(found) - len(damaged)
-    results().print(missing_sentence(n_sound, len(module.catalogue()), missing), markup=False, soft_wrap=True)
+    results().print(missing_sentence(n_sound, len(module.catalogue()), missing), soft_wrap=True)
     if damaged or missing:
         raise typer.Exit(2 if damaged else 1)
 
 
 def _report(message: str) -> None:
-    errors().print(message, markup=False, soft_wrap=True)
+    errors().print(message, soft_wrap=True)

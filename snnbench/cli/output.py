@@ -1,16 +1,42 @@
 """Consoles and words that all commands share."""
 
-from rich.console import Console
+import io
+import os
+import sys
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+FLAG = ""
+"""Metavar of an option without a value: Typer would call it ``<bool>``, as if it took one."""
+
+_PIPE_WIDTH = 200
+"""Columns where nobody looks at a terminal: wide enough that no name is cut or folded on its way to ``grep``."""
 
 
 def results() -> Console:
     """Return the console for what was asked for (standard output)."""
-    return Console(highlight=False)
+    fits = sys.stdout.isatty() or "COLUMNS" in os.environ
+    # Names, paths and errors come from users and libraries: what looks like markup or an emoji in them is neither.
+    return Console(highlight=False, markup=False, emoji=False, width=None if fits else _PIPE_WIDTH)
 
 
 def errors() -> Console:
     """Return the console for errors and progress (standard error)."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def as_text(content: RenderableType) -> str:
+    """Return what a terminal of 80 columns shows as plain text, without blanks at the ends of its lines."""
+    file = io.StringIO()
+    Console(file=file, width=80, color_system=None, highlight=False, markup=False, emoji=False).print(content)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def say(title: str, words: str) -> None:
+    """Print one line on standard error under a red title; a library's error of several lines becomes one."""
+    line = " ".join(part.strip() for part in words.splitlines())
+    errors().print(Text.assemble((title, "bold red"), " ", line), soft_wrap=True)
 
 
 def duration(seconds: float) -> str:
@@ -32,10 +58,20 @@ def quantity(number: float) -> str:
     return f"{number:.0f}" if number < 1e3 else f"{number:.1e}"
 
 
-def missing_sentence(n_loaded: int, n_wanted: int, missing: dict[str, str]) -> str:
+def plural(n: int, noun: str) -> str:
+    """Return ``1 job`` or ``2 jobs``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def name_some(names: list[str], limit: int) -> str:
+    """Return the names, those beyond the limit as a number."""
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def missing_sentence(n_loaded: int, n_wanted: int, missing: dict[str, str], limit: int = sys.maxsize) -> str:
     """Account for every task: ``120 of 121 tasks loaded; miniboone: miniboone_R.dat is missing``."""
     sentence = f"{n_loaded} of {n_wanted} tasks loaded"
     reasons: dict[str, list[str]] = {}
     for name, reason in missing.items():
         reasons.setdefault(reason.replace(name, "<task>") if len(missing) > 3 else reason, []).append(name)
-    return "; ".join([sentence, *(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())])
+    return "; ".join([sentence, *(f"{name_some(names, limit)}: {reason}" for reason, names in reasons.items())])

@@ -1,12 +1,13 @@
 """The display of a run: what is done, what is training, how long it takes."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from snnbench.cli.output import duration, errors
+from snnbench.cli.output import duration, errors, name_some
 
 if TYPE_CHECKING:
     from snnbench.records import Job
@@ -28,7 +29,8 @@ class Mode(StrEnum):
 def display(mode: Mode) -> Iterator[Callable[["Progress"], None]]:
     """Yield the function that shows a run's progress on standard error."""
     if mode is Mode.auto:
-        mode = Mode.rich if errors().is_terminal else Mode.plain
+        # Not rich's own guess: FORCE_COLOR asks for colours in a log, not for bars in it.
+        mode = Mode.rich if sys.stderr.isatty() and errors().is_interactive else Mode.plain
     if mode is Mode.rich:
         with _bars() as report:
             yield report
@@ -44,12 +46,9 @@ def remaining(progress: "Progress") -> float | None:
 
 
 def _training(jobs: "tuple[Job, ...]") -> str:
-    """Say what is training: ``abalone snn n_layers=8 n_units=32 form=rectangular``."""
-    words = []
-    for job in jobs[:2]:
-        member = job.members[0]
-        words.append(f"{member.task} {member.config.model} ({len(job.members)})")
-    return ", ".join(words) + (f" and {len(jobs) - 2} more" if len(jobs) > 2 else "")
+    """Say what is training, in configurations: ``12 snn on abalone, 4 svm on wine and 2 more``."""
+    words = [f"{len(job.members)} {job.members[0].config.model} on {job.members[0].task}" for job in jobs]
+    return name_some(words, 2)
 
 
 def _lines() -> Callable[["Progress"], None]:
@@ -66,7 +65,7 @@ def _lines() -> Callable[["Progress"], None]:
         parts += [f"{duration(left)} left"] if left is not None and not finished else []
         parts += [f"{progress.n_failed} failed"] if progress.n_failed else []
         parts += [f"training {_training(progress.in_flight)}"] if progress.in_flight else []
-        console.print(", ".join(parts), markup=False, soft_wrap=True)
+        console.print(", ".join(parts), soft_wrap=True)
 
     return report
 
@@ -74,27 +73,32 @@ def _lines() -> Callable[["Progress"], None]:
 @contextmanager
 def _bars() -> Iterator[Callable[["Progress"], None]]:
     from rich import progress as rich_progress
+    from rich.table import Column
 
+    # What is training takes the rest of the line and is cut there, so that nothing else ever moves.
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
-        rich_progress.TextColumn("{task.description:<8}"),
-        rich_progress.BarColumn(),
+        rich_progress.TextColumn("{task.description:<8}", markup=False),
+        rich_progress.BarColumn(bar_width=16),
         rich_progress.MofNCompleteColumn(),
-        rich_progress.TextColumn("{task.fields[clock]}"),
-        rich_progress.TextColumn("[dim]{task.fields[training]}", table_column=None),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("{task.fields[failed]}", style="red", markup=False),
+        rich_progress.TextColumn("{task.fields[left]}", markup=False),
+        rich_progress.TextColumn("{task.fields[training]}", style="dim", markup=False, table_column=rest),
     )
-    with rich_progress.Progress(*columns, console=errors()) as bars:
+    with rich_progress.Progress(*columns, console=errors(), expand=True) as bars:
         rows: dict[str, rich_progress.TaskID] = {}
 
         def report(progress: "Progress") -> None:
             if progress.stage not in rows:
-                rows[progress.stage] = bars.add_task(progress.stage, total=progress.n_jobs, clock="", training="")
+                rows[progress.stage] = bars.add_task(progress.stage, total=progress.n_jobs, left="", failed="", training="")
             left = remaining(progress)
-            clock = duration(progress.seconds)
-            if left is not None and progress.n_done < progress.n_jobs:
-                clock += f", {duration(left)} left"
-            if progress.n_failed:
-                clock += f", [red]{progress.n_failed} failed[/]"
-            training = _training(progress.in_flight)
-            bars.update(rows[progress.stage], completed=progress.n_done, clock=clock, training=training)
+            bars.update(
+                rows[progress.stage],
+                completed=progress.n_done,
+                left=f"{duration(left)} left" if left is not None and progress.n_done < progress.n_jobs else "",
+                failed=f"{progress.n_failed} failed" if progress.n_failed else "",
+                training=_training(progress.in_flight),
+            )
 
         yield report

@@ -1,7 +1,9 @@
 """``snnbench run``."""
 
 import os
+import shlex
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import duration, errors, missing_sentence, quantity, results
+from snnbench.cli.output import FLAG, duration, errors, missing_sentence, name_some, plural, quantity, results, say
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
 
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
     from snnbench.benchmark import Material, Outcome, Request
     from snnbench.plan import Plan
 
+_PRESET = "quick"
+_SHORT_SECONDS = 10
 _LONG_SECONDS = 12 * 3600
+_MAX_NAMES = 12
+"""Tasks named for one reason; ``snnbench data verify`` names all."""
 
 
 class Device(StrEnum):
@@ -31,30 +37,44 @@ class Device(StrEnum):
 
 
 def run(
-    suite: Annotated[str, typer.Argument(help="Suite to run; see `snnbench data list`.", autocompletion=completion.suites)],
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Suite to run; see `snnbench data list`.", autocompletion=completion.suites)
+    ],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Model to run; may be repeated. Default: all of the config.", autocompletion=completion.models),
+        typer.Option(
+            metavar="NAME", help="Model to run; may be repeated. Default: all of the config.", autocompletion=completion.models
+        ),
     ] = None,
     task: Annotated[
         list[str] | None,
-        typer.Option(help="Task to run; may be repeated. Default: all of the suite.", autocompletion=completion.tasks),
+        typer.Option(
+            metavar="NAME", help="Task to run; may be repeated. Default: all of the suite.", autocompletion=completion.tasks
+        ),
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="Grid of the suite: quick or paper.", autocompletion=completion.presets)
-    ] = "quick",
-    config: Annotated[Path | None, typer.Option(help="A TOML file instead of a preset.")] = None,
-    source: Annotated[str | None, typer.Option(help="Folder, archive or URL with the data. Default: the official URL.")] = None,
-    results_folder: Annotated[Path, typer.Option("--results", help="Where results are stored.")] = Path("results"),
-    repetition: Annotated[
-        list[int] | None, typer.Option(help="Published hold-out, 1 to 4; may be repeated. Default: 1.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Grid of the suite: quick or paper. Default: quick.", autocompletion=completion.presets
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, orders and dropout.", min=0)] = 0,
-    seeds: Annotated[int, typer.Option(help="Final trainings of each selected configuration.", min=1)] = 1,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file instead of a preset.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|FILE|URL", help="Folder, archive or URL with the data. Default: the official URL."),
+    ] = None,
+    results_folder: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results are stored.")] = Path(
+        "results"
+    ),
+    repetition: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="Published hold-out, 1 to 4; may be repeated. Default: 1.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0)] = 0,
+    seeds: Annotated[int, typer.Option(metavar="N", help="Final trainings of each selected configuration.", min=1)] = 1,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
-    workers: Annotated[int | None, typer.Option(help="Worker processes. Default: one per core.", min=1)] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a long run.")] = False,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes. Default: one per core.", min=1)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", metavar=FLAG, help="Print the plan and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Do not ask before a long run.")] = False,
     progress: Annotated[Mode, typer.Option(help="How progress is shown.")] = Mode.auto,
 ) -> None:
     """Train every configuration of the models' grids, select by validation score, evaluate once on the test rows.
@@ -85,7 +105,7 @@ def _resolve(
     suite: str,
     models: list[str] | None,
     tasks: list[str] | None,
-    preset: str,
+    preset: str | None,
     config: Path | None,
     source: str | None,
     results_folder: Path,
@@ -103,6 +123,9 @@ def _resolve(
     from snnbench.suites.splits import N_REPETITIONS
 
     load_suite(suite)
+    if config and preset:
+        raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
+    preset = preset or _PRESET
     settings = load_config(suite, preset, config)
     for name in models or ():
         if name not in settings.models:
@@ -118,7 +141,7 @@ def _resolve(
         preset=config.stem if config else preset,
         settings=settings,
         results=results_folder,
-        folder=open_source(suite, source, report=lambda message: errors().print(message, markup=False)),
+        folder=open_source(suite, source, report=lambda message: errors().print(message, soft_wrap=True)),
         tasks=tuple(dict.fromkeys(tasks or ())),
         repetitions=tuple(dict.fromkeys(repetitions or (1,))),
         seed=seed,
@@ -165,27 +188,22 @@ def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("suite", f"{request.suite}, preset {request.preset}, seed {request.seed}")
-    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing)))
+    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing), _MAX_NAMES))
     table.add_row("grids", f"{grids} configurations a task")
     table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
-    table.add_row("then", f"{plan.n_evaluations * request.n_seeds:,} evaluations of the selected configurations")
+    table.add_row("then", f"up to {plural(plan.n_evaluations * request.n_seeds, 'evaluation')} of the selected configurations")
     n_steps, flops = search_work(plan, material, request.settings)
     if n_steps:
         table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
-    table.add_row(
-        "jobs", f"{len(plan.jobs):,} on {request.n_workers} {_plural(request.n_workers, 'worker')} ({request.device})"
-    )
-    table.add_row("estimate", f"about {duration(seconds)} on this machine" if plan.jobs else "nothing left to search")
+    table.add_row("jobs", f"{len(plan.jobs):,} on {plural(request.n_workers, 'worker')} ({request.device})")
+    about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
+    table.add_row("estimate", f"{about} on this machine" if plan.jobs else "nothing left to search")
     results().print(table)
-
-
-def _plural(n: int, noun: str) -> str:
-    return noun if n == 1 else f"{noun}s"
 
 
 def _confirm(seconds: float) -> None:
     words = f"This run is estimated at {duration(seconds)} on this machine"
-    if not errors().is_terminal or not os.isatty(0):
+    if not errors().is_terminal or not sys.stdin.isatty():
         raise SnnbenchError(f"{words}. Say --yes to start it all the same, or use --preset quick.")
     typer.confirm(f"{words}. Start it? (--preset quick takes minutes)", abort=True)
 
@@ -210,20 +228,26 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 def _print_outcome(request: "Request", outcome: "Outcome") -> None:
-    console = errors()
-    counts: dict[str, list[str]] = {}
+    failures: dict[tuple[str, str], list[str]] = {}
     for row in outcome.failures:
-        counts.setdefault(f"{row.model}: {row.error}", []).append(row.task)
-    for error, tasks in counts.items():
-        names = ", ".join(sorted(set(tasks)))
-        console.print(f"[bold red]failed[/] {len(tasks)} of {names}: ", end="")
-        console.print(error, markup=False, soft_wrap=True)
+        failures.setdefault((row.model, row.error), []).append(row.task)
+    for (model, error), tasks in failures.items():
+        names = name_some(sorted(set(tasks)), _MAX_NAMES)
+        say("Failed:", f"{plural(len(tasks), 'training')} of {model} on {names}: {error}")
+    unselected: dict[tuple[str, str], list[str]] = {}
     for (task, split, model, _), reason in outcome.unselected.items():
-        console.print(f"[bold red]no score[/] for {model} on {task} ({split}): {reason}", soft_wrap=True)
+        place = task if len(request.repetitions) == 1 else f"{task} ({split})"
+        unselected.setdefault((model, reason), []).append(place)
+    for (model, reason), places in unselected.items():
+        say("No score:", f"{model} on {name_some(places, _MAX_NAMES)}: {reason}")
     if outcome.stopped:
-        console.print("Stopped. The same command goes on from here.")
+        errors().print("Stopped. The same command goes on from here.")
         return
     if outcome.failures:
-        console.print("The same command tries again what failed.")
-    name = request.results
-    results().print(f"{outcome.n_trained:,} trainings stored in {name}. Next: snnbench compare {name}", soft_wrap=True)
+        errors().print("The same command tries again what failed.")
+    done = f"{plural(outcome.n_trained, 'training')} stored in {request.results}"
+    if outcome.n_trained == 0:
+        done = "0 trainings were left to do"
+    elif outcome.failures:
+        done += f", {len(outcome.failures):,} of them failed"
+    results().print(f"{done}. Next: snnbench compare {shlex.quote(str(request.results))}", soft_wrap=True)

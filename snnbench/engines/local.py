@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
 
 from snnbench.records import Job, Result
 
@@ -111,6 +112,12 @@ def _context(prepare: Callable[[], None]) -> multiprocessing.context.BaseContext
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([prepare.__module__])
+    # Ctrl-C reaches every process of the terminal and would end the server while it loads. It inherits what is blocked here;
+    # the resource tracker is started first because starting it unblocks the signal.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    forkserver.ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
 
 

@@ -82,7 +82,12 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
             return dict.fromkeys(build_estimator(settings, Config(name, ()), seed=0).get_params()), set()
         except (TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"The arguments of {name} must suit {settings.estimator}, which says: {error}.") from error
-    network = load_class(implementation(name, settings))
+    path = implementation(name, settings)
+    network = load_class(path)
+    if not hasattr(network, "hyperparameters"):
+        raise ConfigError(
+            f"The network {path} must have `hyperparameters`, found none. A scikit-learn class is an `estimator`."
+        )
     return network.hyperparameters, set(network.hyperparameters) - set(getattr(network, "defaults", {}))
 
 

@@ -79,7 +79,7 @@ def load(task: str, folder: Path | None) -> Dataset:
         DataError: If a file is missing, damaged, or does not have the catalogue's numbers.
     """
     files = _read(task, folder)
-    return Dataset(X=files.X, y=files.y)
+    return Dataset(X=files.X.copy(), y=files.y.copy())
 
 
 def splits(task: str, folder: Path | None) -> list[Split]:
@@ -117,6 +117,8 @@ def _paths(task: str, folder: Path | None) -> list[Path]:
         names = [f"{task}_py.dat", "labels_py.dat", "folds_py.dat", "validation_folds_py.dat"]
     elif (place / f"{task}.txt").exists():
         keys = _description(place / f"{task}.txt")
+        if "fich1" not in keys:
+            raise DataError(f"{task}.txt names no data file (fich1)")
         names = [f"{task}.txt", "conxuntos_kfold.dat", *(keys[key] for key in ("fich1", "fich2") if key in keys)]
     else:
         raise DataError(f"{task}/ has neither {task}.txt nor {task}_py.dat")
@@ -161,7 +163,7 @@ def _hold_outs(file: Path, n_rows: int) -> list[np.ndarray]:
     """Return the test rows of each repetition: every second line."""
     try:
         lines = [np.array(line.split(), dtype=np.int64) for line in file.read_text().splitlines() if line.strip()]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DataError(f"{file.name} must hold row numbers only: {error}.") from error
     if len(lines) != 2 * N_REPETITIONS:
         raise DataError(f"{file.name} must have {2 * N_REPETITIONS} lines, found {len(lines)}.")
@@ -178,6 +180,8 @@ def _read_py(features: Path, labels: Path, tests: Path, validations: Path) -> _F
     for file, columns in ((tests, test), (validations, valid)):
         if columns.shape[1] != N_REPETITIONS or not np.isin(columns, (0, 1)).all() or not columns.any(axis=0).all():
             raise DataError(f"{file.name} must have {N_REPETITIONS} columns of 0 and 1, with a 1 in each.")
+    if ((test == 1) & (valid == 1)).any():
+        raise DataError(f"No row may test and validate in the same column of {tests.name} and {validations.name}; one does.")
     rows_of = [[np.flatnonzero(column) for column in columns.T] for columns in (test, valid)]
     return _Files(_features(X, features), _classes(y[:, 0], labels), *rows_of)
 
@@ -197,8 +201,8 @@ def _features(X: np.ndarray, file: Path) -> np.ndarray:
 
 
 def _classes(y: np.ndarray, file: Path) -> np.ndarray:
-    if not np.array_equal(y, np.floor(y)):
-        raise DataError(f"The class column of {file.name} must hold whole numbers.")
+    if not np.array_equal(y, np.floor(y)) or np.abs(y).max() > 1e6:
+        raise DataError(f"The class column of {file.name} must hold whole numbers that count the classes.")
     return y.astype(np.int64)
 
 

@@ -1,0 +1,60 @@
+"""The shape of the house: imports run downward, modules stay small, nobody hides outside a dict."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+PACKAGE = CHECKOUT / "snnbench"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FORBIDDEN_NAMES = ("utils", "helpers", "common", "base", "manager")
+
+
+def test_imports_run_downward_only(tmp_path):
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", code, "--cache-dir", str(tmp_path), "--config", str(CHECKOUT / "pyproject.toml")]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " kept, 0 broken" in done.stdout
+
+
+def test_every_module_has_its_floor():
+    contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = (contract for contract in contracts if contract["type"] == "layers")
+    named = {name.strip() for layer in contract["layers"] for name in layer.split("|")}
+    rooms = {path for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert {f"snnbench.{path.stem}" for path in rooms if path.stem != "__init__"} == named
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_module_is_small_and_says_what_it_is(file):
+    text = file.read_text()
+    assert len(text.splitlines()) <= (149 if file == PACKAGE / "benchmark.py" else 400)
+    assert ast.get_docstring(ast.parse(text))
+    assert file.stem not in FORBIDDEN_NAMES
+
+
+@pytest.mark.parametrize("package", ["engines", "report", "stats"])
+def test_no_file_of_a_package_is_left_out(package):
+    """A newcomer's file is behind an entry of a dict, or at least used by one that is: every test ranks, ranks.py is none."""
+    module = import_module(f"snnbench.{package}")
+    dicts = [value for name, value in vars(module).items() if name.isupper() and isinstance(value, dict)]
+    assert dicts
+    files = [file for file in MODULES if file.parent == PACKAGE / package]
+    reached = {entry_module(entry) for registry in dicts for entry in registry.values()}.union(*map(imported_modules, files))
+    assert {f"snnbench.{package}.{file.stem}" for file in files if file.stem != "__init__"} - reached == set()
+
+
+def entry_module(entry: object) -> str:
+    return entry.rpartition(".")[0] if isinstance(entry, str) else str(getattr(entry, "__module__", ""))
+
+
+def imported_modules(file: Path) -> set[str]:
+    """Return what a file imports from: ``from package.module import name``, or ``from package import module``."""
+    nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom) and node.module]
+    return {name for node in nodes for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))}

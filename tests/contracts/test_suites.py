@@ -1,0 +1,136 @@
+"""Every entry of SUITES keeps the protocol of ``snnbench.suites.Suite``."""
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archives import wine_like, write_delgado
+
+from snnbench import suites
+from snnbench.errors import DataError, UnknownNameError
+from snnbench.suites import SUITES, Suite, load_suite, open_source
+from snnbench.suites.splits import N_REPETITIONS, repetition_name
+
+NAMES = sorted(set(Suite.__annotations__) | {name for name in vars(Suite) if not name.startswith("_")})
+COLUMNS = ["n_samples", "n_features", "n_classes", "n_test", "size", "repetitions"]
+MADE = {"uci": ("wine", lambda folder: write_delgado(folder, "wine", *wine_like(), 44))}
+"""For every suite that is not embedded: a task, and how to make its files from nothing."""
+
+
+def check_task(suite: str, task: str, folder: Path | None) -> None:
+    """Check what a task's arrays and splits promise, against each other and against the catalogue."""
+    module = load_suite(suite)
+    row = module.catalogue().loc[task]
+    (described,) = (found for found in module.tasks(folder)[0] if found.name == task)
+    dataset = module.load(task, folder)
+    assert (described.suite, described.kind) == (suite, "binary" if row["n_classes"] == 2 else "multiclass")
+    assert dataset.X.shape == (described.n_samples, described.n_features) == (row["n_samples"], row["n_features"])
+    assert (dataset.X.dtype, dataset.y.dtype, dataset.y.shape) == (np.float32, np.int64, (row["n_samples"],))
+    assert np.unique(dataset.y).tolist() == list(range(row["n_classes"]))
+    assert described.n_outputs == row["n_classes"]
+    assert re.fullmatch("[0-9a-f]{64}", described.sha256)
+
+    splits = module.splits(task, folder)
+    assert [split.name for split in splits] == [repetition_name(k + 1) for k in range(row["repetitions"])]
+    everything = np.arange(len(dataset.y))
+    for split in splits:
+        np.testing.assert_array_equal(np.sort(np.concatenate([split.train, split.valid, split.test])), everything)
+        assert len(split.test) == row["n_test"]
+        assert min(len(split.train), len(split.valid)) > 0
+        not_test = len(split.train) + len(split.valid)
+        assert len(split.valid) == max(1, round(0.2 * not_test)) or suite == "uci"  # data_py brings its own
+    # Asking again gives the same, whatever was asked before, and a caller may change what it got.
+    dataset.X[:] = -1
+    again = module.load(task, folder)
+    assert asdict(described) == asdict(next(found for found in module.tasks(folder)[0] if found.name == task))
+    assert not (again.X == -1).all()
+    for split, other in zip(splits, module.splits(task, folder), strict=True):
+        assert all(np.array_equal(getattr(split, part), getattr(other, part)) for part in ("train", "valid", "test"))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_has_every_name_of_the_protocol(suite):
+    module = load_suite(suite)
+    assert [name for name in NAMES if not hasattr(module, name)] == []
+    assert module.SUMMARY == module.SUMMARY.strip() != ""
+    assert "\n" not in module.SUMMARY
+    assert all(re.match(r"https?://", url) for url in module.URLS)
+    assert isinstance(module.ARCHIVES, tuple)
+    assert isinstance(module.STANDARDISE, bool)
+    assert module.__doc__
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_catalogue_has_a_row_a_task(suite):
+    catalogue = load_suite(suite).catalogue()
+    assert catalogue.index.name == "name"
+    assert catalogue.index.is_unique
+    assert [column for column in COLUMNS if column not in catalogue] == []
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in catalogue.index)
+    numbers = catalogue[["n_samples", "n_features", "n_classes", "n_test", "repetitions"]]
+    assert (numbers.dtypes == np.int64).all()
+    assert (numbers > 0).all(axis=None)
+    assert (catalogue["n_classes"] >= 2).all()
+    assert (catalogue["n_test"] < catalogue["n_samples"]).all()
+    assert (catalogue["repetitions"] == N_REPETITIONS).all()
+    assert catalogue["size"].tolist() == ["large" if n >= 1000 else "small" for n in catalogue["n_samples"]]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_task_is_found_or_missing_for_a_reason(suite, tmp_path):
+    module = load_suite(suite)
+    folder = tmp_path if module.URLS else None
+    found, missing = module.tasks(folder)
+    assert [task.name for task in found] == ([] if module.URLS else list(module.catalogue().index))
+    assert {task.name for task in found} | set(missing) == set(module.catalogue().index)
+    assert all(missing.values())
+    with pytest.raises(UnknownNameError, match=f"task of suite '{suite}' 'nonesuch'"):
+        module.load("nonesuch", folder)
+    for name in list(missing)[:1]:
+        with pytest.raises(DataError, match=f"Task '{name}': "):
+            module.load(name, folder)
+        with pytest.raises(DataError, match=f"Task '{name}': "):
+            module.splits(name, folder)
+
+
+@pytest.mark.parametrize(
+    ("suite", "task"),
+    [(suite, task) for suite in SUITES if not load_suite(suite).URLS for task in load_suite(suite).catalogue().index],
+)
+def test_every_embedded_task_keeps_its_promises(suite, task):
+    assert open_source(suite) is None
+    check_task(suite, task, None)
+
+
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if load_suite(suite).URLS])
+def test_a_task_of_made_files_keeps_its_promises(suite, tmp_path):
+    task, make = MADE[suite]
+    make(tmp_path)
+    assert open_source(suite, str(tmp_path)) == tmp_path
+    found, missing = load_suite(suite).tasks(tmp_path)
+    assert [described.name for described in found] == [task]
+    assert len(missing) == len(load_suite(suite).catalogue()) - 1
+    check_task(suite, task, tmp_path)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("archive", load_suite("uci").ARCHIVES)
+def test_every_task_of_the_real_uci_archives_keeps_its_promises(archive, shared):
+    folder = open_source("uci", str(shared / "data" / "uci" / archive))
+    found, _ = load_suite("uci").tasks(folder)
+    assert len(found) == {"data.tar.gz": 120, "data_py.zip": 12}[archive]
+    for task in found:
+        dataset = load_suite("uci").load(task.name, folder)
+        for split in load_suite("uci").splits(task.name, folder):
+            rows = np.sort(np.concatenate([split.train, split.valid, split.test]))
+            np.testing.assert_array_equal(rows, np.arange(len(dataset.y)))
+            assert min(map(len, (split.train, split.valid, split.test))) > 0
+
+
+def test_every_file_that_defines_a_suite_is_in_the_dict():
+    folder = Path(suites.__file__).parent
+    files = {file.stem for file in folder.glob("*.py") if re.search(r"^SUMMARY\b", file.read_text(), re.MULTILINE)}
+    assert {f"snnbench.suites.{name}" for name in files} == set(SUITES.values())
+    assert set(MADE) == {suite for suite in SUITES if load_suite(suite).URLS}

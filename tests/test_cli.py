@@ -1,0 +1,655 @@
+"""The command line as its users meet it: every answer, every mistake, and what the shell sees of both."""
+
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from archives import wine_like, write_delgado
+
+from snnbench.cli import main
+from snnbench.suites import SUITES, load_suite
+
+TINY = """
+[training]
+n_epochs = 4
+[models.snn.grid]
+n_units = 8
+n_layers = [1, 2]
+form = "rectangular"
+learning_rate = [0.01, 0.1]
+dropout_rate = 0.0
+[models.svm]
+estimator = "sklearn.svm.SVC"
+grid = {C = [1.0, 10.0]}
+"""
+PROGRAM = [sys.executable, "-c", "from snnbench.cli import main; main()"]
+TASKS = ("--task", "iris", "--task", "wine")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the program left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Program = Callable[..., Answer]
+
+
+@pytest.fixture
+def program(monkeypatch, capsys, tmp_path) -> Program:
+    """Return the program: ``main`` in this process, in an empty folder that holds only ``tiny.toml``, without a terminal."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "tiny.toml").write_text(TINY)
+
+    def call(*words: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["snnbench", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Answer(int(end.value.code or 0), *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """Return the results of two models on two tasks."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.toml").write_text(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["snnbench", "run", "core", "--config", "tiny.toml", *TASKS])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert not end.value.code
+    return folder / "results"
+
+
+@pytest.fixture
+def results(trained, tmp_path) -> Path:
+    """Return a copy of the results, as ``results`` in the working folder."""
+    return Path(shutil.copytree(trained, tmp_path / "results"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_refused(answer: Answer, expected: str) -> None:
+    """Check for one line on standard error that says what is wrong, and exit code 2."""
+    assert answer.err.startswith("Error: ")
+    assert expected in answer.err
+    assert answer.err.count("\n") == 1
+    assert answer.err.endswith(".\n")
+    assert answer.code == 2
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("run cor", "Unknown suite 'cor'. Did you mean 'core'? Known: core, uci"),
+        ("run core --model sn", "Unknown model of preset quick 'sn'. Did you mean 'snn'?"),
+        ("run core --model [bold]", "Unknown model of preset quick '[bold]'."),
+        ("run core --model random_forest --config tiny.toml", "Unknown model of tiny.toml 'random_forest'. Known: snn, svm."),
+        ("run core --task irsi", "Unknown task of core 'irsi'. Did you mean 'iris'? `snnbench data list core` lists them."),
+        ("run core --preset quik", "Unknown preset of core 'quik'. Did you mean 'quick'?"),
+        ("run core --preset quick --config tiny.toml", "exclude each other, found tiny.toml and quick. Leave one of them out."),
+        ("run core --config no.toml", "no.toml must be a readable TOML file: [Errno 2] No such file"),
+        ("run core --config [red]:x:.toml", "[red]:x:.toml must be a readable TOML file"),
+        ("run core --config results", "results must be a readable TOML file"),
+        ("run core --repetition 5", "--repetition must be 1 to 4, found 5."),
+        ("run core --source x", "The suite core is embedded and has no --source, found 'x'. Leave it out."),
+        ("run uci --source nowhere", "must be a folder, an archive or a URL, found nothing at nowhere. Check the spelling"),
+        ("run uci --source ftp://host/data.zip", "must begin with http:// or https://, found 'ftp://host/data.zip'."),
+        (
+            "run uci --source results",
+            "must hold data.tar.gz or data_py.zip or the unpacked files, found none of these in results",
+        ),
+        ("data list cor", "Unknown suite 'cor'. Did you mean 'core'?"),
+        ("data fetch core --source x", "embedded and has no --source, found 'x'"),
+        ("data verify cor", "Unknown suite 'cor'. Did you mean 'core'?"),
+        ("compare nowhere", "RESULTS must be folders with results, but nowhere is none. Name the --results of a run."),
+        ("compare tiny.toml", "RESULTS must be folders with results, but tiny.toml is none."),
+        ("compare empty", "must be of one suite, found none. Train models with `snnbench run` first."),
+        ("compare results --suite ucy", "Unknown suite 'ucy'. Did you mean 'uci'?"),
+        (
+            "compare results --suite uci",
+            "needs at least one task with a score of every model; found none. 121 left out: no results",
+        ),
+        ("compare results --subset large", "found none. 5 left out: no results."),
+        ("compare results --baseline sv", "Unknown model 'sv'. Did you mean 'svm'? Known: best, snn, svm."),
+        ("compare results --details --format csv", "--details is part of --format table only, found --format csv."),
+        ("compare results --output no/table.csv --format csv", "must be a file that can be written, but no/table.csv says"),
+    ],
+)
+def test_a_wrong_word_is_one_clear_line_and_changes_nothing(program, results, tmp_path, line, expected):
+    (tmp_path / "empty").mkdir()
+    before = contents(tmp_path)
+    assert_refused(program(*line.split()), expected)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "line", ["run", "rnu core", "run core --modle snn", "run core --seed -1", "compare", "data list core x"]
+)
+def test_wrong_usage_is_exit_code_2(program, line):
+    answer = program(*line.split())
+    assert answer.code == 2
+    assert "Usage: snnbench" in answer.err
+    assert "╭─ Error ─" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("n_epochs", "n_epoch", "Unknown key in bad.toml, [training] 'n_epoch'. Did you mean 'n_epochs'?"),
+        ("estimator", "estimatr", "Unknown key in bad.toml, [models.svm] 'estimatr'. Did you mean 'estimator'?"),
+        ("[models.svm]", "[model.svm]", "Unknown key in bad.toml, [top level] 'model'. Did you mean 'models'?"),
+        ("n_epochs = 4", 'n_epochs = "4"', "bad.toml: training.n_epochs: Input should be a valid integer, found '4'."),
+        ("n_epochs = 4", "n_epochs = 0", "training.n_epochs: Input should be greater than or equal to 1, found 0."),
+        ("n_epochs = 4", "n_epochs = 4 4", "bad.toml must be a readable TOML file: Expected newline"),
+        ("n_units = 8", "n_units = []", "models.snn: 'n_units' must list at least one value and none twice, found []."),
+        ("n_units = 8", "n_units = [8, 8]", "must list at least one value and none twice, found [8, 8]."),
+        ("n_units = 8", "n_units = {a = 1}", "models.snn.grid.n_units: Input should be"),
+        ("n_units = 8", "n_units = -8", "n_units of snn is -8. Input should be greater than or equal to 1."),
+        ("n_units = 8", 'n_units = "wide"', "n_units of snn is 'wide'. Input should be a valid integer."),
+        ("rectangular", "rectangle", "form of snn is 'rectangle'. Input should be 'rectangular' or 'conic'."),
+        ("dropout_rate = 0.0", "dropout_rate = nan", "dropout_rate of snn is nan."),
+        ("n_layers", "n_layer", "Unknown hyperparameter of snn 'n_layer'. Did you mean 'n_layers'?"),
+        ("n_layers = [1, 2]", "", "The grid of snn must give n_layers: add it to its table."),
+        ("C =", "gama =", "Unknown hyperparameter of svm 'gama'. Did you mean 'gamma'?"),
+        ("models.snn", "models.sn", "Unknown network 'sn'. Did you mean 'snn'?"),
+        ("svm.SVC", "svm.SVCC", "'sklearn.svm.SVCC' must be the import path of a class, but importing it says"),
+        ("estimator =", "network =", "The network sklearn.svm.SVC must have `hyperparameters`, found none."),
+        (TINY, "[models]", "bad.toml: models: Dictionary should have at least 1 item"),
+        (TINY, "", "bad.toml: models: Field required."),
+        (TINY, 'extends = "uci/quik"', "Unknown config to extend in bad.toml 'uci/quik'. Did you mean 'uci/quick'?"),
+    ],
+)
+def test_a_wrong_config_is_one_clear_line_and_changes_nothing(program, results, tmp_path, old, new, expected):
+    assert old in TINY
+    (tmp_path / "bad.toml").write_text(TINY.replace(old, new))
+    before = contents(tmp_path)
+    assert_refused(program("run", "core", "--config", "bad.toml", *TASKS), expected)
+    assert contents(tmp_path) == before
+
+
+def make_archive(file: Path, folder: Path, extra_member: str = "") -> bytes:
+    with tarfile.open(file, "w:gz") as tar:
+        tar.add(folder, "wine")
+        if extra_member:
+            tar.addfile(tarfile.TarInfo(extra_member), io.BytesIO())
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("fault", ["truncated", "../x"])
+def test_a_bad_archive_is_refused_and_nothing_is_unpacked(program, results, tmp_path, monkeypatch, fault):
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache"))
+    folder = write_delgado(tmp_path / "made", "wine", *wine_like(), 44)
+    archive = tmp_path / "data.tar.gz"
+    whole = make_archive(archive, folder, "../x" if fault == "../x" else "")
+    if fault == "truncated":
+        archive.write_bytes(whole[: len(whole) // 2])
+    expected = "must be a complete zip or tar archive" if fault == "truncated" else "stay inside its folder, found '../x'"
+    before = contents(tmp_path)
+    for line in ("run uci --source data.tar.gz", "data fetch uci --source data.tar.gz", "data verify uci --source data.tar.gz"):
+        answer = program(*line.split())
+        assert_refused(answer, expected)
+        assert "Download it again, or name another with --source DIR|FILE|URL." in answer.err
+    assert contents(tmp_path) == before
+
+
+def one_row_too_few(X, y):
+    return X[:-1], y[:-1]
+
+
+def not_a_number(X, y):
+    X[3, 2] = np.nan
+    return X, y
+
+
+def a_lonely_class(X, y):
+    y[2 + np.flatnonzero(y[2:] == 2)[1:]] = 0
+    return X, y
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (one_row_too_few, "by the catalogue it must have n_samples 178, found 177"),
+        (not_a_number, "wine_R.dat must hold finite numbers, found nan in data row 4."),
+        (a_lonely_class, "every class needs at least 2 rows (to train and to test), class 2 has 1."),
+    ],
+)
+def test_a_damaged_task_is_named_with_its_numbers(program, results, tmp_path, damage, expected):
+    write_delgado(tmp_path / "data", "wine", *damage(*wine_like()), 44)
+    before = contents(tmp_path)
+    assert_refused(program("run", "uci", "--task", "wine", "--source", "data"), f"Task 'wine': {expected}")
+    answer = program("data", "verify", "uci", "--source", "data")
+    assert answer.code == 2
+    assert answer.err.startswith(f"Damaged: Task 'wine': {expected}")
+    assert answer.err.count("\n") == 1
+    assert answer.out.startswith("0 of 121 tasks loaded; abalone, ")
+    assert contents(tmp_path) == before
+
+
+def test_a_task_that_is_not_at_hand_is_named(program, tmp_path):
+    write_delgado(tmp_path / "data", "wine", *wine_like(), 44)
+    answer = program("run", "uci", "--task", "iris", "--source", "data")
+    assert_refused(
+        answer, "Task 'iris' is not at hand: there is no folder iris/. Fetch the data again or name another --source."
+    )
+    answer = program("data", "verify", "uci", "--source", "data")
+    assert (answer.code, answer.err) == (1, "")
+    assert answer.out.startswith("1 of 121 tasks loaded; abalone, ")
+    assert answer.out.endswith(", zoo: there is no folder <task>/\n")
+
+
+def test_a_gpu_that_is_not_there_is_named(program, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert_refused(program("run", "core", "--device", "cuda"), "--device cuda needs a GPU that torch can use, found none.")
+
+
+def test_an_unwritable_results_folder_is_named(program, tmp_path):
+    (tmp_path / "file").write_text("mine")  # nobody can write below a file, root included
+    for folder in ("file", "file/results"):
+        answer = program("run", "core", "--config", "tiny.toml", "--task", "iris", "--results", folder)
+        assert_refused(answer, f"The results folder must be writable, but writing to {folder} says:")
+        assert "name another one with --results" in answer.err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """Mount a disk of 64 KiB at ``folder``; yield False where that is not allowed."""
+    folder.mkdir()
+    mount = shutil.which("mount")
+    command = [str(mount), "-t", "tmpfs", "-o", "size=64k", "snnbench-test", str(folder)]
+    mounted = mount is not None and subprocess.run(command, capture_output=True).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            # Lazily: a file may stay open until the exception that left it so is collected.
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def run_with_small_files(folder: Path, command: list[str]) -> Answer:
+    """Run the program where no file may be larger than the probe of the results folder."""
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); {PROGRAM[2]}"
+    done = subprocess.run([sys.executable, "-c", code, *command], cwd=folder, capture_output=True, text=True)
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_full_results_folder_loses_nothing(program, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY.replace("[1, 2]", "[1, 2, 3, 4]"))
+    command = ["run", "core", "--config", "tiny.toml", *TASKS, "--workers", "1", "--progress", "none", "--results", "disk"]
+    with small_disk(tmp_path / "disk") as mounted:
+        full = program(*command) if mounted else run_with_small_files(tmp_path, command)
+        assert_refused(full, "must be writable, but writing to disk/core says: ")
+        reason = "No space left on device" if mounted else "File too large"
+        assert f"{reason}. Make room or name another one with --results; what is stored already stays" in full.err
+        before = contents(tmp_path / "disk")
+        assert all(name.endswith((".parquet", ".json")) for name in before)
+        if mounted:
+            assert not pd.read_parquet(tmp_path / "disk").empty
+            subprocess.run(["mount", "-o", "remount,size=8m", str(tmp_path / "disk")], check=True)
+        done = program(*command)
+        assert (done.code, done.err) == (0, "")
+        rows = pd.read_parquet(tmp_path / "disk")
+        assert len(rows) == rows["key"].nunique() == 2 * (8 + 2) + 2 * 2
+        assert contents(tmp_path / "disk").items() >= before.items()
+
+
+def test_a_results_file_cut_in_half_is_named_and_kept(program, results, tmp_path):
+    file = sorted(results.rglob("*.parquet"))[1]
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    before = contents(tmp_path)
+    for line in ("run core --config tiny.toml --task iris --task wine", "compare results"):
+        answer = program(*line.split())
+        assert_refused(answer, f"{file.relative_to(tmp_path)} must be a whole Parquet file, but reading it says:")
+        assert "Move it away; the next run trains its configurations again." in answer.err
+    assert contents(tmp_path) == before
+    n_lost = 0 if file.unlink() else 1
+    answer = program("run", "core", "--config", "tiny.toml", *TASKS)
+    assert answer.code == 0
+    assert int(re.findall(r"(\d+) trainings? stored", answer.out)[0]) >= n_lost
+    assert len(pd.read_parquet(results)) == 2 * (4 + 2) + 4
+
+
+def test_results_of_two_suites_must_be_told_apart(program, results):
+    rows = pd.read_parquet(results)
+    rows.assign(suite="uci", key="u" + rows["key"]).to_parquet(results / "other.parquet")
+    assert_refused(program("compare", "results"), "must be of one suite, found core, uci. Choose with --suite.")
+    for suite, n_tasks in (("core", 13), ("uci", 121)):
+        answer = program("compare", "results", "--suite", suite)
+        assert answer.out.startswith(f"2 models on 2 of {n_tasks} tasks.")
+
+
+@pytest.mark.parametrize("suite", ["core", pytest.param("uci", marks=pytest.mark.shared_data)])
+def test_a_long_run_is_not_started_unasked(program, tmp_path, shared, suite):
+    source = ["--source", shared / "data" / "uci", "--task", "abalone"] if suite == "uci" else ["--task", "iris"]
+    (tmp_path / "long.toml").write_text(f'extends = "{suite}/paper"\n[training]\nn_epochs = 10_000_000\n')
+    command = ["run", suite, "--config", "long.toml", *source]
+    program(*command, "--dry-run")  # unpacks the archive
+    answer = program(*command)
+    assert_refused(answer, "on this machine. Say --yes to start it all the same, or use --preset quick.")
+    assert "1 of 1 tasks loaded" in answer.out
+    assert not (tmp_path / "results").exists()
+    assert program(*command, "--dry-run").code == 0
+
+
+# Good input
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(program, tmp_path):
+    before = contents(tmp_path)
+    answer = program("run", "core", "--config", "tiny.toml", *TASKS, "--workers", "1", "--device", "cpu", "--dry-run")
+    assert (answer.code, answer.err) == (0, "")
+    plan = {line.split()[0]: " ".join(line.split()[1:]) for line in answer.out.splitlines()}
+    assert plan["suite"] == "core, preset tiny, seed 0"
+    assert plan["tasks"] == "2 of 2 tasks loaded"
+    assert plan["grids"] == "snn 4, svm 2 configurations a task"
+    assert plan["trainings"] == "12 in the search, 0 of them stored already"
+    assert plan["then"] == "up to 4 evaluations of the selected configurations"
+    assert plan["jobs"] == "6 on 1 worker (cpu)"
+    assert plan["estimate"] == "a few seconds on this machine"
+    assert contents(tmp_path) == before
+
+
+def test_a_run_goes_on_with_what_is_missing(program, tmp_path):
+    run = ("run", "core", "--config", "tiny.toml", "--results", "my results")
+    first = program(*run, "--task", "wine")
+    assert (first.code, first.out.splitlines()[-1]) == (
+        0,
+        "8 trainings stored in my results. Next: snnbench compare 'my results'",
+    )
+    assert re.search(r"^search: 3/3 jobs, \d+ s elapsed$", first.err, re.MULTILINE)
+    assert re.search(r"^evaluate: 2/2 jobs, \d+ s elapsed$", first.err, re.MULTILINE)
+    more = program(*run, *TASKS, "--progress", "none")
+    assert more.out.splitlines()[-1].startswith("8 trainings stored")
+    assert re.search(r"trainings +12 in the search, 6 of them stored already", more.out)
+    assert (more.code, more.err) == (0, "")
+    before = contents(tmp_path)
+    again = program(*run, *TASKS)
+    assert (again.code, again.err) == (0, "")
+    assert "nothing left to search" in again.out
+    assert again.out.splitlines()[-1].startswith("0 trainings were left to do. Next: snnbench compare")
+    assert contents(tmp_path) == before
+
+
+def test_a_failed_training_is_shown_at_the_end_and_tried_again(program, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY.replace("[1.0, 10.0]", "[1.0, -1.0]").replace("models.svm", "models.'[b]svm'"))
+    for n_trained in (6, 2):
+        answer = program("run", "core", "--config", "tiny.toml", *TASKS, "--model", "[b]svm", "--progress", "none")
+        assert answer.code == 1
+        failed, advice = answer.err.splitlines()
+        assert failed.startswith("Failed: 2 trainings of [b]svm on iris, wine: InvalidParameterError: The 'C' parameter of SVC")
+        assert advice == "The same command tries again what failed."
+        assert f"{n_trained} trainings stored in results, 2 of them failed." in answer.out
+    (tmp_path / "tiny.toml").write_text((tmp_path / "tiny.toml").read_text().replace("[1.0, -1.0]", "[-1.0, -2.0]"))
+    answer = program("run", "core", "--config", "tiny.toml", *TASKS, "--model", "[b]svm", "--progress", "none")
+    assert answer.code == 1
+    assert "No score: [b]svm on iris, wine: 2 of 2 configurations failed: InvalidParameterError" in answer.err
+
+
+def test_a_comparison_in_every_format(program, results, tmp_path):
+    table = program("compare", "results")
+    assert (table.code, table.err) == (0, "")
+    assert table.out.startswith("2 models on 2 of 13 tasks.\nFriedman test of equal ranks: chi-square = ")
+    assert "Wilcoxon signed-rank test of svm against each model" in table.out
+    assert "no results (11 tasks): breast-cancer-wisc-diag, " in table.out
+    content = json.loads(program("compare", "results", "--format", "json").out)
+    assert (content["n_tasks"], content["n_models"], content["wilcoxon"]["baseline"]) == (2, 2, "svm")
+    csv = program("compare", "results", "--format", "csv", "--baseline", "snn", "--alternative", "greater").out
+    frame = pd.read_csv(io.StringIO(csv), index_col="model")
+    assert sorted(frame.index) == ["snn", "svm"]
+    assert frame["mean_rank"].sum() == 3
+    assert np.isnan(frame.loc["snn", "pvalue"])
+    markdown = program("compare", "results", "--format", "markdown", "--correction", "none").out
+    assert "\n| model | rank | diff. | mean score | wins | p |\n" in markdown
+    for style, text in {"table": table.out, "json": json.dumps(content, indent=2) + "\n", "csv": csv}.items():
+        extra = ("--baseline", "snn", "--alternative", "greater") if style == "csv" else ()
+        answer = program("compare", "results", "--format", style, "--output", f"out.{style}", *extra)
+        assert (answer.code, answer.out, answer.err) == (0, "", f"Written to out.{style}\n")
+        assert (tmp_path / f"out.{style}").read_text() == text
+    details = program("compare", "results", "--details")
+    assert details.out.startswith(table.out)
+    assert "score: mean of all tasks that the model has" in details.out
+
+
+def test_a_single_model_has_nothing_to_be_compared_with(program, results):
+    for file in results.rglob("*.parquet"):
+        if set(pd.read_parquet(file)["model"]) == {"svm"}:
+            file.unlink()
+    answer = program("compare", "results")
+    assert answer.code == 0
+    assert "There is nothing to compare a single model with: no tests, no p-values." in answer.out
+
+
+def test_the_data_commands(program):
+    suites = program("data", "list")
+    assert [line.split()[0] for line in suites.out.splitlines()] == ["suite", *SUITES]
+    tasks = program("data", "list", "core")
+    assert [line.split()[0] for line in tasks.out.splitlines()] == ["task", *load_suite("core").catalogue().index]
+    assert program("data", "verify", "core") == Answer(0, "13 of 13 tasks loaded\n", "")
+    assert program("data", "fetch", "core") == Answer(0, "core is embedded: there is nothing to fetch.\n", "")
+
+
+def test_an_archive_is_fetched_once(program, tmp_path, monkeypatch):
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache" / ("long-" * 40)))
+    make_archive(tmp_path / "data.tar.gz", write_delgado(tmp_path / "made", "wine", *wine_like(), 44))
+    first, second = (program("data", "fetch", "uci", "--source", "data.tar.gz") for _ in range(2))
+    assert first.code == second.code == 0
+    assert re.fullmatch(r"Unpacking 3 files of data\.tar\.gz into \S+\n", first.err)
+    assert second.err == ""
+    assert re.fullmatch(r"uci is in \S+\n", second.out)
+    assert first.out == second.out
+    assert (Path(second.out.split()[-1]) / "wine" / "wine_R.dat").is_file()
+
+
+def test_models_and_version(program):
+    models = program("models", "list")
+    assert re.search(r"^snn +216 +12 .*snnbench\.models\.snn\.SNN *$", models.out, re.MULTILINE)
+    assert re.search(r"^random_forest .*sklearn\.ensemble\.RandomForestClassifier *$", models.out, re.MULTILINE)
+    assert re.fullmatch(r"snnbench \d+\.\d+\.\d+\n", program("--version").out)
+
+
+def test_everything_fits_into_80_columns(program, results, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = [
+        "run core --dry-run",
+        "models list",
+        "data list",
+        "data list uci",
+        "compare results",
+        "compare results --details",
+    ]
+    helps = ["--help", "run --help", "compare --help", "data --help", "data list --help", "data verify --help", "models --help"]
+    for line in [*commands, *helps]:
+        answer = program(*line.split())
+        assert answer.code == 0
+        assert max(map(len, answer.out.splitlines())) <= 80, line
+        assert "…" not in answer.out
+
+
+@dataclass
+class Terminal:
+    """A terminal of 80 columns: what a user types into it, and what was shown."""
+
+    keyboard: int
+    seen: list[bytes]
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self.keyboard, keys.encode())
+
+    @property
+    def text(self) -> str:
+        """What was shown, without colours and movements of the cursor."""
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", b"".join(self.seen).decode()).replace("\r\n", "\n")
+
+
+@contextmanager
+def terminal(monkeypatch) -> Iterator[Terminal]:
+    """Put a terminal behind standard input and standard error.
+
+    Not a fixture: pytest puts its own capture in place again before the test itself.
+    """
+    keyboard, screen = pty.openpty()
+    terminal = Terminal(keyboard, [])
+
+    def read() -> None:
+        while True:
+            try:
+                terminal.seen.append(os.read(keyboard, 4096))
+            except OSError:  # nobody has the other end any more
+                return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with open(screen, "w", buffering=1) as shown, open(screen, closefd=False) as typed:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stderr", shown)
+        monkeypatch.setattr(sys, "stdin", typed)
+        yield terminal
+    reader.join()
+    os.close(keyboard)
+
+
+def test_a_terminal_sees_bars(program, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with terminal(monkeypatch) as seen:
+        answer = program("run", "core", "--config", "tiny.toml", *TASKS)
+    assert answer.code == 0
+    frames = re.split(r"[\r\n]+", seen.text)
+    assert any(re.fullmatch(r"search   ━+ 6/6 0:00:\d\d +", frame) for frame in frames)
+    assert any(re.fullmatch(r"evaluate ━+ 4/4 0:00:\d\d +", frame) for frame in frames)
+    assert max(map(len, frames)) <= 80
+
+
+def test_without_a_terminal_there_are_plain_lines_whatever_the_colours(program, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    answer = program("run", "core", "--config", "tiny.toml", "--task", "iris")
+    assert re.search(r"^search: 0/3 jobs, \d+ s elapsed, training \d (svm|snn) on iris", answer.err)
+    assert "━" not in answer.err
+    assert "━" in program("run", "core", "--config", "tiny.toml", "--task", "wine", "--progress", "rich").err
+
+
+def test_a_long_run_is_asked_about_in_a_terminal(program, monkeypatch, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY.replace("n_epochs = 4", "n_epochs = 1_000_000_000"))
+    with terminal(monkeypatch) as keyboard:
+        keyboard.type("n\n")
+        answer = program("run", "core", "--config", "tiny.toml")
+    assert answer.code == 1
+    assert re.search(r"This run is estimated at [\d.]+ days on this machine\. Start it\? .* \[y/N\]: ", answer.out)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("run c", ["core"]),
+        ("run core --task mo", ["monks-1", "monks-2", "monks-3"]),
+        ("run core --task iris --task w", ["wine", "waveform"]),
+        ("run --task monks-1", ["monks-1"]),
+        ("run core --preset pa", ["paper"]),
+        ("run core --model sn", ["snn"]),
+        ("run core --config tiny.toml --model s", ["snn", "svm"]),
+        ("run core --config no.toml --model s", []),
+        ("run core --preset quik --model s", []),
+        ("compare results --suite u", ["uci"]),
+        ("data verify c", ["core"]),
+    ],
+)
+def test_names_are_completed(program, monkeypatch, line, expected):
+    monkeypatch.setenv("_SNNBENCH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"snnbench {line}")
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split())))
+    answer = program()
+    assert answer.err == ""
+    assert answer.out.split() == expected
+
+
+def test_help_is_quick_and_loads_nothing_heavy(tmp_path):
+    seconds = []
+    for _ in range(5):
+        start = time.monotonic()
+        subprocess.run([*PROGRAM, "--help"], cwd=tmp_path, check=True, capture_output=True)
+        seconds.append(time.monotonic() - start)
+    assert statistics.median(seconds) < 0.5
+    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules, sep=chr(10))); "
+    helped = subprocess.run(
+        [sys.executable, "-c", code + PROGRAM[2], "--help"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert "Usage:" in helped.stdout
+    assert "snnbench.cli.run" in helped.stdout.splitlines()
+    assert not {"torch", "sklearn", "pandas", "numpy", "scipy", "pyarrow", "pydantic"} & set(helped.stdout.splitlines())
+
+
+MANY_JOBS = f"""
+[training]
+n_epochs = 20
+[models.snn.grid]
+n_units = 32
+n_layers = {list(range(1, 13))}
+form = "rectangular"
+learning_rate = 0.1
+dropout_rate = 0.0
+"""
+
+
+@pytest.mark.parametrize("moment", ["loading", "training"])
+def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_the_rest(program, tmp_path, moment):
+    (tmp_path / "tiny.toml").write_text(MANY_JOBS)
+    command = ["run", "core", "--config", "tiny.toml", *TASKS, "--workers", "2"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*PROGRAM, *command], start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+        assert any(line.startswith("estimate") for line in process.stdout)
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("results/*.parquet" if moment == "loading" else "results/core/*.parquet")):
+            if moment == "loading" and (tmp_path / "results" / "_settings").is_dir():
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+        out, err = process.communicate(timeout=60)
+    said = [line for line in err.splitlines() if not line.startswith(("search: ", "evaluate: "))]
+    assert said == [
+        "Finishing the jobs in flight; press Ctrl-C again to stop now.",
+        "Stopped. The same command goes on from here.",
+    ]
+    assert (process.returncode, out) == (130, "")
+    before = contents(tmp_path)
+    n_stored = sum(name.endswith(".parquet") for name in before)
+    assert (1 if moment == "training" else 0) <= n_stored < 24
+    rest = program(*command)
+    assert rest.code == 0
+    assert f"{24 - n_stored + 2} trainings stored in results." in rest.out
+    assert contents(tmp_path).items() >= before.items()
