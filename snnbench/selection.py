@@ -137,7 +137,7 @@ def _why_none(trained: pd.DataFrame) -> str:
         return "nothing was trained"
     errors = trained.loc[trained["status"] == "failed", "error"]
     if errors.empty:
-        return f"all {len(trained)} configurations diverged"
+        return "its one configuration diverged" if len(trained) == 1 else f"all {len(trained)} configurations diverged"
     return f"{len(errors)} of {len(trained)} configurations failed: {errors.min()}"
 
 
@@ -171,8 +171,9 @@ def left_out(rows: pd.DataFrame, table: pd.DataFrame, tasks: Iterable[str]) -> d
         if of_task.empty:
             reasons[task] = "no results"
         elif task not in table.index or table.loc[task].isna().any():
-            missing = list(table.columns if task not in table.index else table.columns[table.loc[task].isna()])
-            reasons[task] = "; ".join(f"{model}: {_why_missing(of_task, model)}" for model in missing) or "not evaluated yet"
+            columns = table.columns if len(table.columns) else pd.Index(sorted(of_task["model"].unique()))
+            missing = columns if task not in table.index else columns[table.loc[task].isna()]
+            reasons[task] = "; ".join(f"{model}: {_why_missing(of_task, model)}" for model in missing)
     return reasons
 
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from snnbench.records import Config, Member
-from snnbench.selection import describe_models, score_table, select
+from snnbench.selection import describe_models, left_out, score_table, select
 
 DEFAULT = {"n_units": 64, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1, "dropout_rate": 0.0}
 
@@ -63,7 +63,7 @@ def test_full_ties_do_not_depend_on_the_order_of_the_grid():
 
 def test_diverged_configurations_are_never_selected():
     assert choose(({"n_layers": 32}, np.nan), ({}, 0.1))["n_layers"] == 2
-    assert choose(({}, np.nan), status="diverged")["reason"] == "all 1 configurations diverged"
+    assert choose(({}, np.nan), status="diverged")["reason"] == "its one configuration diverged"
 
 
 def rows(*entries: tuple) -> pd.DataFrame:
@@ -139,3 +139,18 @@ def test_models_are_described_by_what_was_selected():
     assert found["mean_score"] == pytest.approx(0.7)
     assert found["seed_std"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
     assert (found["mean_depth"], found["mean_epoch"], found["seconds"], found["share_diverged"]) == (5, 45, 8, 0.5)
+
+
+def test_tasks_without_a_score_are_explained():
+    search = [
+        ("search", "a", "snn", "diverged", ""),
+        ("search", "b", "snn", "failed", "boom"),
+        ("search", "c", "snn", "ok", ""),
+    ]
+    table = pd.DataFrame(search, columns=["stage", "task", "model", "status", "error"])
+    assert left_out(table, pd.DataFrame(), ["a", "b", "c", "d"]) == {
+        "a": "snn: its one configuration diverged",
+        "b": "snn: 1 of 1 configurations failed: boom",
+        "c": "snn: not evaluated yet",
+        "d": "no results",
+    }
