@@ -10,6 +10,7 @@ import pandas as pd
 from snnbench.config import RunSettings
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
+from snnbench.published import beside_published, published_suite
 from snnbench.records import Alternative, Result
 from snnbench.report import Ranking, rank_models
 from snnbench.selection import COMPARED, DESCRIBED, OUTPUTS, describe_models, left_out, only_suite, score_table, select
@@ -109,20 +110,25 @@ def compare(
     correction: str = "holm",
     subset: str = "all",
     metric: str = "",
+    published: Sequence[str] = (),
+    missing: str = "drop-task",
 ) -> Ranking:
-    """Rank the models of a suite by the test scores of their selected configurations.
+    """Rank the models of a suite by the test scores of their selected configurations, beside published scores if named.
 
     Raises:
         SnnbenchError: If there is nothing to compare, or results of several suites and none was named.
     """
     rows = read_results(folders, COMPARED + (OUTPUTS if metric else ()))
-    suite = only_suite(rows, suite)
+    suite = only_suite(rows, suite or (published_suite(published) if published and not folders else None))
     catalogue = load_suite(suite).catalogue()
     asked = catalogue if subset == "all" else catalogue[catalogue["size"] == subset]
     rows = rows[(rows["suite"] == suite) & rows["task"].isin(asked.index)]
     table = score_table(rows[rows["stage"] == "evaluate"], metric)
-    reasons = left_out(rows, table, map(str, asked.index))
-    return rank_models(table, reasons, baseline=baseline, alternative=alternative, correction=correction, subset=subset)
+    reasons = left_out(rows, table, map(str, asked.index)) if folders else {}
+    table = beside_published(table, published, suite).loc[lambda scores: scores.index.isin(asked.index)]
+    return rank_models(
+        table, reasons, baseline=baseline, alternative=alternative, correction=correction, subset=subset, missing=missing
+    )
 
 
 def describe(folders: Sequence[Path], suite: str | None = None) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Published results as score tables, to be compared with one's own and to test the statistics against."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,40 @@ def load_published(name: str) -> pd.DataFrame:
     if "task" not in table or table["task"].duplicated().any() or not all(map(is_numeric_dtype, scores.dtypes)):
         raise DataError(f"Published scores must be numbers, one row a task; those in {path} are not. Install snnbench again.")
     return scores.set_index(pd.Index(table["task"])).astype(float)
+
+
+def published_suite(names: Sequence[str]) -> str:
+    """Return the suite whose tasks the first of the tables has.
+
+    Raises:
+        UnknownNameError: If there is no such table.
+    """
+    if names[0] not in PUBLISHED:
+        raise UnknownNameError("published results", names[0], PUBLISHED)
+    return PUBLISHED[names[0]].suite
+
+
+def beside_published(scores: pd.DataFrame, names: Sequence[str], suite: str) -> pd.DataFrame:
+    """Put published score tables beside one's own, each model under ``model[name]`` where there are own scores too.
+
+    Args:
+        scores: (n_tasks, n_models); may be empty.
+        names: Keys of ``PUBLISHED``.
+        suite: Whose tasks the scores are of.
+
+    Raises:
+        UnknownNameError: If there is no such table.
+        DataError: If a table is of another suite.
+    """
+    for name in names:
+        if published_suite([name]) != suite:
+            raise DataError(f"--published must name results of suite {suite}, but {name} is of {published_suite([name])}.")
+    alone = scores.empty and len(names) == 1
+    tables = {name: load_published(name) for name in names}
+    renamed = [
+        table if alone else table.rename(columns=lambda model, n=name: f"{model}[{n}]") for name, table in tables.items()
+    ]
+    return pd.concat([*([] if scores.empty else [scores]), *renamed], axis="columns") if names else scores
 
 
 def load_reference(name: str) -> pd.DataFrame:

@@ -156,7 +156,7 @@ def test_a_wrong_word_is_one_clear_line_and_changes_nothing(program, results, tm
 
 
 @pytest.mark.parametrize(
-    "line", ["run", "rnu core", "run core --modle snn", "run core --seed -1", "compare", "data list core x"]
+    "line", ["run", "rnu core", "run core --modle snn", "run core --seed -1", "compare --basline x", "data list core x"]
 )
 def test_wrong_usage_is_exit_code_2(program, line):
     answer = program(*line.split())

@@ -82,7 +82,11 @@ def test_a_single_task_has_no_friedman_test() -> None:
     [
         (SCORES.iloc[:0], {}, "There are no scores. Train models with `snnbench run` first."),
         (pd.DataFrame(), {"iris": "not at hand", "wine": "not at hand"}, "2 left out: not at hand. Train models"),
-        (SCORES.assign(resnet=NAN), {}, "resnet 0, msrainit 5, a.b 5, snn.paper. 6 .of 6.. Complete them with `snnbench run`"),
+        (
+            pd.DataFrame({"a": [0.5, NAN], "b": [NAN, 0.5]}, index=["x", "y"]),
+            {},
+            r"a 1, b 1 .of 2.. Complete them with `snnbench run`",
+        ),
     ],
 )
 def test_no_task_is_an_error_that_says_what_to_do(scores: pd.DataFrame, left_out: dict[str, str], message: str) -> None:
@@ -168,3 +172,24 @@ def test_every_format_ends_with_a_line_end(ranking: Ranking, name: str) -> None:
     text = FORMATS[name](ranking)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
+
+
+def test_missing_scores_can_rank_worst_instead() -> None:
+    scores = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.8, np.nan, 0.6], "c": [0.1, 0.2, np.nan]}, index=["x", "y", "z"])
+    reasons = {"y": "b: failed", "z": "c: failed", "w": "no results"}
+    left_out = rank_models(scores, reasons)
+    assert (left_out.n_tasks, set(left_out.left_out)) == (1, {"y", "z", "w"})
+    worst = rank_models(scores, reasons, missing="worst")
+    assert (worst.n_tasks, dict(worst.left_out)) == (3, {"w": "no results"})
+    assert worst.table["mean_rank"].to_dict() == {"a": 1.0, "b": pytest.approx(7 / 3), "c": pytest.approx(8 / 3)}
+    assert "takes the worst rank" in FORMATS["table"](worst)
+    models = rank_models(scores, reasons, missing="drop-model")
+    assert models.table.index.tolist() == ["a"]
+    assert set(models.models_left_out) == {"b", "c"}
+    assert "b: no score on y" in FORMATS["table"](models)
+
+
+def test_a_model_without_any_score_is_left_out_and_named() -> None:
+    ranking = rank_models(SCORES.assign(resnet=NAN))
+    assert "resnet" not in ranking.table.index
+    assert "resnet: no score on any task" in FORMATS["table"](ranking)

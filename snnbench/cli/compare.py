@@ -43,6 +43,14 @@ class Metric(StrEnum):
     negative_log_loss = "negative_log_loss"
 
 
+class Missing(StrEnum):
+    """What becomes of missing scores; worst: the worst rank on their task."""
+
+    drop_task = "drop-task"
+    drop_model = "drop-model"
+    worst = "worst"
+
+
 class Format(StrEnum):
     """How the table is printed."""
 
@@ -53,7 +61,16 @@ class Format(StrEnum):
 
 
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")],
+    folders: Annotated[list[Path] | None, typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")] = None,
+    published: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Published scores beside them, or alone: snn2017, delgado2014.",
+            autocompletion=completion.published,
+        ),
+    ] = None,
+    missing: Annotated[Missing, typer.Option(help="What becomes of missing scores.")] = Missing.drop_task,
     suite: Annotated[
         str | None, typer.Option(metavar="NAME", help="Suite, if there are several.", autocompletion=completion.suites)
     ] = None,
@@ -79,11 +96,16 @@ def compare(
 
     if details and format_ is not Format.table:
         raise ConfigError(f"--details is part of --format table only, found --format {format_.value}. Leave one of them out.")
+    folders, published = folders or [], published or []
+    if not folders and not published:
+        raise ConfigError("RESULTS or --published must be given, found neither. Name the --results of a run.")
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
     chosen = metric.value if metric else ""
-    ranking = benchmark.compare(folders, suite, baseline, alternative.value, correction.value, subset.value, chosen)
+    ranking = benchmark.compare(
+        folders, suite, baseline, alternative.value, correction.value, subset.value, chosen, published, missing.value
+    )
     text = FORMATS[format_.value](ranking)
     description = render_details(benchmark.describe(folders, suite)) if details else None
     if output is not None:

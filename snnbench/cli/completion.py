@@ -15,6 +15,13 @@ def suites(incomplete: str) -> Iterable[str]:
     return _starting(incomplete, SUITES)
 
 
+def published(incomplete: str) -> Iterable[str]:
+    """Complete the name of published results."""
+    from snnbench.published import PUBLISHED
+
+    return _starting(incomplete, PUBLISHED)
+
+
 def presets(context: typer.Context, incomplete: str) -> Iterable[str]:
     """Complete a preset."""
     from snnbench.config import presets

@@ -26,6 +26,8 @@ class Ranking:
         zero_method: Name in ``stats.ZERO_METHODS``.
         subset: Which tasks were asked for: ``"all"``, ``"small"`` or ``"large"``.
         left_out: The reason for every task that was asked for and not compared.
+        missing: Name in ``stats.MISSING``.
+        models_left_out: The reason for every model that was not compared.
     """
 
     table: pd.DataFrame
@@ -37,6 +39,8 @@ class Ranking:
     zero_method: str
     subset: str
     left_out: Mapping[str, str]
+    missing: str
+    models_left_out: Mapping[str, str]
 
     @property
     def n_tasks(self) -> int:
@@ -58,32 +62,32 @@ def rank_models(
     correction: str = "holm",
     zero_method: str = "wilcox",
     subset: str = "all",
+    missing: str = "drop-task",
 ) -> Ranking:
-    """Rank and test the models on the tasks that every model has a score on.
-
-    A task on which a model has no score is left out and named, so that all models are ranked on the same tasks; Table 1 of
-    Klambauer et al. (2017) is computed on the 120 tasks without NA.
+    """Rank and test the models.
 
     Args:
         scores: (n_tasks, n_models), higher is better, NaN = no score.
-        left_out: Tasks that are left out whether or not they are in ``scores``, with the reason.
+        left_out: Why tasks have no score, or not of every model; those that are left out are named with it.
         baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank.
         alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
         correction: Name in ``stats.CORRECTIONS``.
         zero_method: Name in ``stats.ZERO_METHODS``.
         subset: What the caller has restricted ``scores`` to; it is only reported.
+        missing: Name in ``stats.MISSING``; by default tasks without a score of every model are left out, so that all models
+            are ranked on the same tasks.
 
     Raises:
         SnnbenchError: If no task remains.
         UnknownNameError: If the baseline, alternative, correction or zero method does not exist.
     """
     reasons = {str(task): reason for task, reason in (left_out or {}).items()}
-    present = scores.loc[[str(task) not in reasons for task in scores.index]]
-    incomplete = present.index[present.isna().any(axis="columns")]
-    for task in incomplete:
-        models = present.columns[present.loc[task].isna()]
-        reasons[str(task)] = f"no score of {', '.join(map(str, models))}"
-    complete = present.drop(index=incomplete)
+    present = scores if missing != "drop-task" else scores.loc[[str(task) not in reasons for task in scores.index]]
+    complete, tasks, models_left_out = stats.resolve_missing(present, missing)
+    remaining = set(map(str, complete.index))
+    for task, reason in tasks.items():
+        reasons.setdefault(task, reason)
+    reasons = {task: reason for task, reason in reasons.items() if task not in remaining}
     if complete.empty:
         raise SnnbenchError(_why_empty(present, reasons))
     complete = complete[stats.order_models(complete)]
@@ -110,6 +114,8 @@ def rank_models(
         zero_method=zero_method,
         subset=subset,
         left_out=reasons,
+        missing=missing,
+        models_left_out=models_left_out,
     )
 
 

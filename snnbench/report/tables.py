@@ -80,7 +80,9 @@ def render_json(ranking: Ranking) -> str:
             "description": _describe_wilcoxon(ranking),
         },
         "models": rows.reset_index().to_dict(orient="records"),
+        "missing": ranking.missing,
         "left_out": dict(ranking.left_out),
+        "models_left_out": dict(ranking.models_left_out),
         "scores": ranking.scores.to_dict(orient="index"),
     }
     return json.dumps(_with_null(content), indent=2, allow_nan=False) + "\n"
@@ -113,6 +115,8 @@ def describe_test(ranking: Ranking) -> list[str]:
     """Return the lines below a table that say what its columns mean and which test gave the p-values."""
     mean = (ranking.n_models + 1) / 2
     columns = f"rank: mean over the tasks, 1 = best, ties share; diff.: rank - {mean:g}; wins: a shared first place counts 1/k."
+    if ranking.scores.isna().any(axis=None):
+        columns += f" Missing: {stats.MISSING[ranking.missing]}."
     if ranking.n_models == 1:
         return [columns]
     return [columns, f"p: {_describe_wilcoxon(ranking)}"]
@@ -120,9 +124,12 @@ def describe_test(ranking: Ranking) -> list[str]:
 
 def describe_left_out(ranking: Ranking) -> list[str]:
     """Return the lines that name every task that was not compared, tasks of one reason together; none if all were."""
-    if not ranking.left_out:
+    if not ranking.left_out and not ranking.models_left_out:
         return []
-    lines = [f"Left out: {_plural(len(ranking.left_out), 'task')}."]
+    counts = [_plural(len(ranking.left_out), "task")] if ranking.left_out else []
+    counts += [_plural(len(ranking.models_left_out), "model")] if ranking.models_left_out else []
+    lines = [f"Left out: {' and '.join(counts)}."]
+    lines += [f"{model}: {reason}" for model, reason in ranking.models_left_out.items()]
     for reason, tasks in group_by_reason(ranking.left_out).items():
         count = f" ({len(tasks)} tasks)" if len(tasks) > 1 else ""
         more = f" and {len(tasks) - MAX_NAMES} more" if len(tasks) > MAX_NAMES else ""

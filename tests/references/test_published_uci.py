@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from snnbench import benchmark
+from snnbench.errors import DataError, UnknownNameError
 from snnbench.published import load_published, load_reference
 from snnbench.report import rank_models
 from snnbench.stats import elo, iman_davenport, mean_ranks, pairwise_wilcoxon, resolve_missing, wilcoxon
@@ -164,3 +166,24 @@ def test_the_pvalues_of_table_a12(scores_24: pd.DataFrame, large: pd.Series, tab
     assert len(pvalues) == 23
     published = table_a12_a13.loc["small_75", "p_value"].dropna()
     np.testing.assert_allclose(pvalues[published.index], published, rtol=0.08)
+
+
+def test_one_command_prints_table_1() -> None:
+    ranking = benchmark.compare([], published=["snn2017"], alternative="greater", correction="none")
+    assert ranking.n_tasks == 120
+    assert ranking.table["rank_difference"].round(3).tolist() == [-0.763, -0.233, -0.171, 0.0, 0.242, 0.4, 0.525]
+    assert [f"{p:.1e}" for p in ranking.table["pvalue"][1:]] == [
+        "2.8e-02",
+        "1.5e-02",
+        "1.9e-03",
+        "5.3e-04",
+        "8.1e-07",
+        "3.3e-06",
+    ]
+
+
+def test_published_results_of_another_suite_are_refused() -> None:
+    with pytest.raises(DataError, match="snn2017 is of uci"):
+        benchmark.compare([], suite="core", published=["snn2017"])
+    with pytest.raises(UnknownNameError, match="Did you mean 'snn2017'"):
+        benchmark.compare([], published=["snn2071"])
