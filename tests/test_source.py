@@ -23,6 +23,7 @@ import pytest
 from snnbench.errors import DataError
 from snnbench.suites import archive as archive_module
 from snnbench.suites import download
+from snnbench.suites.archive import unpacked_name
 from snnbench.suites.source import cache_folder, locate, sha256_of
 
 SHARED_UCI = Path(__file__).parents[2] / "shared" / "data" / "uci"
@@ -110,7 +111,7 @@ def test_an_archive_is_unpacked_once(tmp_path: Path, name: str) -> None:
     reports: list[str] = []
 
     folder = locate("uci", (), str(path), wanted=WANTED, cache=cache, report=reports.append)
-    assert folder == cache / "uci" / sha256_of(path)[:16]
+    assert folder == cache / "uci" / unpacked_name(path, WANTED)
     assert contents(folder) == FILES
     assert len(reports) == 1
     (folder / "trace").touch()
@@ -298,7 +299,7 @@ def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_another_process_may_finish_first(tmp_path: Path) -> None:
     path = make_tar(tmp_path / "data.tar.gz")
-    unpacked = tmp_path / "cache" / "uci" / sha256_of(path)[:16]
+    unpacked = tmp_path / "cache" / "uci" / unpacked_name(path, None)
 
     def finish_elsewhere(message: str) -> None:
         unpacked.mkdir(parents=True)
@@ -331,7 +332,7 @@ def test_two_processes_unpack_at_the_same_time(tmp_path: Path) -> None:
             process.stdin.write("go\n")
             process.stdin.flush()
         outputs = [process.communicate(timeout=60)[0] for process in (one, two)]
-    folder = tmp_path / "cache" / "uci" / sha256_of(path)[:16]
+    folder = tmp_path / "cache" / "uci" / unpacked_name(path, None)
     assert (one.returncode, two.returncode) == (0, 0)
     assert outputs == [f"{folder}\n"] * 2
     assert contents(folder) == files
@@ -453,7 +454,7 @@ def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_real_uci_archives(tmp_path: Path) -> None:
     wanted = re.compile(r"^(data/)?[^/]+/[^/]+\.(txt|dat)$")
     folder = locate("uci", (), str(SHARED_UCI), ("data.tar.gz", "data_py.zip"), wanted, tmp_path)
-    assert folder.name == "38286877c4583ff7"
+    assert sha256_of(SHARED_UCI / "data.tar.gz")[:16] == "38286877c4583ff7"
     assert sum(path.is_dir() for path in folder.iterdir()) == 121
     assert (folder / "abalone" / "abalone_R.dat").stat().st_size == 333_340
     processed = locate("uci", (), str(SHARED_UCI / "data_py.zip"), wanted=wanted, cache=tmp_path)
@@ -466,3 +467,12 @@ def test_the_real_uci_archive_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "data.tar.gz"
     path.write_bytes((SHARED_UCI / "data.tar.gz").read_bytes()[:10_000_000])
     assert_refused(path, tmp_path, "Compressed file ended before the end-of-stream marker")
+
+
+def test_other_wanted_files_are_unpacked_elsewhere(tmp_path: Path) -> None:
+    """A release that wants more files of an archive must not be served the folder of one that wanted fewer."""
+    path = make_tar(tmp_path / "data.tar.gz")
+    few = locate("uci", (), str(path), wanted=re.compile(r"\.txt$"), cache=tmp_path / "cache")
+    more = locate("uci", (), str(path), wanted=WANTED, cache=tmp_path / "cache")
+    assert few != more
+    assert set(contents(few)) < set(contents(more))

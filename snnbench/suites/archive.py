@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from snnbench.errors import DataError
+from snnbench.records import digest
 
 CACHE_VARIABLE = "SNNBENCH_CACHE"
 MAX_UNPACKED_BYTES = 20 * 2**30
@@ -62,11 +63,16 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def unpacked_name(archive: Path, wanted: re.Pattern[str] | None) -> str:
+    """Return the name of an archive's unpacked folder: another archive, or other wanted files, have another."""
+    return digest([sha256_of(archive), wanted.pattern if wanted else ""])
+
+
 def unpack(archive: Path, folder: Path, wanted: re.Pattern[str] | None, report: Callable[[str], None]) -> Path:
     """Unpack the wanted files of an archive, unless that was done before.
 
-    The folder is named by the archive's digest and appears complete or not at all, so an interrupted run leaves
-    nothing half done and several processes may unpack the same archive at once.
+    The folder appears complete or not at all, so an interrupted run leaves nothing half done and several processes may unpack
+    the same archive at once.
 
     Args:
         archive: A zip file, or a tar file with any compression.
@@ -75,13 +81,13 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern[str] | None, report: 
         report: Is told what is being done.
 
     Returns:
-        ``folder/<first 16 digits of the archive's SHA-256>``.
+        ``folder/<unpacked_name(archive, wanted)>``.
 
     Raises:
         DataError: If the archive is damaged or unsafe, or the folder cannot be written.
     """
     try:
-        unpacked = folder / sha256_of(archive)[:16]
+        unpacked = folder / unpacked_name(archive, wanted)
         if unpacked.is_dir():
             return unpacked
         members = list_members(archive, wanted)

@@ -48,7 +48,7 @@ def locate(
         report: Is told what is being done; silent by default.
 
     Returns:
-        The user's folder itself, or ``cache/<suite>/<first 16 digits of the archive's SHA-256>``.
+        The user's folder itself, or ``cache/<suite>/<name that follows from the archive's content and wanted>``.
 
     Raises:
         DataError: If the source is missing, damaged, unsafe or without files of the suite, if no address gives the
