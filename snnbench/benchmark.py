@@ -16,8 +16,7 @@ from snnbench.report import Ranking, rank_models
 from snnbench.selection import COMPARED, DESCRIBED, OUTPUTS, describe_models, left_out, only_suite, score_table, select
 from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, write_settings
-from snnbench.suites import load_suite
-from snnbench.suites.material import Material, gather
+from snnbench.suites.material import Material, gather, subset_tasks
 from snnbench.training import JobContext
 
 
@@ -120,21 +119,25 @@ def compare(
     """
     rows = read_results(folders, COMPARED + (OUTPUTS if metric else ()))
     suite = only_suite(rows, suite or (published_suite(published) if published and not folders else None))
-    catalogue = load_suite(suite).catalogue()
-    asked = catalogue if subset == "all" else catalogue[catalogue["size"] == subset]
-    rows = rows[(rows["suite"] == suite) & rows["task"].isin(asked.index)]
-    table = score_table(rows[rows["stage"] == "evaluate"], metric)
-    reasons = left_out(rows, table, map(str, asked.index)) if folders else {}
-    table = beside_published(table, published, suite).loc[lambda scores: scores.index.isin(asked.index)]
+    asked = subset_tasks(suite, subset)
+    rows = _of_subset(rows, suite, subset)
+    table = score_table(rows, metric)
+    reasons = left_out(rows, table, asked) if folders else {}
+    table = beside_published(table, published, suite, metric).loc[lambda scores: scores.index.isin(asked)]
     return rank_models(
         table, reasons, baseline=baseline, alternative=alternative, correction=correction, subset=subset, missing=missing
     )
 
 
-def describe(folders: Sequence[Path], suite: str | None = None) -> pd.DataFrame:
+def describe(folders: Sequence[Path], suite: str | None = None, subset: str = "all") -> pd.DataFrame:
     """Return what was selected and what it took, by model; see ``selection.describe_models``."""
     rows = read_results(folders, DESCRIBED)
-    return describe_models(rows[rows["suite"] == only_suite(rows, suite)])
+    return describe_models(_of_subset(rows, only_suite(rows, suite), subset))
+
+
+def _of_subset(rows: pd.DataFrame, suite: str, subset: str) -> pd.DataFrame:
+    """Return the rows of a suite's tasks of one size."""
+    return rows[(rows["suite"] == suite) & rows["task"].isin(subset_tasks(suite, subset))]
 
 
 def _stored(request: Request) -> pd.DataFrame:

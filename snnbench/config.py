@@ -112,8 +112,10 @@ def expand_grid(model: str, settings: ModelSettings) -> list[Config]:
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file} must be a readable TOML file: {error}.") from error
+    except OSError as error:
+        raise ConfigError(f"{file} must be a readable TOML file, found: {error.strerror}. Name another --config.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} must be a readable TOML file, found: {error}.") from error
     parent = tables.pop("extends", None)
     if parent is None:
         return tables

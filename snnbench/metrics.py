@@ -42,17 +42,28 @@ def auc(y: np.ndarray, outputs: np.ndarray) -> float:
     present = np.unique(y)
     if len(present) < 2:
         return float("nan")
+    scores = _log_odds(outputs) if _are_probabilities(outputs) else outputs
     if outputs.shape[-1] == 2:
-        return float(sklearn_metrics.roc_auc_score(y == 1, outputs[:, 1] - outputs[:, 0]))
-    return float(np.mean([sklearn_metrics.roc_auc_score(y == label, outputs[:, label]) for label in present]))
+        return float(sklearn_metrics.roc_auc_score(y == 1, scores[:, 1] - scores[:, 0]))
+    return float(np.mean([sklearn_metrics.roc_auc_score(y == label, scores[:, label]) for label in present]))
 
 
 def negative_log_loss(y: np.ndarray, outputs: np.ndarray) -> float:
     """Return the mean log-probability of the true class, at least that of 1e-15; NaN for decision values."""
-    rows = outputs.astype(np.float64)
-    if (rows < 0).any() or not np.allclose(rows.sum(axis=-1), 1, atol=1e-3):
+    if not _are_probabilities(outputs):
         return float("nan")
-    return float(np.log(np.clip(rows[np.arange(len(y)), y], 1e-15, 1)).mean())
+    return float(np.log(np.clip(outputs[np.arange(len(y)), y].astype(np.float64), 1e-15, 1)).mean())
+
+
+def _are_probabilities(outputs: np.ndarray) -> bool:
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1, dtype=np.float64), 1, atol=1e-3))
+
+
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Return log p - log(sum of the others): stored as float32, p itself is 1 for all rows that a network is sure of."""
+    p = np.clip(probabilities.astype(np.float64), 1e-300, None)
+    others = np.stack([np.delete(p, label, axis=-1).sum(axis=-1) for label in range(p.shape[-1])], axis=-1)
+    return np.log(p) - np.log(others)
 
 
 METRICS: dict[str, Callable] = {

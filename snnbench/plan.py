@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
-from snnbench.models import canonical, check_config, implementation, stack_key
+from snnbench.models import canonical, check_config, check_network, code_digest, implementation, stack_key
 from snnbench.models.cost import member_seconds, network_work
 from snnbench.records import Config, Job, Member, Split, Stage, Task, digest
 from snnbench.suites.material import Material
@@ -58,6 +58,9 @@ def plan_search(
         ConfigError: If a grid has a value that its model does not allow.
     """
     grids = {model: _grid(model, settings.models[model]) for model in models}
+    for model, grid in grids.items():
+        for task in material.tasks[:1]:
+            check_network(grid[0], settings.models[model], task.n_features, task.n_outputs)
     members: dict[str, Member] = {}
     for task in material.tasks:
         for split in material.splits[task.name]:
@@ -184,11 +187,21 @@ def _group(member: Member, model: ModelSettings) -> object:
 
 def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int) -> list[object]:
     """Return everything that the numbers of a training depend on."""
-    return [task.suite, task.name, task.sha256, split, config.values, _training_identity(settings, config.model), seed]
+    return [
+        task.suite,
+        task.name,
+        task.sha256,
+        split,
+        config.model,
+        config.values,
+        _training_identity(settings, config.model),
+        seed,
+    ]
 
 
 def _training_identity(settings: RunSettings, model: str) -> list[object]:
     """Return the code behind a model and, for a network, how it is trained."""
     table = settings.models[model]
     how = table.arguments if table.estimator else settings.training.model_dump()
-    return [PROTOCOL_VERSION, implementation(model, table), how]
+    path = implementation(model, table)
+    return [PROTOCOL_VERSION, path, code_digest(path), how]

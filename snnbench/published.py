@@ -21,6 +21,7 @@ class Published:
         metric: What the scores are, in the words of ``Task.metric``.
         source: Authors, title and table, to be printed beside the scores.
         address: Where the publication is.
+        decimals: How many digits of a share are printed.
     """
 
     file: str
@@ -28,6 +29,7 @@ class Published:
     metric: str
     source: str
     address: str
+    decimals: int
 
 
 PUBLISHED: dict[str, Published] = {
@@ -37,6 +39,7 @@ PUBLISHED: dict[str, Published] = {
         metric="accuracy",
         source='Klambauer et al., "Self-Normalizing Neural Networks", NIPS 2017, Table A11',
         address="https://arxiv.org/abs/1706.02515",
+        decimals=4,
     ),
     "delgado2014": Published(
         file="delgado2014.csv",
@@ -45,6 +48,7 @@ PUBLISHED: dict[str, Published] = {
         source='Fernández-Delgado et al., "Do we Need Hundreds of Classifiers to Solve Real World Classification Problems?", '
         "JMLR 15 (2014)",
         address="https://jmlr.org/papers/v15/delgado14a.html",
+        decimals=3,
     ),
 }
 
@@ -92,27 +96,37 @@ def published_suite(names: Sequence[str]) -> str:
     return PUBLISHED[names[0]].suite
 
 
-def beside_published(scores: pd.DataFrame, names: Sequence[str], suite: str) -> pd.DataFrame:
+def beside_published(scores: pd.DataFrame, names: Sequence[str], suite: str, metric: str = "") -> pd.DataFrame:
     """Put published score tables beside one's own, each model under ``model[name]`` where there are own scores too.
+
+    All scores are rounded to the digits of the table that prints the fewest: 36 right of 37 must tie with a printed 0.9730.
 
     Args:
         scores: (n_tasks, n_models); may be empty.
         names: Keys of ``PUBLISHED``.
         suite: Whose tasks the scores are of.
+        metric: What they are, if not the suite's own metric.
 
     Raises:
         UnknownNameError: If there is no such table.
-        DataError: If a table is of another suite.
+        DataError: If a table is of another suite or metric.
     """
     for name in names:
         if published_suite([name]) != suite:
             raise DataError(f"--published must name results of suite {suite}, but {name} is of {published_suite([name])}.")
+        if metric not in ("", PUBLISHED[name].metric):
+            raise DataError(
+                f"Published scores must be compared by their metric: {name} is {PUBLISHED[name].metric}, not {metric}."
+            )
     alone = scores.empty and len(names) == 1
     tables = {name: load_published(name) for name in names}
     renamed = [
         table if alone else table.rename(columns=lambda model, n=name: f"{model}[{n}]") for name, table in tables.items()
     ]
-    return pd.concat([*([] if scores.empty else [scores]), *renamed], axis="columns") if names else scores
+    if not names:
+        return scores
+    together = pd.concat([*([] if scores.empty else [scores]), *renamed], axis="columns")
+    return together.round(min(PUBLISHED[name].decimals for name in names))
 
 
 def load_reference(name: str) -> pd.DataFrame:

@@ -16,9 +16,9 @@ _TIE_RULES = (("depth", False), ("learning_rate", True), ("dropout_rate", False)
 dropout rate (the paper), then the wider network and the smaller config key (ours, so that a choice never depends on the order
 of the grid)."""
 
-COMPARED = ("stage", "suite", "task", "model", "preset", "grid", "test_score", "error")
+COMPARED = ("stage", "suite", "task", "split", "seed", "model", "preset", "grid", "task_sha256", "test_score", "error")
 OUTPUTS = ("test_targets", "test_outputs")
-DESCRIBED = (*COMPARED, "split", "seed", "config", "best_epoch", "seconds")
+DESCRIBED = (*COMPARED, "config", "best_epoch", "seconds")
 """The columns of the results that a comparison, another metric and a description of the models need."""
 
 
@@ -49,23 +49,43 @@ def select(members: Mapping[str, Member], rows: pd.DataFrame) -> tuple[dict[str,
     return selected, unselected
 
 
-def score_table(evaluations: pd.DataFrame, metric: str = "") -> pd.DataFrame:
-    """Average the test scores of each task and model over splits and seeds.
+def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
+    """Average the test scores of each task and model over seeds, then over splits.
 
-    Several splits or seeds of a task are one task: they are averaged, never counted as more tasks.
+    Several splits or seeds of a task are one task: they are averaged, never counted as more tasks. All models of a task are
+    averaged over the same splits, those that most of them have a score on. Of several evaluations on one split from one seed
+    (the selection changed when a failed configuration was trained after all) the newest counts.
 
     Args:
-        evaluations: Rows of the evaluate stage with task, model, preset, grid, status and test_score.
+        rows: Stored rows of a suite with stage, task, split, seed, model, preset, grid, task_sha256, status, finished_at and
+            test_score; those of the search only tell which models there are.
         metric: Another metric than that of the stored scores; then test_targets and test_outputs are needed too.
 
     Returns:
         (n_tasks, n_models), NaN where a model has no score. A model that was run under more than one preset or grid becomes
         one column for each, named ``model[preset]``, with the grid's digest where that is not enough.
+
+    Raises:
+        SnnbenchError: If a task was evaluated on two versions of its data.
     """
-    scored = evaluations[(evaluations["status"] == "ok") & evaluations["test_score"].notna()]
+    evaluations = rows[rows["stage"] == "evaluate"]
+    evaluations = evaluations.assign(column=_column_names(evaluations))
+    n_versions = evaluations.groupby("task")["task_sha256"].nunique()
+    if (n_versions > 1).any():
+        raise SnnbenchError(
+            f"The results of {n_versions.idxmax()} must be of one version of its data, found two. Compare them apart."
+        )
+    models = sorted({*evaluations["column"], *(set(rows["model"]) - set(evaluations["model"]))})
+    once = ["task", "split", "seed", "column"]
+    newest = evaluations.sort_values("finished_at", kind="stable").drop_duplicates(once, keep="last")
+    scored = newest[(newest["status"] == "ok") & newest["test_score"].notna()]
     if metric:
         scored = scored.assign(test_score=[_rescore(row, metric) for row in scored.itertuples()])
-    table = scored.assign(column=_column_names(scored)).pivot_table(index="task", columns="column", values="test_score")
+    by_split = scored.pivot_table(index=["task", "split"], columns="column", values="test_score").reindex(columns=models)
+    n_scores = by_split.notna().sum(axis="columns")
+    shared = by_split[n_scores == n_scores.groupby("task").transform("max")]
+    # Rounded, because the mean of equal scores in another order differs in its last bits and would lose its ties.
+    table = shared.groupby("task").agg(lambda scores: scores.mean(skipna=False)).round(12)
     return table.rename_axis(columns="model")
 
 
@@ -122,9 +142,14 @@ def _column_names(rows: pd.DataFrame) -> pd.Series:
 def _preference(member: Member) -> tuple[object, ...]:
     values = dict(member.config.values)
     values["depth"] = values.get("n_layers", values.get("n_blocks", np.nan))
-    numbers = [values.get(name, np.nan) for name, _ in _TIE_RULES]
+    numbers = [_number(values.get(name)) for name, _ in _TIE_RULES]
     signed = [-float(x) if lower else float(x) for x, (_, lower) in zip(numbers, _TIE_RULES, strict=True)]
     return (*np.nan_to_num(signed).tolist(), _reversed(member.config.key))
+
+
+def _number(value: object) -> float:
+    """Return a number, NaN for what is none: an estimator may have a ``learning_rate`` that is a word."""
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _reversed(key: str) -> int:
@@ -178,7 +203,7 @@ def left_out(rows: pd.DataFrame, table: pd.DataFrame, tasks: Iterable[str]) -> d
 
 
 def _why_missing(of_task: pd.DataFrame, model: str) -> str:
-    trained = of_task[of_task["model"] == model]
+    trained = of_task[of_task["model"] == model.partition("[")[0]]
     evaluations = trained[trained["stage"] == "evaluate"]
     if trained.empty:
         return "no results"

@@ -73,7 +73,7 @@ def run_jobs(
         rows = [failed(member, job, context, outcome) for member in job.members] if isinstance(outcome, Exception) else outcome
         write_results(results_folder, job, rows)
         del in_flight[job.key]
-        failures += [row for row in rows if row.status == "failed"]
+        failures += [row for row in rows if row.status == "failed" or (row.status, stage) == ("diverged", "evaluate")]
         n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
         tell()
-    return StageOutcome(n_trained, tuple(failures), stopped=n_done < len(jobs))
+    return StageOutcome(n_trained, tuple(failures), stopped=stop() and n_done < len(jobs))

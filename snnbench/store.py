@@ -1,8 +1,8 @@
 """The results folder: one Parquet dataset, written job by job.
 
 ``results/<suite>/<stage>-<digest>.parquet`` holds the rows of a finished job. A file appears whole or not at all and its name
-follows from what was trained, so runs can be killed, repeated and merged by copying. The whole folder is readable with
-``pandas.read_parquet(folder)``. ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run.
+follows from what was trained, so runs can be killed, repeated and merged by copying. ``pandas.read_parquet("results/<suite>")``
+reads all rows of a suite. ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run.
 """
 
 import json
@@ -42,7 +42,7 @@ def prepare_store(results: Path) -> None:
 def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
     """Store the rows of a finished job, atomically.
 
-    A failed row has a file of its own, which its next attempt replaces or removes: no key ever stands in the dataset twice.
+    A failed row has a file of its own, which its next attempt replaces or removes: so a retried run leaves no key twice.
 
     Raises:
         StoreError: If the folder cannot be written or is full; nothing half-written stays behind.
@@ -90,14 +90,19 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
     Raises:
         StoreError: If a file cannot be read.
     """
-    files = sorted(str(file) for folder in folders for file in folder.rglob("*.parquet") if not file.name.startswith("."))
-    if not files:
-        return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
+    folders = list(folders)
     wanted = None if columns is None else list(dict.fromkeys([*columns, "key", "status", "finished_at"]))
-    try:
-        rows = pads.dataset(files, format="parquet").to_table(columns=wanted).to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        raise _find_damage(files, error) from error
+    while True:
+        files = sorted(str(file) for folder in folders for file in folder.rglob("*.parquet") if not file.name.startswith("."))
+        if not files:
+            return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
+        try:
+            rows = pads.dataset(files, format="parquet").to_table(columns=wanted).to_pandas()
+            break
+        except (pa.ArrowException, OSError) as error:
+            if all(Path(file).exists() for file in files):
+                raise _find_damage(files, error) from error
+            # Another run has just replaced a failure: look again.
     newest_success_last = rows.assign(_ok=rows["status"] != "failed").sort_values(["_ok", "finished_at"], kind="stable")
     return newest_success_last.drop_duplicates("key", keep="last").drop(columns="_ok").reset_index(drop=True)
 

@@ -144,7 +144,7 @@ def test_a_grid_is_checked_against_its_network(fault):
 
 def test_a_grid_must_be_complete():
     table = load_config("uci", "quick").models["snn"]
-    with pytest.raises(ConfigError, match="must give dropout_rate, form, learning_rate, n_layers"):
+    with pytest.raises(ConfigError, match="must give form, learning_rate, n_layers"):
         check_config(Config("snn", (("n_units", 8),)), table)
 
 

@@ -1,12 +1,16 @@
 import os
 import signal
 import time
+from collections import deque
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from snnbench.engines import ENGINES
+from snnbench.engines.local import _until_broken
 from snnbench.records import Config, Job, Member
 
 
@@ -77,3 +81,32 @@ def test_a_stopped_engine_finishes_the_jobs_in_flight(engine, tmp_path):
         finished.append(done)
     assert 3 <= len(finished) <= 5
     assert len(list(tmp_path.iterdir())) == len(finished)
+
+
+class PoolThatBreaks:
+    """Takes two jobs, finishes the first, and breaks before the third is handed over."""
+
+    def __init__(self):
+        self.futures: list[Future] = []
+
+    def submit(self, run_job, job):  # noqa: D102
+        if len(self.futures) == 2:
+            raise BrokenProcessPool
+        self.futures.append(Future())
+        if len(self.futures) == 1:
+            self.futures[0].set_result(["done"])
+        return self.futures[-1]
+
+
+def test_jobs_in_flight_are_not_lost_when_a_worker_dies_unnoticed():
+    waiting, finished = deque(job(name) for name in "abc"), []
+    steps = _until_broken(PoolThatBreaks(), waiting, 2, echo, lambda job: None, lambda: False)
+    while True:
+        try:
+            finished.append(next(steps))
+        except StopIteration as stop:
+            lost = stop.value
+            break
+    assert [done.members[0].task for done, _ in finished] == ["a"]
+    assert [lost_job.members[0].task for lost_job in lost] == ["b"]
+    assert [left.members[0].task for left in waiting] == ["c"]

@@ -48,3 +48,11 @@ def test_log_loss_needs_probabilities():
 def test_higher_is_better(metric):
     perfect = np.eye(4)[Y] * 0.96 + 0.01
     assert metric(Y, perfect) > metric(Y, OUTPUTS) > metric(Y, OUTPUTS[::-1])
+
+
+def test_auc_of_networks_that_are_sure_survives_float32():
+    y = np.repeat([0, 1], 100)
+    difference = np.where(y == 1, 30, 18) + RNG.uniform(-1, 1, 200)
+    probabilities = (1 / (1 + np.exp([difference, -difference]))).T.astype(np.float32)
+    assert len(np.unique(probabilities[:, 1])) < 10
+    assert auc(y, probabilities) == 1.0

@@ -121,3 +121,12 @@ def test_estimates_grow_with_the_work(model):
     table = SETTINGS.models[model]
     seconds = [member_seconds([config], table, TASKS[0], n, 100, SETTINGS.training) for n in (100, 1000, 10_000)]
     assert seconds[0] < seconds[1] < seconds[2]
+
+
+def test_two_names_of_one_class_keep_their_own_grids():
+    forest = SETTINGS.models["random_forest"]
+    models = {name: forest.model_copy(update={"grid": {"n_estimators": sizes}}) for name, sizes in
+              (("small", [10, 100]), ("big", [100, 500]))}  # fmt: skip
+    found = plan(tuple(models), settings=SETTINGS.model_copy(update={"models": models}))
+    for name in models:
+        assert sum(m.config.model == name for m in found.members.values()) == 2 * len(TASKS)

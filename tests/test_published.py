@@ -8,7 +8,7 @@ import pytest
 
 from snnbench import published
 from snnbench.errors import DataError, UnknownNameError
-from snnbench.published import PUBLISHED, REFERENCES, load_published, load_reference
+from snnbench.published import PUBLISHED, REFERENCES, beside_published, load_published, load_reference
 from snnbench.resources import resource
 from snnbench.suites import uci
 
@@ -95,3 +95,11 @@ def test_the_tables_are_those_they_were_copied_from(shared: Path) -> None:
     for name in ("table_1_uci_rank_differences", "table_2_tox21_auc", "table_3_htru2_auc", "table_a12_a13_uci_24_methods"):
         reference = "table_a12_a13" if "a12" in name else name[: len("table_1")]
         pd.testing.assert_frame_equal(load_reference(reference), pd.read_csv(shared / "paper" / f"{name}.csv"))
+
+
+def test_own_scores_are_rounded_as_the_published_ones_are_printed():
+    own = pd.DataFrame({"snn": [36 / 37]}, index=pd.Index(["iris"], name="task"))
+    together = beside_published(own, ["snn2017"], "uci").loc["iris"]
+    assert together["snn"] == together["snn[snn2017]"] == 0.973
+    assert beside_published(own, [], "uci").loc["iris", "snn"] == 36 / 37
+    assert beside_published(own, ["delgado2014", "snn2017"], "uci").at["wine", "snn[snn2017]"] == round(0.9773, 3)

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from snnbench.errors import SnnbenchError
 from snnbench.records import Config, Member
 from snnbench.selection import describe_models, left_out, score_table, select
 
@@ -66,9 +67,12 @@ def test_diverged_configurations_are_never_selected():
     assert choose(({}, np.nan), status="diverged")["reason"] == "its one configuration diverged"
 
 
-def rows(*entries: tuple) -> pd.DataFrame:
+def rows(*entries: tuple, **changes) -> pd.DataFrame:
     columns = ["task", "model", "test_score", "status", "preset", "grid"]
-    return pd.DataFrame([(*entry, *("ok", "quick", "g")[len(entry) - 3 :]) for entry in entries], columns=columns)
+    table = pd.DataFrame([(*entry, *("ok", "quick", "g")[len(entry) - 3 :]) for entry in entries], columns=columns)
+    seeds = table.groupby(["task", "model", "grid"]).cumcount()
+    constant = {"stage": "evaluate", "split": "repetition-1", "task_sha256": "data", "finished_at": "2026-01-01"}
+    return table.assign(**{"seed": seeds, **constant, **changes})
 
 
 def test_repetitions_are_averaged_and_failures_left_empty():
@@ -154,3 +158,43 @@ def test_tasks_without_a_score_are_explained():
         "c": "snn: not evaluated yet",
         "d": "no results",
     }
+
+
+def test_models_are_averaged_over_the_same_splits():
+    table = score_table(
+        rows(("iris", "snn", 0.9), ("iris", "svm", 0.9), ("iris", "svm", 0.5), split=["r1", "r1", "r2"], seed=[0, 0, 0])
+    )
+    assert table.loc["iris"].to_dict() == {"snn": 0.9, "svm": 0.9}
+
+
+def test_seeds_are_averaged_before_splits():
+    scores = rows(("iris", "snn", 0.1), ("iris", "snn", 0.3), ("iris", "snn", 0.8), split=["r1", "r1", "r2"], seed=[0, 1, 0])
+    assert score_table(scores).at["iris", "snn"] == pytest.approx(0.5)
+
+
+def test_of_two_evaluations_on_one_split_from_one_seed_the_newest_counts():
+    scores = rows(("iris", "snn", 0.9), ("iris", "snn", 0.8), seed=[0, 0], finished_at=["2026-01-01", "2026-01-02"])
+    assert score_table(scores).at["iris", "snn"] == 0.8
+
+
+def test_a_model_without_any_score_keeps_its_column():
+    scores = rows(("iris", "snn", 0.9), ("iris", "bad", np.nan, "failed"), ("iris", "worse", np.nan, "failed"))
+    scores.loc[2, "stage"] = "search"
+    table = score_table(scores)
+    assert table["snn"].tolist() == [0.9]
+    assert table[["bad", "worse"]].isna().all(axis=None)
+
+
+def test_results_on_two_versions_of_the_data_are_refused():
+    with pytest.raises(SnnbenchError, match="results of iris must be of one version of its data"):
+        score_table(rows(("iris", "snn", 0.9), ("iris", "svm", 0.9), task_sha256=["one", "two"]))
+
+
+def test_equal_scores_tie_in_whatever_order_they_come():
+    scores = [0.1, 0.2, 0.3, 0.7]
+    orders = [rows(*(("iris", "snn", score) for score in order)) for order in (scores, scores[::-1])]
+    assert score_table(orders[0]).at["iris", "snn"] == score_table(orders[1]).at["iris", "snn"]
+
+
+def test_a_hyperparameter_in_words_does_not_stop_the_selection():
+    assert choose(({"learning_rate": "adaptive"}, 0.9), ({"learning_rate": "constant"}, 0.8))["learning_rate"] == "adaptive"

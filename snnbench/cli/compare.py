@@ -99,6 +99,8 @@ def compare(
     folders, published = folders or [], published or []
     if not folders and not published:
         raise ConfigError("RESULTS or --published must be given, found neither. Name the --results of a run.")
+    if details and not folders:
+        raise ConfigError("--details needs RESULTS of one's own, found --published alone. Leave one of them out.")
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
@@ -107,7 +109,7 @@ def compare(
         folders, suite, baseline, alternative.value, correction.value, subset.value, chosen, published, missing.value
     )
     text = FORMATS[format_.value](ranking)
-    description = render_details(benchmark.describe(folders, suite)) if details else None
+    description = render_details(benchmark.describe(folders, suite, subset.value)) if details else None
     if output is not None:
         try:
             output.write_text(text + (as_text(description) if description else ""), encoding="utf-8")

@@ -41,4 +41,4 @@ def list_models() -> None:
         path = implementation(name, model)
         table.add_row(name, *(sizes[row] for _, sizes in columns), path if is_wide else path.rpartition(".")[2])
     console.print(table)
-    console.print("Numbers: configurations in the grid of a preset, for the suites below its name.", style="dim")
+    console.print("Numbers: points of the grid of a preset, for the suites below its name.", style="dim")

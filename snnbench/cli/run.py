@@ -55,7 +55,9 @@ def run(
     preset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Grid of the suite: quick or paper. Default: quick.", autocompletion=completion.presets
+            metavar="NAME",
+            help="Grids of the suite; see `snnbench models list`. Default: quick.",
+            autocompletion=completion.presets,
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file instead of a preset.")] = None,
@@ -126,6 +128,8 @@ def _resolve(
     if config and preset:
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     preset = preset or _PRESET
+    if config:
+        sys.path.insert(0, str(config.absolute().parent))  # a network of the user's own lies beside the config
     settings = load_config(suite, preset, config)
     for name in models or ():
         if name not in settings.models:

@@ -4,6 +4,6 @@ An engine is a function from jobs and ``run_job`` to finished jobs, in whatever 
 an outcome is the list that ``run_job`` returned, or the exception that kept it from returning.
 """
 
-from snnbench.engines.local import run_jobs as local
+from snnbench.engines.local import run_jobs
 
-ENGINES = {"local": local}
+ENGINES = {"local": run_jobs}

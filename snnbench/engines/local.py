@@ -67,8 +67,8 @@ def _until_broken(
         while waiting and not lost and len(in_flight) < width and not stop():
             try:
                 future = pool.submit(run_job, waiting[0])
-            except BrokenProcessPool:  # a worker died while it was idle
-                return lost
+            except BrokenProcessPool:  # a worker died while nobody looked, and took all jobs in flight with it
+                return list(in_flight.values())
             in_flight[future] = waiting.popleft()
             started(in_flight[future])
         for future in wait(in_flight, return_when=FIRST_COMPLETED).done:

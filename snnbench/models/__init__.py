@@ -7,13 +7,14 @@ bring its own (``network = "my_package.my_file.MyNet"``) and that listing the mo
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.records import Config, Value
+from snnbench.records import Config, Value, digest
 
 NETWORKS = {
     "batchnorm": "snnbench.models.batchnorm.BatchNorm",
@@ -40,6 +41,21 @@ def implementation(name: str, settings: ModelSettings) -> str:
         hint = "A model of another name needs `network` or `estimator`, an import path, in its table."
         raise UnknownNameError("network", name, NETWORKS, hint)
     return path
+
+
+def code_digest(path: str) -> str:
+    """Identify the code behind an import path, so that results of an edited class are not taken for those of the new one.
+
+    Ours are identified by ``PROTOCOL_VERSION`` and installed libraries by their path; a file of the user's own by its content.
+    """
+    package = path.partition(".")[0]
+    if package == "snnbench":
+        return ""
+    module = import_module(path.rpartition(".")[0])
+    file = getattr(module, "__file__", None)
+    if file is None or not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts):
+        return ""
+    return digest(Path(file).read_text(encoding="utf-8"))
 
 
 def load_class(path: str) -> Any:
@@ -84,11 +100,35 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
             raise ConfigError(f"The arguments of {name} must suit {settings.estimator}, which says: {error}.") from error
     path = implementation(name, settings)
     network = load_class(path)
-    if not hasattr(network, "hyperparameters"):
+    if "learning_rate" not in getattr(network, "hyperparameters", {}):
         raise ConfigError(
-            f"The network {path} must have `hyperparameters`, found none. A scikit-learn class is an `estimator`."
+            f"The network {path} must have `hyperparameters`, learning_rate among them. A scikit-learn class is an `estimator`."
         )
     return network.hyperparameters, set(network.hyperparameters) - set(getattr(network, "defaults", {}))
+
+
+def check_network(config: Config, settings: ModelSettings, n_features: int, n_outputs: int) -> None:
+    """Build a stack of two without memory behind it and look at its parameters and its output; nothing for an estimator.
+
+    Raises:
+        ConfigError: If a parameter has no stack axis, or inputs are not mapped to (n_stack, n_batch, n_outputs).
+    """
+    if settings.estimator:
+        return
+    import torch
+
+    path = implementation(config.model, settings)
+    wanted = (2, 3, n_outputs)
+    try:
+        with torch.device("meta"), torch.no_grad():
+            network = load_class(path)([config, config], n_features, n_outputs).eval()
+            found = tuple(network(torch.empty(2, 3, n_features)).shape)
+    except (RuntimeError, TypeError, ValueError, KeyError) as error:
+        raise ConfigError(f"The network {path} must map (2, 3, {n_features}) to {wanted}, but says: {error}.") from error
+    if found != wanted:
+        raise ConfigError(f"The network {path} must map (2, 3, {n_features}) to {wanted}, found {found}.")
+    if flat := [name for name, parameter in network.named_parameters() if parameter.shape[:1] != (2,)]:
+        raise ConfigError(f"Every parameter of {path} must have a leading axis of one entry a member; {flat[0]} has none.")
 
 
 def canonical(config: Config, settings: ModelSettings) -> Config:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from snnbench.records import Config
+from snnbench.records import Config, Value
 
 HYPERPARAMETERS = {
     "n_units": Annotated[int, Ge(1)],
@@ -15,6 +15,9 @@ HYPERPARAMETERS = {
     "dropout_rate": Annotated[float, Ge(0), Lt(1)],
 }
 """Name and allowed values of each hyperparameter. Members of a stack share all but the learning and dropout rate."""
+
+DEFAULTS: dict[str, Value] = {"dropout_rate": 0.0}
+"""What a grid may leave out."""
 
 
 def hidden_widths(config: Config, n_outputs: int) -> list[int]:

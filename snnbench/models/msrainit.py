@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from snnbench.models.fully_connected import HYPERPARAMETERS, hidden_widths
+from snnbench.models.fully_connected import DEFAULTS, HYPERPARAMETERS, dropout_rates, hidden_widths
 from snnbench.models.layers import Dropout, ReLU, StackedLinear
 from snnbench.records import Config
 
@@ -18,9 +18,10 @@ class MSRAInit(nn.Sequential):
     """
 
     hyperparameters = HYPERPARAMETERS
+    defaults = DEFAULTS
 
     def __init__(self, configs: Sequence[Config], n_features: int, n_outputs: int) -> None:
-        rates = [float(config["dropout_rate"]) for config in configs]
+        rates = dropout_rates(configs)
         widths = [n_features, *hidden_widths(configs[0], n_outputs)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):

@@ -132,6 +132,9 @@ def describe_left_out(ranking: Ranking) -> list[str]:
     lines += [f"{model}: {reason}" for model, reason in ranking.models_left_out.items()]
     for reason, tasks in group_by_reason(ranking.left_out).items():
         count = f" ({len(tasks)} tasks)" if len(tasks) > 1 else ""
+        if len(tasks) > MAX_NAMES and reason == "no results":  # never asked for, most likely
+            lines.append(f"{len(tasks)} tasks: no results")
+            continue
         more = f" and {len(tasks) - MAX_NAMES} more" if len(tasks) > MAX_NAMES else ""
         lines.append(f"{reason}{count}: {', '.join(tasks[:MAX_NAMES])}{more}")
     return lines

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from snnbench.config import ModelSettings, RunSettings
-from snnbench.models import implementation, load_class
+from snnbench.models import code_digest, implementation, load_class
 from snnbench.records import Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
 from snnbench.training.estimators import fit_estimator
 from snnbench.training.rows import job_rows
@@ -95,6 +95,7 @@ def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, in
         job,
         context,
         status="diverged" if run.diverged[index] else "ok",
+        error="diverged: its loss or its outputs are not finite" if run.diverged[index] else "",
         valid_score=float(run.best_score[index]),
         test_score=float(run.test_score[index]),
         best_epoch=int(run.best_epoch[index]),
@@ -109,9 +110,10 @@ def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, in
 def _result(member: Member, job: Job, context: JobContext, **outcome: object) -> Result:
     task = context.tasks[member.task]
     config = member.config
+    path = implementation(config.model, context.settings.models[config.model])
     provenance = {
         **context.provenance,
-        "grid": context.settings.grid_digest(config.model),
+        "grid": context.settings.grid_digest(config.model) + code_digest(path)[:8],
         "metric": task.metric,
         "task_n_samples": task.n_samples,
         "task_sha256": task.sha256,

@@ -73,4 +73,8 @@ def _outputs(model: BaseEstimator, X: np.ndarray, predicted: np.ndarray, n_outpu
         return np.eye(n_outputs)[predicted]
     outputs = np.full((len(X), n_outputs), absent)
     outputs[:, model.classes_] = known
+    # One-against-rest decision values of an SVM may disagree with its prediction, which is what was scored.
+    rows = np.flatnonzero(outputs.argmax(axis=1) != predicted)
+    highest = outputs[rows].max(axis=1)
+    outputs[rows, predicted[rows]] = highest + 1e-5 * (1 + np.abs(highest))
     return outputs

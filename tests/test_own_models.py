@@ -1,0 +1,74 @@
+"""What the README says of a user's own models, done as written."""
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from snnbench.cli.run import run as run_command
+from snnbench.config import load_config
+from snnbench.errors import ConfigError
+from snnbench.models import check_config, check_network, code_digest
+from snnbench.records import Config
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    (tmp_path / "mine.py").write_text(blocks("python")[0])
+    toml = "\n".join(blocks("toml")).replace("n_layers = [2, 8]", "n_layers = 2")
+    (tmp_path / "mine.toml").write_text(toml.replace("uci/quick", "core/quick") + "\n[training]\nn_epochs = 5\n")
+    return tmp_path
+
+
+def train(folder: Path, model: str) -> pd.DataFrame:
+    run_command(
+        "core", [model], ["iris"], config=folder / "mine.toml", results_folder=folder / "results", workers=1, progress="none"
+    )
+    return pd.read_parquet(folder / "results" / "core")
+
+
+def test_the_estimator_and_the_network_of_the_readme_run_as_written(folder, capsys):
+    assert len(train(folder, "knn").query("stage == 'evaluate'")) == 1
+    rows = train(folder, "tanh").query("model == 'tanh'")
+    assert rows["status"].tolist() == ["ok"] * 4
+    assert "1 evaluation" in capsys.readouterr().out
+
+
+def test_an_edited_network_is_not_taken_for_the_old_one(folder):
+    settings = load_config("core", file=folder / "mine.toml").models["tanh"]
+    before = code_digest("mine.TanhNet")
+    (folder / "mine.py").write_text(blocks("python")[0].replace("Tanh()", "Sigmoid()"))
+    assert code_digest("mine.TanhNet") != before != ""
+    assert code_digest("snnbench.models.snn.SNN") == code_digest("sklearn.svm.SVC") == ""
+    assert settings.network == "mine.TanhNet"
+
+
+WRONG = {
+    "output": ("[layers[-1]]", "[]", r"must map \(2, 3, 4\) to \(2, 3, 5\), found \(2, 3, 8\)"),
+    "stack axis": ("layers[-1])", "layers[-1], nn.BatchNorm1d(3))", "Every parameter of .* must have a leading axis"),
+    "hyperparameters": ("hyperparameters = HYPERPARAMETERS", "hyperparameters = {}", "learning_rate among them"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_network_that_breaks_the_contract_is_refused_before_training(fault, folder):
+    old, new, message = WRONG[fault]
+    source = blocks("python")[0].replace("layers[-1])", "*[layers[-1]])") if fault == "output" else blocks("python")[0]
+    assert old in source
+    name = f"wrong_{fault.replace(' ', '_')}"
+    (folder / f"{name}.py").write_text(source.replace(old, new))
+    settings = load_config("core", file=folder / "mine.toml").models["tanh"].model_copy(update={"network": f"{name}.TanhNet"})
+    values = {"n_units": 8, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1}
+    config = Config("tanh", tuple(values.items()))
+    with pytest.raises(ConfigError, match=message):
+        check_config(config, settings) if fault == "hyperparameters" else check_network(config, settings, 4, 5)
