@@ -84,8 +84,7 @@ def run(
     provenance = describe_environment(request.device)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
     write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
-    tasks = {task.name: task for task in material.tasks}
-    context = JobContext(request.folder, tasks, request.settings, request.device, provenance)
+    context = JobContext(request.folder, material.by_name, request.settings, request.device, provenance)
     run_stage = partial(
         run_jobs, context=context, results_folder=request.results, n_workers=request.n_workers, report=report, stop=stop
     )

@@ -76,15 +76,11 @@ def plan_search(
 
 def search_work(plan: Plan, material: Material, settings: RunSettings) -> tuple[int, int]:
     """Return the optimiser steps and the floating-point operations of all networks of a search, stored or not."""
-    by_name = {task.name: task for task in material.tasks}
-    n_train = {(name, split.name): len(split.train) for name, some in material.splits.items() for split in some}
     batch_size = settings.training.batch_size
-    works = [
-        network_work(
-            m.config, settings.models[m.config.model], by_name[m.task], n_train[m.task, m.split], m.n_epochs, batch_size
-        )
-        for m in plan.members.values()
-    ]
+    works = []
+    for member in plan.members.values():
+        model, n_train = settings.models[member.config.model], material.n_train[member.task, member.split]
+        works.append(network_work(member.config, model, material.by_name[member.task], n_train, member.n_epochs, batch_size))
     return sum(steps for steps, _ in works), sum(flops for _, flops in works)
 
 
@@ -127,9 +123,8 @@ def plan_evaluation(
     """
     if not selected:
         return ()
-    by_name = {task.name: task for task in material.tasks}
     members = [
-        evaluation_member(by_name[search.members[key].task], search.members[key], best_epoch, settings, seed)
+        evaluation_member(material.by_name[search.members[key].task], search.members[key], best_epoch, settings, seed)
         for key, best_epoch in selected.items()
         for seed in range(search.members[key].seed, search.members[key].seed + n_seeds)
     ]
@@ -149,24 +144,24 @@ def make_jobs(
     Networks of one shape on one split become one stack, those with dropout apart from those without (its noise would cost them
     half their speed). Configurations of an estimator are bundled while they are short.
     """
-    by_name = {task.name: task for task in material.tasks}
-    n_train = {(name, split.name): len(split.train) for name, some in material.splits.items() for split in some}
     groups: dict[object, list[Member]] = defaultdict(list)
     for member in members:
         groups[_group(member, settings.models[member.config.model])].append(member)
     jobs = []
     for group in groups.values():
-        first = group[0]
-        model = settings.models[first.config.model]
-
-        def cost(some: list[Member], model: ModelSettings = model, first: Member = first) -> float:
-            rows = n_train[first.task, first.split]
-            return member_seconds([m.config for m in some], model, by_name[first.task], rows, first.n_epochs, settings.training)
-
-        size = MAX_STACK if model.estimator is None else max(1, int(MAX_BUNDLE_SECONDS / max(cost([first]), 1e-3)))
+        model = settings.models[group[0].config.model]
+        first_seconds = _seconds(group[:1], model, material, settings)
+        size = MAX_STACK if model.estimator is None else max(1, int(MAX_BUNDLE_SECONDS / max(first_seconds, 1e-3)))
         for chunk in (group[start : start + size] for start in range(0, len(group), size)):
-            jobs.append(Job(stage, suite, tuple(chunk), cost(chunk)))
+            jobs.append(Job(stage, suite, tuple(chunk), _seconds(chunk, model, material, settings)))
     return tuple(sorted(jobs, key=lambda job: -job.seconds))
+
+
+def _seconds(members: Sequence[Member], model: ModelSettings, material: Material, settings: RunSettings) -> float:
+    """Estimate a job of these members, which share a task, a split and an implementation."""
+    first, configs = members[0], [member.config for member in members]
+    n_train = material.n_train[first.task, first.split]
+    return member_seconds(configs, model, material.by_name[first.task], n_train, first.n_epochs, settings.training)
 
 
 def _grid(model: str, table: ModelSettings) -> list[Config]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import FLAG, as_text, errors, results
+from snnbench.cli.output import FLAG, errors, results
 from snnbench.errors import ConfigError
 
 
@@ -92,7 +92,7 @@ def compare(
     The paper's own convention is `--alternative greater --correction none`.
     """
     from snnbench import benchmark
-    from snnbench.report import FORMATS, render_details, render_table
+    from snnbench.report import FORMATS, as_text, render_details, render_table
 
     if details and format_ is not Format.table:
         raise ConfigError(f"--details is part of --format table only, found --format {format_.value}. Leave one of them out.")

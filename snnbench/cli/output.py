@@ -1,10 +1,9 @@
 """Consoles and words that all commands share."""
 
-import io
 import os
 import sys
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.text import Text
 
 FLAG = ""
@@ -24,13 +23,6 @@ def results() -> Console:
 def errors() -> Console:
     """Return the console for errors and progress (standard error)."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
-
-
-def as_text(content: RenderableType) -> str:
-    """Return what a terminal of 80 columns shows as plain text, without blanks at the ends of its lines."""
-    file = io.StringIO()
-    Console(file=file, width=80, color_system=None, highlight=False, markup=False, emoji=False).print(content)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
 def say(title: str, words: str) -> None:

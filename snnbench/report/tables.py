@@ -37,11 +37,16 @@ def render_table(ranking: Ranking) -> RenderableType:
     return Group(*heading, Padding(table, (1, 0), expand=False), *notes, *left_out)
 
 
-def render_text(ranking: Ranking) -> str:
-    """Return what the terminal shows as plain text, 80 columns wide."""
+def as_text(content: RenderableType) -> str:
+    """Return what a terminal of ``TEXT_WIDTH`` columns shows as plain text, without blanks at the ends of its lines."""
     file = io.StringIO()
-    Console(file=file, width=TEXT_WIDTH, color_system=None, highlight=False).print(render_table(ranking))
+    Console(file=file, width=TEXT_WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(content)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def render_text(ranking: Ranking) -> str:
+    """Return what the terminal shows as plain text."""
+    return as_text(render_table(ranking))
 
 
 def render_markdown(ranking: Ranking) -> str:

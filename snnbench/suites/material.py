@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from snnbench.errors import DataError, UnknownNameError
@@ -17,6 +18,16 @@ class Material:
     tasks: tuple[Task, ...]
     splits: Mapping[str, Sequence[Split]]
     missing: Mapping[str, str]
+
+    @cached_property
+    def by_name(self) -> dict[str, Task]:
+        """The tasks by their names."""
+        return {task.name: task for task in self.tasks}
+
+    @cached_property
+    def n_train(self) -> dict[tuple[str, str], int]:
+        """The number of training rows of each (task, split)."""
+        return {(name, split.name): len(split.train) for name, splits in self.splits.items() for split in splits}
 
 
 def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitions: Sequence[int] = (1,)) -> Material:
