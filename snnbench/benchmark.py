@@ -65,7 +65,7 @@ def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
     stored = _finished(_stored(request))
-    return plan_search(request.suite, material, request.settings, models, request.seed, stored)
+    return plan_search(request.suite, material, request.settings, models, request.seed, stored, request.device)
 
 
 def run(
@@ -94,7 +94,7 @@ def run(
 
     stored = _stored(request)
     selected, unselected = select(search.members, stored)
-    jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds)
+    jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds, request.device)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
     return Outcome(n_trained, failures, unselected, evaluated.stopped)

@@ -43,6 +43,7 @@ def plan_search(
     models: Sequence[str],
     seed: int,
     stored: Collection[str],
+    device: str = "cpu",
 ) -> Plan:
     """Lay out every configuration of every model on every split; configurations that make the same model are trained once.
 
@@ -53,6 +54,7 @@ def plan_search(
         models: Which of its models.
         seed: Of the run.
         stored: Keys of the results that need not be computed again.
+        device: Where networks are trained; their numbers depend on it.
 
     Raises:
         ConfigError: If a grid has a value that its model does not allow.
@@ -66,7 +68,7 @@ def plan_search(
         for split in material.splits[task.name]:
             for grid in grids.values():
                 for config in grid:
-                    member = search_member(task, split, config, settings, seed)
+                    member = search_member(task, split, config, settings, seed, device)
                     members[member.key] = member
     missing = [member for key, member in members.items() if key not in stored]
     jobs = make_jobs("search", suite, missing, material, settings)
@@ -84,21 +86,23 @@ def search_work(plan: Plan, material: Material, settings: RunSettings) -> tuple[
     return sum(steps for steps, _ in works), sum(flops for _, flops in works)
 
 
-def search_member(task: Task, split: Split, config: Config, settings: RunSettings, seed: int) -> Member:
+def search_member(task: Task, split: Split, config: Config, settings: RunSettings, seed: int, device: str = "cpu") -> Member:
     """Return the member that trains a configuration for the whole of the epochs."""
     n_epochs = 0 if settings.models[config.model].estimator else settings.training.n_epochs
-    key = digest(["search", *_identity(task, split.name, config, settings, seed), n_epochs])
+    key = digest(["search", *_identity(task, split.name, config, settings, seed, device), n_epochs])
     return Member(task.name, split.name, config, seed, n_epochs, key)
 
 
-def evaluation_member(task: Task, search: Member, best_epoch: int, settings: RunSettings, seed: int) -> Member:
+def evaluation_member(
+    task: Task, search: Member, best_epoch: int, settings: RunSettings, seed: int, device: str = "cpu"
+) -> Member:
     """Return the member that trains a selected configuration to its stopping epoch and tests it.
 
     With the search's own seed it repeats the very training that was selected. Its key includes the grid that it was selected
     from: another grid may select the same configuration, but that is another result.
     """
     config = search.config
-    identity = _identity(task, search.split, config, settings, seed)
+    identity = _identity(task, search.split, config, settings, seed, device)
     key = digest(["evaluate", *identity, best_epoch, search.seed, settings.grid_digest(config.model)])
     return replace(search, n_epochs=best_epoch, seed=seed, key=key)
 
@@ -110,6 +114,7 @@ def plan_evaluation(
     settings: RunSettings,
     stored: Collection[str],
     n_seeds: int = 1,
+    device: str = "cpu",
 ) -> tuple[Job, ...]:
     """Lay out the evaluations of each selected configuration, minus those stored.
 
@@ -120,11 +125,12 @@ def plan_evaluation(
         settings: The resolved config.
         stored: Keys of the results that need not be computed again.
         n_seeds: Final trainings of each: one from the search's seed, others from the seeds after it.
+        device: Where networks are trained.
     """
     if not selected:
         return ()
     members = [
-        evaluation_member(material.by_name[search.members[key].task], search.members[key], best_epoch, settings, seed)
+        evaluation_member(material.by_name[search.members[key].task], search.members[key], best_epoch, settings, seed, device)
         for key, best_epoch in selected.items()
         for seed in range(search.members[key].seed, search.members[key].seed + n_seeds)
     ]
@@ -180,23 +186,11 @@ def _group(member: Member, model: ModelSettings) -> object:
     return (*place, stack_key(member.config), has_dropout)
 
 
-def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int) -> list[object]:
+def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int, device: str) -> list[object]:
     """Return everything that the numbers of a training depend on."""
-    return [
-        task.suite,
-        task.name,
-        task.sha256,
-        split,
-        config.model,
-        config.values,
-        _training_identity(settings, config.model),
-        seed,
-    ]
-
-
-def _training_identity(settings: RunSettings, model: str) -> list[object]:
-    """Return the code behind a model and, for a network, how it is trained."""
-    table = settings.models[model]
-    how = table.arguments if table.estimator else settings.training.model_dump()
-    path = implementation(model, table)
-    return [PROTOCOL_VERSION, path, code_digest(path), how]
+    table = settings.models[config.model]
+    # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
+    how = [table.arguments] if table.estimator else [settings.training.model_dump(), device]
+    path = implementation(config.model, table)
+    data = [task.suite, task.name, task.sha256, split]
+    return [*data, config.model, config.values, PROTOCOL_VERSION, path, code_digest(path), *how, seed]

@@ -75,10 +75,11 @@ def test_a_key_depends_on_what_the_numbers_depend_on():
         search_member(task, split, replace(config, values=(*config.values[1:], ("n_units", 1))), SETTINGS, 0),
         search_member(task, split, config, slower, 0),
         search_member(task, split, config, SETTINGS, 1),
+        search_member(task, split, config, SETTINGS, 0, device="cuda"),
         evaluation_member(task, search_member(task, split, config, SETTINGS, 0), 100, SETTINGS, 0),
     ]
     keys = {key, *(member.key for member in others)}
-    assert len(keys) == 7
+    assert len(keys) == 8
     assert search_member(task, split, config, load_config("core", "paper"), 0).key == key  # another grid, the same training
 
 
@@ -86,7 +87,7 @@ def test_how_networks_are_trained_does_not_touch_estimators():
     task, split = TASKS[0], SPLITS[TASKS[0].name][0]
     config = next(m.config for m in plan(("svm",)).members.values())
     slower = SETTINGS.model_copy(update={"training": TrainingSettings(batch_size=64)})
-    assert search_member(task, split, config, SETTINGS, 0).key == search_member(task, split, config, slower, 0).key
+    assert search_member(task, split, config, SETTINGS, 0).key == search_member(task, split, config, slower, 0, "cuda").key
 
 
 def test_evaluations_train_to_the_stopping_epoch():
