@@ -119,7 +119,7 @@ def compare(
     rows = read_results(folders, COMPARED + (OUTPUTS if metric else ()))
     suite = only_suite(rows, suite or (published_suite(published) if published and not folders else None))
     asked = subset_tasks(suite, subset)
-    rows = _of_subset(rows, suite, subset)
+    rows = _of_tasks(rows, suite, asked)
     table = score_table(rows, metric)
     reasons = left_out(rows, table, asked) if folders else {}
     table = beside_published(table, published, suite, metric).loc[lambda scores: scores.index.isin(asked)]
@@ -131,12 +131,12 @@ def compare(
 def describe(folders: Sequence[Path], suite: str | None = None, subset: str = "all") -> pd.DataFrame:
     """Return what was selected and what it took, by model; see ``selection.describe_models``."""
     rows = read_results(folders, DESCRIBED)
-    return describe_models(_of_subset(rows, only_suite(rows, suite), subset))
+    suite = only_suite(rows, suite)
+    return describe_models(_of_tasks(rows, suite, subset_tasks(suite, subset)))
 
 
-def _of_subset(rows: pd.DataFrame, suite: str, subset: str) -> pd.DataFrame:
-    """Return the rows of a suite's tasks of one size."""
-    return rows[(rows["suite"] == suite) & rows["task"].isin(subset_tasks(suite, subset))]
+def _of_tasks(rows: pd.DataFrame, suite: str, tasks: Sequence[str]) -> pd.DataFrame:
+    return rows[(rows["suite"] == suite) & rows["task"].isin(tasks)]
 
 
 def _stored(request: Request) -> pd.DataFrame:

@@ -208,5 +208,5 @@ def _why_missing(of_task: pd.DataFrame, model: str) -> str:
     if trained.empty:
         return "no results"
     if not evaluations.empty:
-        return f"evaluation {evaluations['status'].iloc[0]} {evaluations['error'].iloc[0]}".strip()
+        return f"evaluation {evaluations['status'].iloc[0]}: {evaluations['error'].iloc[0]}"
     return "not evaluated yet" if (trained["status"] == "ok").any() else _why_none(trained)

@@ -24,6 +24,7 @@ def blocks(language: str) -> list[str]:
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
+    code_digest.cache_clear()
     (tmp_path / "mine.py").write_text(blocks("python")[0])
     toml = "\n".join(blocks("toml")).replace("n_layers = [2, 8]", "n_layers = 2")
     (tmp_path / "mine.toml").write_text(toml.replace("uci/quick", "core/quick") + "\n[training]\nn_epochs = 5\n")
@@ -48,6 +49,7 @@ def test_an_edited_network_is_not_taken_for_the_old_one(folder):
     settings = load_config("core", file=folder / "mine.toml").models["tanh"]
     before = code_digest("mine.TanhNet")
     (folder / "mine.py").write_text(blocks("python")[0].replace("Tanh()", "Sigmoid()"))
+    code_digest.cache_clear()  # another process would read the file anew
     assert code_digest("mine.TanhNet") != before != ""
     assert code_digest("snnbench.models.snn.SNN") == code_digest("sklearn.svm.SVC") == ""
     assert settings.network == "mine.TanhNet"

@@ -6,6 +6,7 @@ one, may be left out of a grid. An estimator is a scikit-learn class. Both are n
 bring its own (``network = "my_package.my_file.MyNet"``) and that listing the models loads neither torch nor scikit-learn.
 """
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,12 @@ def implementation(name: str, settings: ModelSettings) -> str:
     return path
 
 
+@cache
 def code_digest(path: str) -> str:
     """Identify the code behind an import path, so that results of an edited class are not taken for those of the new one.
 
-    Ours are identified by ``PROTOCOL_VERSION`` and installed libraries by their path; a file of the user's own by its content.
+    Ours are identified by ``PROTOCOL_VERSION`` and installed libraries by their path; a file of the user's own by its content,
+    read once a process, as the class itself is.
     """
     package = path.partition(".")[0]
     if package == "snnbench":

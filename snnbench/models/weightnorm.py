@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
 
 from torch import nn
 
-from snnbench.models.fully_connected import HYPERPARAMETERS, dropout_rates, hidden_widths
+from snnbench.models.fully_connected import DEFAULTS, HYPERPARAMETERS, dropout_rates, hidden_widths
 from snnbench.models.layers import Dropout, ReLU
 from snnbench.models.normalisation import StackedWeightNormLinear
-from snnbench.records import Config, Value
+from snnbench.records import Config
 
 
 class WeightNorm(nn.Sequential):
@@ -22,7 +21,7 @@ class WeightNorm(nn.Sequential):
     """
 
     hyperparameters = HYPERPARAMETERS
-    defaults: ClassVar[dict[str, Value]] = {"dropout_rate": 0.0}
+    defaults = DEFAULTS
 
     def __init__(self, configs: Sequence[Config], n_features: int, n_outputs: int) -> None:
         n_stack, rates = len(configs), dropout_rates(configs)

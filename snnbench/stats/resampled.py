@@ -6,9 +6,9 @@ from scipy import stats
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import Alternative, Comparison
-from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.baseline import baseline_comparison
 from snnbench.stats.options import check_test_options
-from snnbench.stats.ranks import choose_baseline, mean_ranks
+from snnbench.stats.ranks import choose_baseline
 
 
 def resampled_t(
@@ -61,15 +61,7 @@ def resampled_t(
             pvalue[column] = tail if alternative == "greater" else 2 * tail
             if not differences.any():
                 pvalue[column] = 1.0
-    return Comparison(
-        test="resampled_t",
-        statistic=statistic,
-        pvalue=pvalue,
-        adjusted_pvalue=CORRECTIONS[correction](pvalue),
-        mean_ranks=mean_ranks(scores).to_numpy(dtype=float),
-        n_tasks=len(scores),
-        alternative=alternative,
-    )
+    return baseline_comparison("resampled_t", scores, statistic, pvalue, alternative, correction)
 
 
 def _studentise(differences: np.ndarray, share: float) -> float:

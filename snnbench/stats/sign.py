@@ -5,9 +5,9 @@ import pandas as pd
 from scipy import stats
 
 from snnbench.records import Alternative, Comparison
-from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.baseline import baseline_comparison
 from snnbench.stats.options import check_test_options
-from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks
+from snnbench.stats.ranks import choose_baseline, compare_scores
 
 
 def sign_test(
@@ -49,12 +49,4 @@ def sign_test(
     others = (scores.columns != reference) & (len(scores) > 0)
     statistic = np.where(others, higher.astype(float), np.nan)
     pvalue = np.where(others, np.minimum(tail if alternative == "greater" else 2 * tail, 1.0), np.nan)
-    return Comparison(
-        test="sign",
-        statistic=statistic,
-        pvalue=pvalue,
-        adjusted_pvalue=CORRECTIONS[correction](pvalue),
-        mean_ranks=mean_ranks(scores).to_numpy(dtype=float),
-        n_tasks=len(scores),
-        alternative=alternative,
-    )
+    return baseline_comparison("sign", scores, statistic, pvalue, alternative, correction)

@@ -7,9 +7,9 @@ import pandas as pd
 from scipy import stats
 
 from snnbench.records import Alternative, Comparison
-from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.baseline import baseline_comparison
 from snnbench.stats.options import check_option, check_test_options
-from snnbench.stats.ranks import choose_baseline, mean_ranks
+from snnbench.stats.ranks import choose_baseline
 
 # What to do with tasks on which both models score the same, and how to say it.
 ZERO_METHODS = {
@@ -65,15 +65,7 @@ def wilcoxon(
         if model != reference:
             differences = (scores[reference] - scores[model]).dropna().to_numpy(dtype=float)
             statistic[column], pvalue[column] = signed_rank(differences, alternative, zero_method)
-    return Comparison(
-        test="wilcoxon",
-        statistic=statistic,
-        pvalue=pvalue,
-        adjusted_pvalue=CORRECTIONS[correction](pvalue),
-        mean_ranks=mean_ranks(scores).to_numpy(dtype=float),
-        n_tasks=len(scores),
-        alternative=alternative,
-    )
+    return baseline_comparison("wilcoxon", scores, statistic, pvalue, alternative, correction)
 
 
 def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_method: str) -> str:

@@ -95,7 +95,7 @@ def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, in
         job,
         context,
         status="diverged" if run.diverged[index] else "ok",
-        error="diverged: its loss or its outputs are not finite" if run.diverged[index] else "",
+        error="its loss or its outputs are not finite" if run.diverged[index] else "",
         valid_score=float(run.best_score[index]),
         test_score=float(run.test_score[index]),
         best_epoch=int(run.best_epoch[index]),

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from snnbench import stats
+from snnbench.metrics import METRICS
+from snnbench.report import FORMATS
+
+compare = import_module("snnbench.cli.compare")
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "snnbench"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -58,3 +63,9 @@ def imported_modules(file: Path) -> set[str]:
     """Return what a file imports from: ``from package.module import name``, or ``from package import module``."""
     nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom) and node.module]
     return {name for node in nodes for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))}
+
+
+def test_the_command_line_offers_what_the_rooms_have():
+    assert {metric.value for metric in compare.Metric} == set(METRICS)
+    assert {missing.value for missing in compare.Missing} == set(stats.MISSING)
+    assert {format_.value for format_ in compare.Format} == set(FORMATS)
