@@ -1,0 +1,25 @@
+"""Figures as files: one Altair chart, written as SVG, PNG or PDF without a browser.
+
+Whoever draws (the report, the theory) makes an ``altair`` chart; this module alone knows how a chart becomes a file, so all
+figures of the product look alike.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from snnbench.errors import ConfigError
+
+FORMATS = (".svg", ".png", ".pdf")
+_PIXELS_PER_POINT = 2.0
+
+
+def write_figure(chart: Any, file: Path) -> None:
+    """Write an ``altair`` chart; the suffix of the file's name says the format.
+
+    Raises:
+        ConfigError: If the suffix is not one of ``FORMATS``.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in FORMATS:
+        raise ConfigError(f"A figure's file must end in {', '.join(FORMATS)}; found '{file.name}'.")
+    chart.save(file, format=suffix[1:], scale_factor=_PIXELS_PER_POINT if suffix == ".png" else 1)
