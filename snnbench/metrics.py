@@ -7,6 +7,7 @@ from the outputs stored with every evaluation (``snnbench compare --metric``).
 from collections.abc import Callable
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn import metrics as sklearn_metrics
 
 
@@ -34,18 +35,62 @@ def macro_f1(y: np.ndarray, outputs: np.ndarray) -> float:
     return float(sklearn_metrics.f1_score(y, outputs.argmax(axis=-1), average="macro", zero_division=0))
 
 
-def auc(y: np.ndarray, outputs: np.ndarray) -> float:
+def auc(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     """Return the area under the ROC curve, one class against the rest, averaged over the classes that are present in ``y``.
 
-    Works on probabilities and on decision values; NaN where only one class is present.
+    Args:
+        y: (n_samples,) class indices.
+        outputs: (..., n_samples, n_outputs) probabilities, logits or decision values.
+
+    Returns:
+        (...,) one value for each leading index; NaN where only one class is present or an output is NaN.
     """
+    if outputs.ndim > 2:
+        return np.array([auc(y, of_member) for of_member in outputs])
     present = np.unique(y)
     if len(present) < 2:
-        return float("nan")
+        return np.array(np.nan)
     scores = _log_odds(outputs) if _are_probabilities(outputs) else outputs
     if outputs.shape[-1] == 2:
-        return float(sklearn_metrics.roc_auc_score(y == 1, scores[:, 1] - scores[:, 0]))
-    return float(np.mean([sklearn_metrics.roc_auc_score(y == label, scores[:, label]) for label in present]))
+        return _area(y == 1, scores[:, 1] - scores[:, 0])
+    return np.mean([_area(y == label, scores[:, label]) for label in present], axis=0)
+
+
+def mean_auc(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Return the mean of the areas under the ROC curves of several labels, each over the rows where it was measured.
+
+    A label of which only one class was measured has no such area and is left out of the mean; ``one_class_labels`` tells which.
+
+    Args:
+        y: (n_samples, n_outputs) labels 0 and 1, NaN = not measured.
+        outputs: (..., n_samples, n_outputs) probabilities, logits or decision values, each comparable within its column.
+
+    Returns:
+        (...,) one value for each leading index; NaN where no label has an area, or an output of a measured label is NaN.
+    """
+    left_out = one_class_labels(y)
+    areas = [
+        _area(y[measured, label] == 1, outputs[..., measured, label])
+        for label, measured in enumerate(~np.isnan(y).T)
+        if label not in left_out
+    ]
+    return np.mean(areas, axis=0) if areas else np.full(outputs.shape[:-2], np.nan)
+
+
+def one_class_labels(y: np.ndarray) -> list[int]:
+    """Return the columns of (n_samples, n_outputs) labels in which fewer than two classes were measured."""
+    return np.flatnonzero(~((y == 0).any(axis=0) & (y == 1).any(axis=0))).tolist()
+
+
+def _area(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the share of pairs of a positive and another row that (..., n_samples) scores put in order; ties count half.
+
+    The statistic of Mann and Whitney, which is the area under the ROC curve.
+    """
+    n_positive = positive.sum()
+    ranks = rankdata(scores, axis=-1)
+    above = ranks[..., positive].sum(axis=-1) - n_positive * (n_positive + 1) / 2
+    return above / (n_positive * (len(positive) - n_positive))
 
 
 def negative_log_loss(y: np.ndarray, outputs: np.ndarray) -> float:
@@ -72,4 +117,8 @@ METRICS: dict[str, Callable] = {
     "macro_f1": macro_f1,
     "auc": auc,
     "negative_log_loss": negative_log_loss,
+    "mean_auc": mean_auc,
 }
+
+MULTILABEL_METRICS = ("mean_auc",)
+"""Those of multilabel tasks; all others are of class indices."""

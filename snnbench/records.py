@@ -54,7 +54,7 @@ class Dataset:
         y: (n_samples,) int64 class indices, or (n_samples, n_outputs) float32 with NaN = not measured.
 
     Raises:
-        ValueError: If the row counts differ or ``X`` is not finite.
+        ValueError: If the row counts differ, ``X`` is not finite, or a label is neither 0, 1 nor NaN.
     """
 
     X: np.ndarray
@@ -66,6 +66,11 @@ class Dataset:
         if not np.isfinite(self.X).all():
             row, column = np.argwhere(~np.isfinite(self.X))[0]
             raise ValueError(f"Features must be finite, found {self.X[row, column]} in row {row}, feature {column}.")
+        if self.y.ndim == 2 and (wrong := ~(np.isin(self.y, (0, 1)) | np.isnan(self.y))).any():
+            row, column = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"Labels must be 0, 1 or NaN (not measured), found {self.y[row, column]} in row {row}, label {column}."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +163,8 @@ class TrainingRun:
         best_epoch: (n_stack,), counted from 1.
         best_score: (n_stack,), the smoothed validation score at ``best_epoch``; NaN in an evaluation.
         test_score: (n_stack,); NaN in a search.
-        test_outputs: (n_stack, n_test, n_outputs) probabilities, or decision values of a model without; no rows in a search.
+        test_outputs: (n_stack, n_test, n_outputs) probabilities (multilabel: each output's own), or decision values of a model
+            without; no rows in a search.
         diverged: (n_stack,) booleans.
         seconds: of the whole stack.
     """
@@ -178,8 +184,9 @@ class Result:
     """One stored row: a member, what came of it, and where it came from.
 
     ``seconds`` is the member's share of its job; ``warnings`` are those of an estimator, which do not fail it.
-    ``test_outputs`` are the (n_test, n_outputs) outputs of an evaluation, row by row, and ``test_targets`` the true classes, so
-    that other metrics can be computed later. ``provenance`` holds versions, hardware, precision and digests as flat columns.
+    ``test_outputs`` are the (n_test, n_outputs) outputs of an evaluation, row by row, and ``test_targets`` the true classes (or
+    all labels row by row, None = not measured), so that other metrics can be computed later. ``provenance`` holds versions,
+    hardware, precision and digests as flat columns.
     """
 
     key: str
@@ -201,7 +208,7 @@ class Result:
     seconds: float = 0.0
     train_loss: tuple[float, ...] = ()
     valid_curve: tuple[float, ...] = ()
-    test_targets: tuple[int, ...] = ()
+    test_targets: tuple[int | None, ...] = ()
     test_outputs: tuple[float, ...] = ()
     provenance: dict[str, Value] = field(default_factory=dict)
 

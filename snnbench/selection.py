@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from snnbench.errors import SnnbenchError
-from snnbench.metrics import METRICS
+from snnbench.metrics import METRICS, MULTILABEL_METRICS
 from snnbench.records import Member
 
 _TIE_RULES = (("depth", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
@@ -17,7 +17,7 @@ dropout rate (the paper), then the wider network and the smaller config key (our
 of the grid)."""
 
 COMPARED = ("stage", "suite", "task", "split", "seed", "model", "preset", "grid", "task_sha256", "test_score", "error")
-OUTPUTS = ("test_targets", "test_outputs")
+OUTPUTS = ("test_targets", "test_outputs", "task_n_outputs")
 DESCRIBED = (*COMPARED, "config", "best_epoch", "seconds")
 """The columns of the results that a comparison, another metric and a description of the models need."""
 
@@ -59,14 +59,15 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     Args:
         rows: Stored rows of a suite with stage, task, split, seed, model, preset, grid, task_sha256, status, finished_at and
             test_score; those of the search only tell which models there are.
-        metric: Another metric than that of the stored scores; then test_targets and test_outputs are needed too.
+        metric: Another metric than that of the stored scores; then test_targets, test_outputs and task_n_outputs are
+            needed too.
 
     Returns:
         (n_tasks, n_models), NaN where a model has no score. A model that was run under more than one preset or grid becomes
         one column for each, named ``model[preset]``, with the grid's digest where that is not enough.
 
     Raises:
-        SnnbenchError: If a task was evaluated on two versions of its data.
+        SnnbenchError: If a task was evaluated on two versions of its data, or the metric is not one for its kind.
     """
     evaluations = rows[rows["stage"] == "evaluate"]
     evaluations = evaluations.assign(column=_column_names(evaluations))
@@ -128,7 +129,14 @@ def _rescore(row: Any, metric: str) -> float:
     y = np.asarray(row.test_targets)
     if len(y) == 0:
         return float("nan")  # a row from before outputs were stored
-    return float(METRICS[metric](y, np.asarray(row.test_outputs).reshape(len(y), -1)))
+    outputs = np.asarray(row.test_outputs).reshape(-1, row.task_n_outputs)
+    is_multilabel = len(y) == outputs.size
+    if is_multilabel != (metric in MULTILABEL_METRICS):
+        raise SnnbenchError(
+            f"Of a task with {'several labels' if is_multilabel else 'classes'}, which {row.task} is, --metric must be one of "
+            f"{', '.join(name for name in METRICS if (name in MULTILABEL_METRICS) == is_multilabel)}, found {metric}."
+        )
+    return float(METRICS[metric](y.reshape(outputs.shape) if is_multilabel else y, outputs))
 
 
 def _column_names(rows: pd.DataFrame) -> pd.Series:

@@ -122,3 +122,25 @@ def train_plainly(
         optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+def train_multilabel_plainly(
+    network: nn.Module, batches: Sequence[tuple[torch.Tensor, torch.Tensor]], learning_rate: float, l2: float = 0.0
+) -> list[float]:
+    """As ``train_plainly`` for labels with NaN = not measured: torch's own loss on the measured ones, its own weight decay."""
+    decayed, others = [], []
+    for name, parameter in network.named_parameters():
+        # original0 is the gain of torch's weight normalisation, the length of the weights.
+        is_weight = name.endswith("original0") or (parameter.dim() == 2 and not name.endswith("original1"))
+        (decayed if is_weight else others).append(parameter)
+    groups = [{"params": decayed, "weight_decay": l2}, {"params": others}]
+    optimizer = torch.optim.SGD(groups, lr=learning_rate)
+    losses = []
+    for X, y in batches:
+        optimizer.zero_grad()
+        measured = ~y.isnan()
+        loss = nn.functional.binary_cross_entropy_with_logits(network(X)[measured], y[measured])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -105,11 +105,27 @@ def test_another_metric_is_computed_from_the_stored_outputs():
     evaluations = rows(("iris", "snn", 0.5), ("iris", "svm", 0.5)).assign(
         test_targets=[[0, 0, 0, 1]] * 2,
         test_outputs=[[0.9, 0.1, 0.6, 0.4, 0.2, 0.8, 0.3, 0.7], [-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -2.0, 2.0]],
+        task_n_outputs=2,
     )
     table = score_table(evaluations, "balanced_accuracy")
     assert table.loc["iris"].to_dict() == {"snn": pytest.approx((2 / 3 + 1) / 2), "svm": 0.5}
     assert np.isnan(score_table(evaluations, "negative_log_loss")["snn"].iloc[0]) == False  # noqa: E712
     assert "svm" not in score_table(evaluations, "negative_log_loss").dropna(axis="columns")
+
+
+def test_several_labels_are_scored_again_where_they_were_measured_and_by_their_own_metric_only():
+    evaluations = rows(("tox", "snn", 0.5)).assign(
+        test_targets=[[0, np.nan, 1, 0, np.nan, 1, 1, np.nan]],
+        test_outputs=[[0.1, 0.9, 0.8, 0.2, 0.3, 0.7, 0.05, 0.6]],
+        task_n_outputs=2,
+    )
+    # Of the first label 0.1 < 0.8 and 0.1 > 0.05, of the second 0.2 < 0.7.
+    assert score_table(evaluations, "mean_auc").loc["tox", "snn"] == pytest.approx((0.5 + 1) / 2)
+    with pytest.raises(SnnbenchError, match="several labels, which tox is, --metric must be one of mean_auc, found accuracy"):
+        score_table(evaluations, "accuracy")
+    classes = rows(("iris", "snn", 0.5)).assign(test_targets=[[0, 1]], test_outputs=[[0.9, 0.1, 0.6, 0.4]], task_n_outputs=2)
+    with pytest.raises(SnnbenchError, match=r"classes, which iris is, --metric must be one of accuracy, .* found mean_auc"):
+        score_table(classes, "mean_auc")
 
 
 def test_models_are_described_by_what_was_selected():

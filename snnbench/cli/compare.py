@@ -41,6 +41,7 @@ class Metric(StrEnum):
     macro_f1 = "macro_f1"
     auc = "auc"
     negative_log_loss = "negative_log_loss"
+    mean_auc = "mean_auc"
 
 
 class Missing(StrEnum):

@@ -9,9 +9,10 @@ bring its own (``network = "my_package.my_file.MyNet"``) and that listing the mo
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from annotated_types import Ge
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
@@ -27,7 +28,10 @@ NETWORKS = {
     "weightnorm": "snnbench.models.weightnorm.WeightNorm",
 }
 
-PER_MEMBER = ("learning_rate", "dropout_rate")
+TRAINER_HYPERPARAMETERS = {"l2": Annotated[FiniteFloat, Ge(0)]}
+"""What the trainer understands of every network, whatever its class says, and takes for 0 where a grid does not say."""
+
+PER_MEMBER = ("learning_rate", "dropout_rate", "l2")
 """Hyperparameters that may differ inside a stack; networks that differ in any other are of different shape."""
 
 
@@ -107,7 +111,9 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
         raise ConfigError(
             f"The network {path} must have `hyperparameters`, learning_rate among them. A scikit-learn class is an `estimator`."
         )
-    return network.hyperparameters, set(network.hyperparameters) - set(getattr(network, "defaults", {}))
+    return TRAINER_HYPERPARAMETERS | network.hyperparameters, set(network.hyperparameters) - set(
+        getattr(network, "defaults", {})
+    )
 
 
 def check_network(config: Config, settings: ModelSettings, n_features: int, n_outputs: int) -> None:

@@ -44,7 +44,8 @@ def member_seconds(
         training: For the batch size.
     """
     if model.estimator:
-        return sum(_fit_seconds(model.estimator, config, task, n_train) for config in configs)
+        n_fits = task.n_outputs if task.kind == "multilabel" else 1
+        return n_fits * sum(_fit_seconds(model.estimator, config, task, n_train) for config in configs)
     path = implementation(configs[0].model, model)
     n_layers, n_weights, n_units = _size(path, stack_key(configs[0]), task.n_features, task.n_outputs)
     n_steps = math.ceil(n_train / training.batch_size)

@@ -126,9 +126,14 @@ class StackedWeightNormLinear(nn.Module):
     ``torch.nn.utils.parametrizations.weight_norm``; the data-dependent initialisation of the paper's section 3 is not used.
     ``is_first`` is that of ``StackedLinear``.
 
+    An L2 penalty of the weights is one of the gains, since the weights of an output unit are as long as its gain; of the
+    directions it would do nothing but shorten them, which no output shows.
+
     Shape:
         input (n_stack, n_batch, n_in), output (n_stack, n_batch, n_out).
     """
+
+    penalised = ("gain",)
 
     def __init__(self, n_stack: int, n_in: int, n_out: int, variance: float) -> None:
         super().__init__()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from snnbench.config import ModelSettings, RunSettings
 from snnbench.models import code_digest, implementation, load_class
 from snnbench.records import Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
@@ -61,6 +63,7 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
         settings=context.settings.training,
         metric=task.metric,
         device=context.device,
+        l2=[float(config.get("l2", 0.0)) for config in configs],
     )
     for index, member in enumerate(job.members):
         yield _trained(member, job, context, run, index, held_out)
@@ -102,9 +105,14 @@ def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, in
         seconds=run.seconds / run.train_loss.shape[1],
         train_loss=tuple(run.train_loss[:, index].tolist()),
         valid_curve=tuple(run.valid_score[:, index].tolist()),
-        test_targets=tuple(held_out.y.tolist()) if job.stage == "evaluate" else (),
+        test_targets=_targets(held_out.y) if job.stage == "evaluate" else (),
         test_outputs=tuple(run.test_outputs[index].ravel().tolist()),
     )
+
+
+def _targets(y: np.ndarray) -> tuple[int | None, ...]:
+    """Return the targets row by row; None = not measured."""
+    return tuple(None if np.isnan(label) else int(label) for label in y.ravel().tolist())
 
 
 def _result(member: Member, job: Job, context: JobContext, **outcome: object) -> Result:
@@ -116,6 +124,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
         "grid": context.settings.grid_digest(config.model) + code_digest(path)[:8],
         "metric": task.metric,
         "task_n_samples": task.n_samples,
+        "task_n_outputs": task.n_outputs,
         "task_sha256": task.sha256,
         "task_source": task.source,
         "n_stack": len(job.members),

@@ -23,6 +23,8 @@ def fit_estimator(
 ) -> TrainingRun:
     """Fit one estimator on the training rows and score its predictions on the held-out rows.
 
+    Of a multilabel task, one for each label on the rows where it was measured.
+
     Args:
         settings: Its class and fixed arguments.
         config: Its searched hyperparameters.
@@ -34,15 +36,11 @@ def fit_estimator(
         metric: Name of the score.
     """
     start = time.perf_counter()
-    model = build_estimator(settings, config, seed)
-    if len(classes := np.unique(train.y)) == 1:
-        # Many classifiers refuse a single class, of which there is nothing to learn.
-        predicted = np.full(len(held_out.y), classes[0])
-        outputs = np.eye(n_outputs)[predicted]
+    if train.y.ndim == 1:
+        outputs = _fit(settings, config, seed, train.X, train.y, held_out.X, n_outputs)
     else:
-        predicted = model.fit(train.X, train.y).predict(held_out.X)
-        outputs = _outputs(model, held_out.X, predicted, n_outputs)
-    score = np.atleast_1d(METRICS[metric](held_out.y, np.eye(n_outputs)[predicted]))
+        outputs = np.stack([_fit_label(settings, config, seed, train, held_out.X, label) for label in range(n_outputs)], axis=1)
+    score = np.atleast_1d(METRICS[metric](held_out.y, outputs))
     missing = np.full(1, np.nan)
     return TrainingRun(
         train_loss=np.empty((0, 1)),
@@ -54,6 +52,29 @@ def fit_estimator(
         diverged=np.zeros(1, dtype=bool),
         seconds=time.perf_counter() - start,
     )
+
+
+def _fit(
+    settings: ModelSettings, config: Config, seed: int, X: np.ndarray, y: np.ndarray, X_held_out: np.ndarray, n_outputs: int
+) -> np.ndarray:
+    """Return the (n_held_out, n_outputs) outputs of a classifier."""
+    model = build_estimator(settings, config, seed)
+    if len(classes := np.unique(y)) == 1:
+        # Many classifiers refuse a single class, of which there is nothing to learn.
+        return np.eye(n_outputs)[np.full(len(X_held_out), classes[0])]
+    predicted = model.fit(X, y).predict(X_held_out)
+    return _outputs(model, X_held_out, predicted, n_outputs)
+
+
+def _fit_label(
+    settings: ModelSettings, config: Config, seed: int, train: Dataset, X_held_out: np.ndarray, label: int
+) -> np.ndarray:
+    """Return (n_held_out,) probabilities or decision values of a label; 0.5 for one that was never measured."""
+    measured = ~np.isnan(train.y[:, label])
+    if not measured.any():
+        return np.full(len(X_held_out), 0.5)
+    y = train.y[measured, label].astype(np.int64)
+    return _fit(settings, config, seed, train.X[measured], y, X_held_out, 2)[:, 1]
 
 
 def _outputs(model: BaseEstimator, X: np.ndarray, predicted: np.ndarray, n_outputs: int) -> np.ndarray:
