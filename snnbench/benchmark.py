@@ -11,7 +11,7 @@ from snnbench.config import RunSettings
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
 from snnbench.published import beside_published, published_suite
-from snnbench.records import Alternative, Result
+from snnbench.records import ON_CPU, Alternative, Compute, Result
 from snnbench.report import Ranking, rank_models
 from snnbench.selection import COMPARED, DESCRIBED, OUTPUTS, describe_models, left_out, only_suite, score_table, select
 from snnbench.stage import Progress, run_jobs
@@ -34,7 +34,7 @@ class Request:
     repetitions: tuple[int, ...] = (1,)
     seed: int = 0
     n_seeds: int = 1
-    device: str = "cpu"
+    compute: Compute = ON_CPU
     n_workers: int = 1
 
 
@@ -65,7 +65,7 @@ def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
     stored = _finished(_stored(request))
-    return plan_search(request.suite, material, request.settings, models, request.seed, stored, request.device)
+    return plan_search(request.suite, material, request.settings, models, request.seed, stored, request.compute)
 
 
 def run(
@@ -81,10 +81,10 @@ def run(
         StoreError: If the results folder cannot be written.
     """
     prepare_store(request.results)
-    provenance = describe_environment(request.device)
+    provenance = describe_environment(request.compute)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
     write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
-    context = JobContext(request.folder, material.by_name, request.settings, request.device, provenance)
+    context = JobContext(request.folder, material.by_name, request.settings, request.compute, provenance)
     run_stage = partial(
         run_jobs, context=context, results_folder=request.results, n_workers=request.n_workers, report=report, stop=stop
     )
@@ -94,7 +94,7 @@ def run(
 
     stored = _stored(request)
     selected, unselected = select(search.members, stored)
-    jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds, request.device)
+    jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds, request.compute)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
     return Outcome(n_trained, failures, unselected, evaluated.stopped)

@@ -12,7 +12,7 @@ from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.records import Config, Value, digest
 from snnbench.resources import resource
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Part of every result's key; raised when a change of the code changes numbers, so that old rows are not reused."""
 
 

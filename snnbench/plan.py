@@ -2,16 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
-from snnbench.models import canonical, check_config, check_network, code_digest, implementation, stack_key
+from snnbench.models import canonical, check_config, check_network, code_digest, implementation, load_class, stack_key
 from snnbench.models.cost import member_seconds, network_work
-from snnbench.records import Config, Job, Member, Split, Stage, Task, digest
+from snnbench.models.padding import batch_class, can_be_padded, padded_size, steps_class
+from snnbench.records import ON_CPU, Compute, Config, Job, Member, Split, Stage, Task, digest
 from snnbench.suites.material import Material
 
 MAX_STACK = 24
 """Members of a stack at most: beyond it, a step takes proportionally longer and a killed job loses more."""
+
+MAX_GPU_UNITS = 264 * 256
+"""Members times width of a stack on a GPU: with so many, each step fills a chip of 132 processors twice."""
 
 MAX_BUNDLE_SECONDS = 5.0
 """Estimator configurations are bundled into jobs of about this length, so that tiny fits do not each pay for a file."""
@@ -43,7 +47,7 @@ def plan_search(
     models: Sequence[str],
     seed: int,
     stored: Collection[str],
-    device: str = "cpu",
+    compute: Compute = ON_CPU,
 ) -> Plan:
     """Lay out every configuration of every model on every split; configurations that make the same model are trained once.
 
@@ -54,7 +58,7 @@ def plan_search(
         models: Which of its models.
         seed: Of the run.
         stored: Keys of the results that need not be computed again.
-        device: Where networks are trained; their numbers depend on it.
+        compute: How networks are computed; their numbers depend on it.
 
     Raises:
         ConfigError: If a grid has a value that its model does not allow.
@@ -68,10 +72,10 @@ def plan_search(
         for split in material.splits[task.name]:
             for grid in grids.values():
                 for config in grid:
-                    member = search_member(task, split, config, settings, seed, device)
+                    member = search_member(task, split, config, settings, seed, compute)
                     members[member.key] = member
     missing = [member for key, member in members.items() if key not in stored]
-    jobs = make_jobs("search", suite, missing, material, settings)
+    jobs = make_jobs("search", suite, missing, material, settings, compute)
     n_evaluations = sum(map(len, material.splits.values())) * len(models)
     return Plan(members, jobs, len(members) - len(missing), n_evaluations)
 
@@ -86,15 +90,17 @@ def search_work(plan: Plan, material: Material, settings: RunSettings) -> tuple[
     return sum(steps for steps, _ in works), sum(flops for _, flops in works)
 
 
-def search_member(task: Task, split: Split, config: Config, settings: RunSettings, seed: int, device: str = "cpu") -> Member:
+def search_member(
+    task: Task, split: Split, config: Config, settings: RunSettings, seed: int, compute: Compute = ON_CPU
+) -> Member:
     """Return the member that trains a configuration for the whole of the epochs."""
     n_epochs = 0 if settings.models[config.model].estimator else settings.training.n_epochs
-    key = digest(["search", *_identity(task, split.name, config, settings, seed, device), n_epochs])
+    key = digest(["search", *_identity(task, split.name, config, settings, seed, compute), n_epochs])
     return Member(task.name, split.name, config, seed, n_epochs, key)
 
 
 def evaluation_member(
-    task: Task, search: Member, best_epoch: int, settings: RunSettings, seed: int, device: str = "cpu"
+    task: Task, search: Member, best_epoch: int, settings: RunSettings, seed: int, compute: Compute = ON_CPU
 ) -> Member:
     """Return the member that trains a selected configuration to its stopping epoch and tests it.
 
@@ -102,7 +108,7 @@ def evaluation_member(
     from: another grid may select the same configuration, but that is another result.
     """
     config = search.config
-    identity = _identity(task, search.split, config, settings, seed, device)
+    identity = _identity(task, search.split, config, settings, seed, compute)
     key = digest(["evaluate", *identity, best_epoch, search.seed, settings.grid_digest(config.model)])
     return replace(search, n_epochs=best_epoch, seed=seed, key=key)
 
@@ -114,7 +120,7 @@ def plan_evaluation(
     settings: RunSettings,
     stored: Collection[str],
     n_seeds: int = 1,
-    device: str = "cpu",
+    compute: Compute = ON_CPU,
 ) -> tuple[Job, ...]:
     """Lay out the evaluations of each selected configuration, minus those stored.
 
@@ -125,17 +131,17 @@ def plan_evaluation(
         settings: The resolved config.
         stored: Keys of the results that need not be computed again.
         n_seeds: Final trainings of each: one from the search's seed, others from the seeds after it.
-        device: Where networks are trained.
+        compute: How networks are computed.
     """
     if not selected:
         return ()
     members = [
-        evaluation_member(material.by_name[search.members[key].task], search.members[key], best_epoch, settings, seed, device)
+        evaluation_member(material.by_name[search.members[key].task], search.members[key], best_epoch, settings, seed, compute)
         for key, best_epoch in selected.items()
         for seed in range(search.members[key].seed, search.members[key].seed + n_seeds)
     ]
     missing = [member for member in members if member.key not in stored]
-    return make_jobs("evaluate", material.tasks[0].suite, missing, material, settings)
+    return make_jobs("evaluate", material.tasks[0].suite, missing, material, settings, compute)
 
 
 def make_jobs(
@@ -144,30 +150,66 @@ def make_jobs(
     members: Iterable[Member],
     material: Material,
     settings: RunSettings,
+    compute: Compute = ON_CPU,
 ) -> tuple[Job, ...]:
     """Group members into jobs, longest first.
 
-    Networks of one shape on one split become one stack, those with dropout apart from those without (its noise would cost them
-    half their speed). Configurations of an estimator are bundled while they are short.
+    Networks of one shape on one split become one stack or, across tasks, those of one shape class; on a CPU those with dropout
+    apart from those without (its noise would cost them half their speed). Configurations of an estimator are bundled while
+    they are short.
     """
     groups: dict[object, list[Member]] = defaultdict(list)
     for member in members:
-        groups[_group(member, settings.models[member.config.model])].append(member)
+        groups[_group(member, settings, material, compute)].append(member)
     jobs = []
     for group in groups.values():
         model = settings.models[group[0].config.model]
-        first_seconds = _seconds(group[:1], model, material, settings)
-        size = MAX_STACK if model.estimator is None else max(1, int(MAX_BUNDLE_SECONDS / max(first_seconds, 1e-3)))
+        size = _job_size(group[0], model, material, settings, compute)
+        group.sort(key=lambda member: -member.n_epochs)  # members that end together leave a stack together
         for chunk in (group[start : start + size] for start in range(0, len(group), size)):
             jobs.append(Job(stage, suite, tuple(chunk), _seconds(chunk, model, material, settings)))
     return tuple(sorted(jobs, key=lambda job: -job.seconds))
 
 
+def _group(member: Member, settings: RunSettings, material: Material, compute: Compute) -> object:
+    """Return what the members of one job share."""
+    config, model = member.config, settings.models[member.config.model]
+    if model.estimator:
+        return member.task, member.split, config.model
+    shape = config.model, stack_key(config), compute.device == "cpu" and config.get("dropout_rate", 0) != 0
+    if not _is_across(config, model, compute):
+        return *shape, member.task, member.split, member.n_epochs
+    task, n_train = material.by_name[member.task], material.n_train[member.task, member.split]
+    batch_size = settings.training.batch_size
+    size = padded_size(config, task.n_features, task.n_outputs), batch_class(n_train, batch_size)
+    return *shape, *size, steps_class(n_train, batch_size), task.kind == "multilabel"
+
+
+def _is_across(config: Config, model: ModelSettings, compute: Compute) -> bool:
+    return compute.stacking == "across-tasks" and can_be_padded(load_class(implementation(config.model, model)))
+
+
+def _job_size(first: Member, model: ModelSettings, material: Material, settings: RunSettings, compute: Compute) -> int:
+    """Return how many members a job may have at most."""
+    if model.estimator:
+        return max(1, int(MAX_BUNDLE_SECONDS / max(_seconds([first], model, material, settings), 1e-3)))
+    if compute.device == "cpu":
+        return MAX_STACK
+    width = int(first.config.get("n_units", 0)) or material.by_name[first.task].n_features
+    return max(MAX_STACK, MAX_GPU_UNITS // width)
+
+
 def _seconds(members: Sequence[Member], model: ModelSettings, material: Material, settings: RunSettings) -> float:
-    """Estimate a job of these members, which share a task, a split and an implementation."""
-    first, configs = members[0], [member.config for member in members]
-    n_train = material.n_train[first.task, first.split]
-    return member_seconds(configs, model, material.by_name[first.task], n_train, first.n_epochs, settings.training)
+    """Estimate a job of these members, which share a shape; those of one task and split share its steps."""
+    of_task: dict[tuple[str, str], list[Member]] = defaultdict(list)
+    for member in members:
+        of_task[member.task, member.split].append(member)
+    seconds = 0.0
+    for (task, split), group in of_task.items():
+        configs, n_epochs = [member.config for member in group], max(member.n_epochs for member in group)
+        n_train = material.n_train[task, split]
+        seconds += member_seconds(configs, model, material.by_name[task], n_train, n_epochs, settings.training)
+    return seconds
 
 
 def _grid(model: str, table: ModelSettings) -> list[Config]:
@@ -178,19 +220,11 @@ def _grid(model: str, table: ModelSettings) -> list[Config]:
     return list(dict.fromkeys(canonical(config, table) for config in grid))
 
 
-def _group(member: Member, model: ModelSettings) -> object:
-    place = (member.task, member.split, member.config.model, member.n_epochs)
-    if model.estimator:
-        return place
-    has_dropout = member.config.get("dropout_rate", 0) != 0
-    return (*place, stack_key(member.config), has_dropout)
-
-
-def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int, device: str) -> list[object]:
+def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int, compute: Compute) -> list[object]:
     """Return everything that the numbers of a training depend on."""
     table = settings.models[config.model]
     # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
-    how = [table.arguments] if table.estimator else [settings.training.model_dump(), device]
+    how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(compute)]
     path = implementation(config.model, table)
     data = [task.suite, task.name, task.sha256, split]
     return [*data, config.model, config.values, PROTOCOL_VERSION, path, code_digest(path), *how, seed]

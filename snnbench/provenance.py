@@ -3,22 +3,23 @@
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
 from snnbench import __version__
-from snnbench.records import Value
+from snnbench.records import Compute, Value
 
 _PACKAGES = ("numpy", "torch", "scikit-learn")
 
 
-def describe_environment(device: str) -> dict[str, Value]:
+def describe_environment(compute: Compute) -> dict[str, Value]:
     """Return what the machine and the installed packages are; loads none of them.
 
     Args:
-        device: Where networks are trained, ``"cpu"`` or ``"cuda"``.
+        compute: How networks are computed.
     """
     packages = {f"{name.replace('-', '_')}_version": _version(name) for name in _PACKAGES}
     return {
@@ -30,8 +31,7 @@ def describe_environment(device: str) -> dict[str, Value]:
         "cpu": _cpu(),
         "n_cores": os.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
-        "device": device,
-        "precision": "float32",
+        **asdict(compute),
     }
 
 

@@ -123,6 +123,23 @@ class Config:
 
 
 @dataclass(frozen=True)
+class Compute:
+    """How networks are computed, as far as the last digits of their numbers depend on it.
+
+    ``precision`` is that of matrix products. Stacks hold networks of one task and split, or go across tasks, whose networks are
+    then padded with zeros to a common size.
+    """
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    stacking: Literal["within-task", "across-tasks"] = "within-task"
+
+
+ON_CPU = Compute()
+"""The reference: float32 on a CPU, a stack for each task."""
+
+
+@dataclass(frozen=True)
 class Member:
     """One training of a job: names and numbers only, so that it travels.
 

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import nn
 
 from snnbench.config import TrainingSettings
-from snnbench.models import NETWORKS, load_class
+from snnbench.models import NETWORKS, load_class, noise
 from snnbench.records import Config, Dataset, TrainingRun, Value
+from snnbench.training.batches import order_keys
+from snnbench.training.gradients import Descent, step
+from snnbench.training.losses import Batch
 from snnbench.training.stacked import train_stack
 
 N_FEATURES, N_CLASSES = 7, 3
@@ -32,6 +36,35 @@ def configs(
     if model == "highway":
         values["n_units"] = 0 if values.pop("form") == "rectangular" else n_units
     return [Config(model, (*values.items(), ("learning_rate", rate))) for rate in learning_rates]
+
+
+def orders(seed: int, n_samples: int, n_epochs: int) -> list[torch.Tensor]:
+    """Return the (1, n_samples) order of rows in each epoch of a member."""
+    keys, clock, n = order_keys([seed]), noise.new_clock(), torch.tensor([n_samples])
+    found = []
+    for epoch in range(1, n_epochs + 1):
+        noise.start_epoch(clock, epoch)
+        found.append(noise.permutations(keys + clock, n, n_samples))
+    return found
+
+
+def batch_of(X: torch.Tensor, targets: torch.Tensor) -> Batch:
+    """Return a batch without padding, from (n_stack, n_batch, …) rows."""
+    n_labels = (~targets.isnan()).flatten(1).sum(dim=1) if targets.is_floating_point() else targets.shape[1]
+    return Batch(X, targets, n_labels)
+
+
+def train_epoch(
+    network: nn.Module, descent: Descent, X: torch.Tensor, y: torch.Tensor, order: torch.Tensor, batch_size: int
+) -> np.ndarray:
+    """Take one step a batch; return each member's mean loss over the labels."""
+    n_stack, total, weight = len(descent.rates), 0.0, 0.0
+    network.train()
+    for rows_of_batch in order[0].split(batch_size):
+        batch = batch_of(*(values[rows_of_batch].expand(n_stack, *[-1] * values.dim()) for values in (X, y)))
+        total += step(network, descent, batch).double() * batch.weight
+        weight += batch.weight
+    return (total / torch.as_tensor(weight).clamp_min(1)).numpy()
 
 
 def build(model: str, members: list[Config], n_features=N_FEATURES, n_classes=N_CLASSES) -> nn.Module:

@@ -7,14 +7,15 @@ from plain import plain_member, plain_weights, train_multilabel_plainly
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC
-from stacks import FORMS, N_FEATURES, build, configs
+from stacks import FORMS, N_FEATURES, batch_of, build, configs, orders, train_epoch
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models.layers import reset
 from snnbench.records import Config, Dataset
+from snnbench.training.batches import derive_seed
 from snnbench.training.estimators import fit_estimator
-from snnbench.training.gradients import by_autograd, gradients_of, layer_by_layer
-from snnbench.training.stacked import _Orders, _penalties, _train_epoch, derive_seed, train_stack
+from snnbench.training.gradients import by_autograd, descent_of, layer_by_layer, penalised, step
+from snnbench.training.stacked import train_stack
 
 N_LABELS = 4
 
@@ -37,7 +38,8 @@ def train(model, members, seeds, stage="search", n_epochs=4, train_rows=None, ba
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("l2", [0.0, 0.01])
-def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, l2):
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, l2, fused):
     learning_rate, batch_size = 0.05, 20
     members = configs(model, [learning_rate], n_layers=3, form=form, l2=l2)
     stacked = build(model, members, N_FEATURES, N_LABELS)
@@ -46,13 +48,11 @@ def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, l2):
     data = rows(100)
     plain = plain_member(stacked, 0, members[0], N_FEATURES, N_LABELS)
     X, y = torch.from_numpy(data.X).double(), torch.from_numpy(data.y).double()
-    orders, parameters = _Orders([5], len(y)), list(stacked.parameters())
-    step = [torch.full((1, 1, 1), -learning_rate, dtype=torch.float64)] * len(parameters)
+    descent = descent_of(stacked, [learning_rate], [l2], fused=fused)
     batches, losses = [], []
-    for _ in range(8):
-        order = orders.draw()
+    for order in orders(5, len(y), 8):
         batches += [(X[part], y[part]) for part in order[0].split(batch_size)]
-        losses.append(_train_epoch(stacked, parameters, step, X, y, order, batch_size, penalties=_penalties(stacked, [l2]))[0])
+        losses.append(train_epoch(stacked, descent, X, y, order, batch_size)[0])
     weights = np.reshape([(~labels.isnan()).sum() for _, labels in batches], (8, -1))
     expected = np.reshape(train_multilabel_plainly(plain, batches, learning_rate, l2), (8, -1))
     np.testing.assert_allclose(losses, np.average(expected, axis=1, weights=weights), rtol=0, atol=1e-12)
@@ -73,7 +73,7 @@ def test_layer_by_layer_has_the_bits_of_autograd(model, form, dtype, n_units, n_
     found = []
     for way in (by_autograd, layer_by_layer):
         reset(network, [1, 1, 2])
-        found.append(way(network, batch, targets))
+        found.append(way(network, batch_of(batch, targets)))
     (losses, gradients), (other_losses, other_gradients) = found
     assert torch.equal(losses, other_losses)
     for gradient, other in zip(gradients, other_gradients, strict=True):
@@ -88,9 +88,9 @@ def test_an_unmeasured_label_changes_neither_loss_nor_gradient(way):
     data = rows(40)
     X, y = torch.from_numpy(data.X).unsqueeze(0), torch.from_numpy(data.y).unsqueeze(0)
     y[..., 2] = torch.nan
-    losses, gradients = way(network, X, y)
+    losses, gradients = way(network, batch_of(X, y))
     network[-1].bias.data[..., 2] = torch.inf
-    other_losses, other_gradients = way(network, X, y)
+    other_losses, other_gradients = way(network, batch_of(X, y))
     assert losses.isfinite().all()
     assert torch.equal(losses, other_losses)
     for gradient, other in zip(gradients, other_gradients, strict=True):
@@ -103,7 +103,7 @@ def test_an_unmeasured_label_changes_neither_loss_nor_gradient(way):
 def test_a_batch_without_a_measured_label_has_no_gradient(way):
     network = build("snn", configs("snn", [0.1]), N_FEATURES, N_LABELS)
     reset(network, [0])
-    losses, gradients = way(network, torch.randn(1, 5, N_FEATURES), torch.full((1, 5, N_LABELS), torch.nan))
+    losses, gradients = way(network, batch_of(torch.randn(1, 5, N_FEATURES), torch.full((1, 5, N_LABELS), torch.nan)))
     assert losses.tolist() == [0.0]
     assert all((gradient == 0).all() for gradient in gradients)
 
@@ -117,9 +117,8 @@ def test_rows_without_a_measured_label_change_nothing_but_the_statistics_of_batc
     found = []
     for order in (torch.arange(12), torch.tensor([*range(5), *range(8, 12)])):
         reset(stacked, [3])
-        steps = [torch.full((1, 1, 1), -0.1)] * len(list(stacked.parameters()))
         X, y = torch.from_numpy(data.X[order]), torch.from_numpy(data.y[order])
-        loss = _train_epoch(stacked, list(stacked.parameters()), steps, X, y, torch.arange(len(y)).unsqueeze(0), 1)
+        loss = train_epoch(stacked, descent_of(stacked, [0.1]), X, y, torch.arange(len(y)).unsqueeze(0), 1)
         found.append((loss[0], [parameter.detach().clone() for parameter in stacked.parameters()]))
     assert found[0][0] == found[1][0]
     assert all(torch.equal(one, other) for one, other in zip(found[0][1], found[1][1], strict=True))
@@ -140,20 +139,19 @@ def test_a_member_alone_and_among_others_has_equal_bits(model, form, n_units, ba
         np.testing.assert_array_equal(alone.valid_score[:, 0], together.valid_score[:, member])
 
 
-def test_a_penalty_shrinks_the_weights_and_nothing_else():
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_penalty_shrinks_the_weights_and_nothing_else(fused):
     members = configs("batchnorm", [0.1], l2=0.5)
     network = build("batchnorm", members, N_FEATURES, N_LABELS)
-    penalties = _penalties(network, [0.5])
-    penalised = [name for (name, _), l2 in zip(network.named_parameters(), penalties, strict=True) if l2 is not None]
-    assert penalised == ["0.weight", "4.weight", "8.weight"]
-    assert _penalties(network, [0.0]) == []
+    names = [name for name, parameter in network.named_parameters() if id(parameter) in penalised(network)]
+    assert names == ["0.weight", "4.weight", "8.weight"]
+    assert descent_of(network, [0.1], [0.0]).l2 is None
     reset(network, [0])
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     X, y = torch.randn(6, N_FEATURES), torch.full((6, N_LABELS), torch.nan)
-    steps = [torch.full((1, 1, 1), -0.1)] * len(before)
-    _train_epoch(network, list(network.parameters()), steps, X, y, torch.arange(6).unsqueeze(0), 6, penalties=penalties)
+    train_epoch(network, descent_of(network, [0.1], [0.5], fused=fused), X, y, torch.arange(6).unsqueeze(0), 6)
     for name, parameter in network.named_parameters():
-        expected = before[name] * (1 - 0.1 * 0.5) if name in penalised else before[name]
+        expected = before[name] * (1 - 0.1 * 0.5) if name in names else before[name]
         torch.testing.assert_close(parameter.detach(), expected, rtol=1e-6, atol=0)
 
 
@@ -187,7 +185,7 @@ def test_class_indices_still_choose_the_softmax():
     reset(network, [0])
     X, targets = torch.randn(1, 6, N_FEATURES), torch.tensor([[0, 1, 2, 0, 1, 2]])
     expected = torch.nn.functional.cross_entropy(network(X)[0], targets[0])
-    assert gradients_of(network)(X, targets)[0].item() == pytest.approx(expected.item(), rel=1e-6)
+    assert step(network, descent_of(network, [0.1]), batch_of(X, targets)).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize("value", [2.0, -1.0, 0.5, np.inf])

@@ -1,9 +1,10 @@
 import numpy as np
 import torch
+from stacks import train_epoch
 from torch import nn
 
 from snnbench.models.layers import StackedLinear, reset
-from snnbench.training.stacked import _train_epoch
+from snnbench.training.gradients import descent_of
 
 
 def test_momentum_is_that_of_torch_member_by_member():
@@ -20,11 +21,9 @@ def test_momentum_is_that_of_torch_member_by_member():
         plain.append((linear, torch.optim.SGD(linear.parameters(), lr=learning_rates[member], momentum=momentum)))
     rng = np.random.default_rng(0)
     X, y = torch.from_numpy(rng.normal(size=(60, 5))), torch.from_numpy(rng.integers(0, 4, 60))
-    parameters = list(network.parameters())
-    steps = [-torch.tensor(learning_rates, dtype=torch.float64).view(-1, 1, 1)] * 2
-    velocities = [torch.zeros_like(parameter) for parameter in parameters]
+    descent = descent_of(network, learning_rates, momentum=momentum)
     for _ in range(5):
-        _train_epoch(network, parameters, steps, X, y, torch.arange(60).unsqueeze(0), 12, velocities, momentum)
+        train_epoch(network, descent, X, y, torch.arange(60).unsqueeze(0), 12)
         for linear, optimizer in plain:
             for rows, targets in zip(X.split(12), y.split(12), strict=True):
                 optimizer.zero_grad()

@@ -6,6 +6,7 @@ from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_c
 from snnbench.errors import ConfigError
 from snnbench.models.cost import member_seconds
 from snnbench.plan import MAX_STACK, evaluation_member, make_jobs, plan_evaluation, plan_search, search_member
+from snnbench.records import Compute
 from snnbench.suites import core
 from snnbench.suites.material import Material
 
@@ -75,7 +76,7 @@ def test_a_key_depends_on_what_the_numbers_depend_on():
         search_member(task, split, replace(config, values=(*config.values[1:], ("n_units", 1))), SETTINGS, 0),
         search_member(task, split, config, slower, 0),
         search_member(task, split, config, SETTINGS, 1),
-        search_member(task, split, config, SETTINGS, 0, device="cuda"),
+        search_member(task, split, config, SETTINGS, 0, compute=Compute("cuda")),
         evaluation_member(task, search_member(task, split, config, SETTINGS, 0), 100, SETTINGS, 0),
     ]
     keys = {key, *(member.key for member in others)}

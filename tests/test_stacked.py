@@ -5,19 +5,21 @@ import numpy as np
 import pytest
 import torch
 from plain import plain_member, plain_statistics, plain_weights, train_plainly
-from stacks import FORMS, N_CLASSES, N_FEATURES, build, configs, rows, train
+from stacks import FORMS, N_CLASSES, N_FEATURES, batch_of, build, configs, orders, rows, train, train_epoch
 from torch import nn
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS
 from snnbench.models.layers import reset
-from snnbench.training.gradients import by_autograd, gradients_of, layer_by_layer
-from snnbench.training.stacked import _Orders, _train_epoch, derive_seed, train_stack
+from snnbench.training.batches import derive_seed
+from snnbench.training.gradients import by_autograd, descent_of, is_chain, layer_by_layer, step
+from snnbench.training.stacked import train_stack
 
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("n_layers", [1, 2, 8])
-def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, n_layers):
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, n_layers, fused):
     # Deep normalised networks are chaotic at larger rates, the ordinary ones too: rounding grows to 0.1 within 50 steps.
     learning_rate, batch_size, n_steps = 0.05 if n_layers < 8 else 0.01, 20, 50
     members = configs(model, [learning_rate], n_layers=n_layers, form=form)
@@ -27,14 +29,12 @@ def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, n_la
     data = rows(100)
     plain = plain_member(stacked, 0, members[0], N_FEATURES, N_CLASSES)
     X, y = torch.from_numpy(data.X).double(), torch.from_numpy(data.y)
-    orders = _Orders([5], len(y))
     batches, losses = [], []
-    step = [torch.full((1, 1, 1), -learning_rate, dtype=torch.float64)] * len(list(stacked.parameters()))
+    descent = descent_of(stacked, [learning_rate], fused=fused)
     torch.testing.assert_close(stacked(X.unsqueeze(0))[0], plain(X), rtol=0, atol=1e-12)
-    for _ in range(n_steps * batch_size // len(y)):
-        order = orders.draw()
+    for order in orders(5, len(y), n_steps * batch_size // len(y)):
         batches += [(X[part], y[part]) for part in order[0].split(batch_size)]
-        losses.append(_train_epoch(stacked, list(stacked.parameters()), step, X, y, order, batch_size)[0])
+        losses.append(train_epoch(stacked, descent, X, y, order, batch_size)[0])
     expected = train_plainly(plain, batches, learning_rate)
     assert len(batches) == n_steps
     np.testing.assert_allclose(losses, np.reshape(expected, (-1, len(y) // batch_size)).mean(axis=1), rtol=0, atol=1e-12)
@@ -57,8 +57,7 @@ def test_every_member_has_the_bits_of_nn_sequential_in_float32(n_units, n_layers
     data = rows(50 * batch_size, 32, 10)
     X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
     order = torch.arange(len(y)).unsqueeze(0)
-    steps = [-torch.tensor(learning_rates).view(-1, 1, 1)] * len(list(stacked.parameters()))
-    _train_epoch(stacked, list(stacked.parameters()), steps, X, y, order, batch_size)
+    train_epoch(stacked, descent_of(stacked, learning_rates, fused=False), X, y, order, batch_size)
     batches = list(zip(X.split(batch_size), y.split(batch_size), strict=True))
     n_finite = 0
     for member, network in enumerate(plain):
@@ -124,7 +123,7 @@ def test_layer_by_layer_has_the_bits_of_autograd(model, form, dtype, n_units, n_
     found = []
     for way in (by_autograd, layer_by_layer):
         reset(network, [1, 1, 2])
-        found.append(way(network, batch, targets))
+        found.append(way(network, batch_of(batch, targets)))
     (losses, gradients), (other_losses, other_gradients) = found
     assert torch.equal(losses, other_losses)
     for gradient, other in zip(gradients, other_gradients, strict=True):
@@ -135,9 +134,11 @@ def test_a_network_with_an_unknown_layer_is_differentiated_by_autograd():
     network = nn.Sequential(*build("snn", configs("snn", [0.1])), nn.Tanh())
     reset(network, [0])
     batch, targets = torch.randn(1, 4, N_FEATURES), torch.tensor([[0, 1, 2, 0]])
-    losses, gradients = gradients_of(network)(batch, targets)
+    assert not is_chain(network)
+    before = [values.detach().clone() for values in network.parameters()]
+    losses = step(network, descent_of(network, [0.1]), batch_of(batch, targets))
     assert losses.isfinite().all()
-    assert len(gradients) == 6
+    assert all(not torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
 
 
 def test_a_diverged_member_is_recorded_and_disturbs_nobody():
@@ -191,8 +192,7 @@ def test_the_last_short_batch_is_a_step_of_its_own():
     reset(stacked, [0])
     plain = plain_member(stacked, 0, members[0], N_FEATURES, N_CLASSES)
     X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
-    steps = [torch.full((1, 1, 1), -0.1)] * 6
-    loss = _train_epoch(stacked, list(stacked.parameters()), steps, X, y, torch.arange(101).unsqueeze(0), 100)
+    loss = train_epoch(stacked, descent_of(stacked, [0.1]), X, y, torch.arange(101).unsqueeze(0), 100)
     losses = train_plainly(plain, [(X[:100], y[:100]), (X[100:], y[100:])], 0.1)
     assert loss[0] == pytest.approx((100 * losses[0] + losses[1]) / 101, rel=1e-6)
     for found, wanted in zip(stacked.parameters(), plain_weights(plain), strict=True):

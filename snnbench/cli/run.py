@@ -20,6 +20,7 @@ from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
 if TYPE_CHECKING:
     from snnbench.benchmark import Material, Outcome, Request
     from snnbench.plan import Plan
+    from snnbench.records import Compute
 
 _PRESET = "quick"
 _SHORT_SECONDS = 10
@@ -34,6 +35,23 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+class Precision(StrEnum):
+    """Precision of matrix products; ``auto`` takes tf32 on a GPU and float32 on a CPU."""
+
+    auto = "auto"
+    float32 = "float32"
+    tf32 = "tf32"
+    bfloat16 = "bfloat16"
+
+
+class Stacking(StrEnum):
+    """Which networks are trained together; ``auto`` goes across tasks on a GPU."""
+
+    auto = "auto"
+    within_task = "within-task"
+    across_tasks = "across-tasks"
 
 
 def run(
@@ -74,6 +92,12 @@ def run(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0)] = 0,
     seeds: Annotated[int, typer.Option(metavar="N", help="Final trainings of each selected configuration.", min=1)] = 1,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
+    precision: Annotated[
+        Precision, typer.Option(help="Of matrix products. Default: tf32 on a GPU, float32 on a CPU.")
+    ] = Precision.auto,
+    stacking: Annotated[
+        Stacking, typer.Option(help="Networks trained together. Default: of several tasks on a GPU, of one on a CPU.")
+    ] = Stacking.auto,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes. Default: one per core.", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=FLAG, help="Print the plan and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Do not ask before a long run.")] = False,
@@ -85,7 +109,8 @@ def run(
     """
     from snnbench import benchmark
 
-    request = _resolve(suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, device, workers)
+    compute = _compute(device, precision, stacking)
+    request = _resolve(suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, compute, workers)
     material = benchmark.prepare(request)
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
@@ -114,7 +139,7 @@ def _resolve(
     repetitions: list[int] | None,
     seed: int,
     n_seeds: int,
-    device: Device,
+    compute: "Compute",
     workers: int | None,
 ) -> "Request":
     """Turn what was typed into a validated request; the data is located last, since it may mean a download."""
@@ -138,7 +163,6 @@ def _resolve(
     for number in repetitions or ():
         if not 1 <= number <= N_REPETITIONS:
             raise ConfigError(f"--repetition must be 1 to {N_REPETITIONS}, found {number}.")
-    chosen = _device(device)
     return Request(
         suite=suite,
         models=tuple(dict.fromkeys(models or settings.models)),
@@ -150,8 +174,8 @@ def _resolve(
         repetitions=tuple(dict.fromkeys(repetitions or (1,))),
         seed=seed,
         n_seeds=n_seeds,
-        device=chosen,
-        n_workers=workers or (1 if chosen == "cuda" else _n_cores()),
+        compute=compute,
+        n_workers=workers or (_n_gpus() if compute.device == "cuda" else _n_cores()),
     )
 
 
@@ -160,12 +184,28 @@ def _n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _device(device: Device) -> str:
+def _n_gpus() -> int:
     import torch
 
-    if device is Device.cuda and not torch.cuda.is_available():
+    return torch.cuda.device_count()
+
+
+def _compute(device: Device, precision: Precision, stacking: Stacking) -> "Compute":
+    import torch
+
+    from snnbench.records import Compute
+
+    has_gpu = torch.cuda.is_available()
+    if device is Device.cuda and not has_gpu:
         raise ConfigError("--device cuda needs a GPU that torch can use, found none. Use --device cpu or auto.")
-    return "cuda" if device is not Device.cpu and torch.cuda.is_available() else "cpu"
+    on_gpu = has_gpu and device is not Device.cpu
+    if precision is Precision.tf32 and not on_gpu:
+        raise ConfigError("--precision tf32 needs a GPU; a CPU has no such products. Use --precision float32 or auto.")
+    if precision is Precision.auto:
+        precision = Precision.tf32 if on_gpu else Precision.float32
+    if stacking is Stacking.auto:
+        stacking = Stacking.across_tasks if on_gpu else Stacking.within_task
+    return Compute("cuda" if on_gpu else "cpu", precision.value, stacking.value)  # type: ignore[arg-type]
 
 
 def _estimate(request: "Request", plan: "Plan") -> float:
@@ -199,10 +239,16 @@ def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds:
     n_steps, flops = search_work(plan, material, request.settings)
     if n_steps:
         table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
-    table.add_row("jobs", f"{len(plan.jobs):,} on {plural(request.n_workers, 'worker')} ({request.device})")
+    table.add_row("jobs", f"{len(plan.jobs):,} on {plural(request.n_workers, 'worker')} ({_describe(request.compute)})")
     about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
     table.add_row("estimate", f"{about} on this machine" if plan.jobs else "nothing left to search")
     results().print(table)
+
+
+def _describe(compute: "Compute") -> str:
+    """Return how networks are computed, leaving out what is usual."""
+    usual = {"float32", "within-task"} if compute.device == "cpu" else {"tf32", "across-tasks"}
+    return ", ".join([compute.device, *(word for word in (compute.precision, compute.stacking) if word not in usual)])
 
 
 def _confirm(seconds: float) -> None:

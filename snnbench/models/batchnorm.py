@@ -32,6 +32,7 @@ class BatchNorm(nn.Sequential):
         input (n_stack, n_batch, n_features), output logits (n_stack, n_batch, n_outputs).
     """
 
+    can_be_padded = True
     hyperparameters = HYPERPARAMETERS | {"placement": Literal["before", "after"]} | NORMALISATION
     defaults: ClassVar[dict[str, Value]] = {"dropout_rate": 0.0, "placement": "before", **NORMALISATION_DEFAULTS}
 

@@ -47,7 +47,7 @@ def member_seconds(
         n_fits = task.n_outputs if task.kind == "multilabel" else 1
         return n_fits * sum(_fit_seconds(model.estimator, config, task, n_train) for config in configs)
     path = implementation(configs[0].model, model)
-    n_layers, n_weights, n_units = _size(path, stack_key(configs[0]), task.n_features, task.n_outputs)
+    n_layers, n_weights, n_units = network_size(path, stack_key(configs[0]), task.n_features, task.n_outputs)
     n_steps = math.ceil(n_train / training.batch_size)
     # A forward pass and two products of the same size backward; the validation rows are a quarter of the training rows.
     per_row = 2 * n_weights * (3 + 0.25) * _SECONDS_PER_FLOP + n_units * _SECONDS_PER_UNIT
@@ -64,12 +64,12 @@ def network_work(
     """
     if model.estimator:
         return 0, 0
-    _, n_weights, _ = _size(implementation(config.model, model), stack_key(config), task.n_features, task.n_outputs)
+    _, n_weights, _ = network_size(implementation(config.model, model), stack_key(config), task.n_features, task.n_outputs)
     return n_epochs * math.ceil(n_train / batch_size), n_epochs * 6 * n_weights * n_train
 
 
 @cache
-def _size(path: str, shape: tuple[tuple[str, Value], ...], n_features: int, n_outputs: int) -> tuple[int, int, int]:
+def network_size(path: str, shape: tuple[tuple[str, Value], ...], n_features: int, n_outputs: int) -> tuple[int, int, int]:
     """Return the number of layers with weights, of weights and of units, from a network without memory behind it."""
     config = Config("", (*shape, *((name, 0.0) for name in PER_MEMBER)))
     with torch.device("meta"):

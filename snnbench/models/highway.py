@@ -11,6 +11,7 @@ from torch import nn
 from snnbench.models.by_hand import backward_by_hand, forward_by_hand
 from snnbench.models.fully_connected import HYPERPARAMETERS, dropout_rates
 from snnbench.models.layers import Dropout, Gradients, ReLU, StackedLinear, draw_weights
+from snnbench.models.precision import add_product, product
 from snnbench.records import Config, Value
 
 
@@ -25,6 +26,8 @@ class HighwayLayer(nn.Module):
     Shape:
         (n_stack, n_batch, n_units), unchanged.
     """
+
+    n_parts = 2  # the last axis of weight and bias: transform, then gate
 
     def __init__(self, n_units: int, gate_bias: float, rates: Sequence[float]) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class HighwayLayer(nn.Module):
         return backward_by_hand(self, gradient)
 
     def compute(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        transform, gate = torch.baddbmm(self.bias, x, self.weight).chunk(2, dim=-1)
+        transform, gate = add_product(self.bias, x, self.weight).chunk(2, dim=-1)
         transform.relu_()
         # The sigmoid as a tanh: torch.sigmoid rounds the last elements of a tensor in another way than the rest, so that a
         # member would depend on the stack's size.
@@ -63,8 +66,8 @@ class HighwayLayer(nn.Module):
         of_transform = torch.ops.aten.threshold_backward(of_dropped, transform, 0)
         of_gate = torch.ops.aten.sigmoid_backward(gradient * (dropped - x), gate)
         of_affine = torch.cat([of_transform, of_gate], dim=-1)
-        of_x = torch.baddbmm(gradient - through, of_affine, self.weight.mT)
-        return of_x, (torch.bmm(x.mT, of_affine), of_affine.sum(dim=1, keepdim=True))
+        of_x = add_product(gradient - through, of_affine, self.weight.mT)
+        return of_x, (product(x.mT, of_affine), of_affine.sum(dim=1, keepdim=True))
 
 
 class Highway(nn.Sequential):
@@ -78,6 +81,7 @@ class Highway(nn.Sequential):
         input (n_stack, n_batch, n_features), output logits (n_stack, n_batch, n_outputs).
     """
 
+    can_be_padded = True
     hyperparameters = {name: HYPERPARAMETERS[name] for name in ("n_layers", "learning_rate", "dropout_rate")} | {
         "n_units": Annotated[int, Ge(0)],
         "gate_bias": FiniteFloat,

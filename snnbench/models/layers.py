@@ -11,11 +11,14 @@ without autograd's bookkeeping, which for narrow networks costs as much as the a
 where the derivative needs more than a layer's input and output.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import nn
+
+from snnbench.models import noise
+from snnbench.models.precision import add_product, add_product_, product
 
 Gradients = tuple[torch.Tensor, tuple[torch.Tensor, ...]]
 """What a layer's ``backward(gradient, x, y)`` returns: the gradients of its input x and of each of its parameters."""
@@ -27,21 +30,38 @@ SCALE = 1.0507009873554805
 """λ₀₁ of Klambauer et al. 2017, equation 14."""
 
 
-def reset(network: nn.Module, seeds: Sequence[int]) -> None:
+def select(network: nn.Module, members: torch.Tensor) -> None:
+    """Make a stack smaller: keep these members alone, in this order.
+
+    Args:
+        network: A stacked network.
+        members: (n_kept,) int64, their places in the stack.
+    """
+    for layer in network.modules():
+        for values in (*layer._parameters.values(), *layer._buffers.values()):
+            if values is not None:
+                values.data = values.data[members]
+        if layer is not network and hasattr(layer, "select"):
+            cast(Any, layer).select(members)
+
+
+def reset(network: nn.Module, seeds: Sequence[int], draw: bool = True) -> None:
     """Draw all initial weights of a stack and restart its dropout streams.
 
     Args:
         network: A stacked network; each of its layers gets its own seeds, by its position in the network.
         seeds: (n_stack,) one seed a member. Members with equal seeds and shapes start equal and drop equal units.
+        draw: Whether to touch layers that have parameters; otherwise the streams alone are restarted.
     """
     for position, layer in enumerate(network.modules()):
-        if layer is not network and hasattr(layer, "reset"):
+        has_parameters = any(True for _ in layer.parameters())
+        if layer is not network and hasattr(layer, "reset") and (draw or not has_parameters):
             cast(Any, layer).reset([seed * 1_000_003 + position for seed in seeds])
 
 
 @torch.no_grad()
 def draw_weights(weight: nn.Parameter, seeds: Sequence[int], gain: float) -> None:
-    """Draw the weights of each member from its seed: normal with mean 0 and variance ``gain / n_in``.
+    """Draw the weights of each member from its seed, on its device: normal with mean 0 and variance ``gain / n_in``.
 
     ``gain=1`` is the initialisation of self-normalizing networks (Klambauer et al. 2017, section 2), ``gain=2`` that of He et
     al. 2015, equation 10.
@@ -50,9 +70,42 @@ def draw_weights(weight: nn.Parameter, seeds: Sequence[int], gain: float) -> Non
         weight (n_stack, n_in, n_out), seeds (n_stack,).
     """
     _, n_in, n_out = weight.shape
+    first_of: dict[int, int] = {}
     for member, seed in enumerate(seeds):
-        draws = torch.randn(n_in, n_out, generator=torch.Generator().manual_seed(seed))
-        weight[member] = draws * (gain / n_in) ** 0.5
+        if seed in first_of:  # drawing costs more than copying, and a search's members differ in their rates alone
+            weight[member] = weight[first_of[seed]]
+            continue
+        first_of[seed] = member
+        generator = torch.Generator(weight.device).manual_seed(seed)
+        weight[member] = torch.randn(n_in, n_out, generator=generator, device=weight.device) * (gain / n_in) ** 0.5
+
+
+def descend_chain(
+    layers: Iterable[nn.Module], signals: Sequence[torch.Tensor], gradient: torch.Tensor, shrink: torch.Tensor | None
+) -> torch.Tensor:
+    """Take one step of gradient descent through a chain of layers, backward, each updated as soon as it is passed.
+
+    A layer that can update itself without storing its gradient defines ``descend``, as ``StackedLinear`` does.
+
+    Args:
+        layers: Each with a ``backward``.
+        signals: What went into the first layer and came out of each.
+        gradient: Of the last signal, times the learning rate.
+        shrink: (n_stack, 1, 1) what an L2 penalty leaves of the penalised weights in a step; None without penalty.
+
+    Returns:
+        The gradient of the first signal, times the learning rate.
+    """
+    for layer, x, y in zip(reversed(list(layers)), reversed(signals[:-1]), reversed(signals), strict=False):
+        if hasattr(layer, "descend"):
+            gradient = cast(Any, layer).descend(gradient, x, y, shrink)
+            continue
+        gradient, of_parameters = cast(Any, layer).backward(gradient, x, y)
+        for (name, parameter), of_parameter in zip(layer.named_parameters(), of_parameters, strict=True):
+            if shrink is not None and name in getattr(layer, "penalised", ("weight",)):
+                parameter.mul_(shrink)
+            parameter.sub_(of_parameter)
+    return gradient
 
 
 class StackedLinear(nn.Module):
@@ -78,13 +131,29 @@ class StackedLinear(nn.Module):
             self.bias.zero_()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias, x, self.weight)
+        return product(x, self.weight) if self.bias is None else add_product(self.bias, x, self.weight)
 
     def backward(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> Gradients:
-        of_weight = torch.bmm(x.mT, gradient)
+        of_weight = product(x.mT, gradient)
         of_parameters = (of_weight,) if self.bias is None else (of_weight, gradient.sum(dim=1, keepdim=True))
+        return self._of_input(gradient), of_parameters
+
+    def descend(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor, shrink: torch.Tensor | None) -> torch.Tensor:
+        """Take the step of a ``gradient`` that has the learning rate in it, without storing the weights' own gradient.
+
+        ``shrink`` (n_stack, 1, 1) is what an L2 penalty leaves of the weights. Returns the gradient of x.
+        """
+        of_x = self._of_input(gradient)
+        if shrink is not None:
+            self.weight.mul_(shrink)
+        add_product_(self.weight, x.mT, gradient, alpha=-1)
+        if self.bias is not None:
+            self.bias.sub_(gradient.sum(dim=1, keepdim=True))
+        return of_x
+
+    def _of_input(self, gradient: torch.Tensor) -> torch.Tensor:
         # Nobody asks for the gradient of the data, and with many features it would cost as much as that of the weights.
-        return gradient if self.is_first else torch.bmm(gradient, self.weight.mT), of_parameters
+        return gradient if self.is_first else product(gradient, self.weight.mT)
 
 
 def _selu_(x: torch.Tensor) -> torch.Tensor:
@@ -141,33 +210,44 @@ class ReLU(nn.Module):
 class _KeepMasks(nn.Module):
     """Which units are kept, for every member by its own rate and stream.
 
-    Members of one seed share a field of uniform numbers, drawn once and compared with each one's threshold: a field a
-    member would cost more than the rest of a narrow layer. A member's mask depends on its seed, its rate and the shape of
-    its batches alone.
+    The masks are hashes of a member's seed, the time, the row and the unit (see ``snnbench.models.noise``), so they depend on
+    nothing else, not even on how far the layer is padded. Members of one seed and rate share a mask, made once. Who trains
+    gives all layers one ``clock`` and moves it on.
     """
 
     def __init__(self, rates: Sequence[float]) -> None:
         super().__init__()
         self.rates = tuple(rates)
+        self.places = torch.empty(0, 0, dtype=torch.int32)
+        self.clock = noise.new_clock()
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Restart the streams; draws nothing yet."""
-        distinct = list(dict.fromkeys(zip(seeds, self.rates, strict=True)))
-        streams = list(dict.fromkeys(seeds))
-        self.generators = [torch.Generator().manual_seed(seed) for seed in streams]
-        self.stream_of = [streams.index(seed) for seed, _ in distinct]
+        members = list(zip(seeds, self.rates, strict=True))
+        distinct = list(dict.fromkeys(members))
+        self.keys = noise.keys_of([seed for seed, _ in distinct]).view(-1, 1, 1)
         self.keep = torch.tensor([1 - rate for _, rate in distinct]).view(-1, 1, 1)
-        self.member_of = [distinct.index(member) for member in zip(seeds, self.rates, strict=True)]
+        self.thresholds = noise.thresholds([1 - rate for _, rate in distinct])
+        self.member_of = torch.tensor([distinct.index(member) for member in members])
+
+    def select(self, members: torch.Tensor) -> None:
+        """Keep these members alone."""
+        self.rates = tuple(self.rates[member] for member in members.tolist())
+        self.member_of = self.member_of[members.to(self.member_of.device)]
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return masks of 0 and 1 and keep probabilities, (n_distinct, n_batch, n_units) and (n_distinct, 1, 1)."""
-        fields = torch.stack([torch.rand(x.shape[1:], generator=generator) for generator in self.generators])
-        kept = fields[self.stream_of] < self.keep
-        return kept.to(x.device, x.dtype), self.keep.to(x.device, x.dtype)
+        n_batch, n_units = x.shape[1:]
+        if self.places.shape[0] < n_batch or self.places.shape[1] != n_units or self.places.device != x.device:
+            self.places = noise.places(n_batch, n_units, x.device)
+            for name in ("keys", "keep", "thresholds", "member_of", "clock"):
+                setattr(self, name, getattr(self, name).to(x.device))
+        kept = noise.at_most(self.keys + self.clock, self.places[:n_batch], self.thresholds)
+        return kept.to(x.dtype), self.keep.to(x.dtype)
 
     def spread(self, values: torch.Tensor) -> torch.Tensor:
         """Give every member its values; a single set is broadcast instead of copied."""
-        return values if len(values) == 1 else values[self.member_of]
+        return values if len(values) == 1 else values.index_select(0, self.member_of)
 
 
 class Dropout(nn.Module):
@@ -199,12 +279,15 @@ class AlphaDropout(nn.Module):
     ``a = (q + α′²q(1 - q))^(-1/2)`` and ``b = -a(1 - q)α′``.
 
     Shape:
-        (n_stack, n_batch, n_units), unchanged. ``rates`` is (n_stack,); the identity in evaluation mode.
+        (n_stack, n_batch, n_units), unchanged. ``rates`` is (n_stack,); the identity in evaluation mode. ``is_unit``
+        (n_stack, 1, n_units) is 0 in the padding of a padded stack.
     """
 
     def __init__(self, rates: Sequence[float]) -> None:
         super().__init__()
         self.masks = _KeepMasks(rates)
+        self.is_unit: torch.Tensor | None
+        self.register_buffer("is_unit", None, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or not any(self.masks.rates):
@@ -213,9 +296,10 @@ class AlphaDropout(nn.Module):
         dropped = -SCALE * ALPHA
         a = (keep + dropped**2 * keep * (1 - keep)) ** -0.5
         scale = a * kept
-        shift = (a - scale) * dropped - a * (1 - keep) * dropped
+        shift = self.masks.spread((a - scale) * dropped - a * (1 - keep) * dropped)
         self.scale = self.masks.spread(scale)
-        return torch.addcmul(self.masks.spread(shift), x, self.scale)
+        # What dropping would put into the units of the padding must not reach the next layer's weights.
+        return torch.addcmul(shift if self.is_unit is None else shift * self.is_unit, x, self.scale)
 
     def backward(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> Gradients:
         return gradient * self.scale if any(self.masks.rates) else gradient, ()

@@ -17,6 +17,7 @@ class MSRAInit(nn.Sequential):
         input (n_stack, n_batch, n_features), output logits (n_stack, n_batch, n_outputs).
     """
 
+    can_be_padded = True
     hyperparameters = HYPERPARAMETERS
     defaults = DEFAULTS
 

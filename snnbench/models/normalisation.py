@@ -10,6 +10,7 @@ from torch import nn
 
 from snnbench.models.by_hand import backward_by_hand, forward_by_hand
 from snnbench.models.layers import Gradients, draw_weights
+from snnbench.models.precision import add_product, product
 
 
 class StackedBatchNorm(nn.Module):
@@ -23,12 +24,14 @@ class StackedBatchNorm(nn.Module):
     normalised with the running statistics, as a constant, and does not update them.
 
     Shape:
-        (n_stack, n_batch, n_units), unchanged.
+        (n_stack, n_batch, n_units), unchanged. ``row_share`` (n_stack, n_batch, 1) is the share of each row in the means of its
+        member's batch, for batches with padding: 0 there and the same for every real row.
     """
 
     def __init__(self, n_stack: int, n_units: int, decay: float, eps: float) -> None:
         super().__init__()
         self.decay, self.eps = decay, eps
+        self.row_share: torch.Tensor | None = None
         self.gain = nn.Parameter(torch.ones(n_stack, 1, n_units))
         self.bias = nn.Parameter(torch.zeros(n_stack, 1, n_units))
         self.running_mean: torch.Tensor
@@ -51,6 +54,8 @@ class StackedBatchNorm(nn.Module):
         return backward_by_hand(self, gradient)
 
     def compute(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        if self.training and self.row_share is not None:
+            return self._compute_padded(x, self.row_share)
         n_batch = x.shape[1]
         of_batch = self.training and n_batch > 1
         mean = x.mean(dim=1, keepdim=True) if of_batch else self.running_mean
@@ -64,11 +69,28 @@ class StackedBatchNorm(nn.Module):
         share = x.new_full((), 1 / n_batch if of_batch else 0)  # of a row in its own mean and variance
         return torch.addcmul(self.bias, centred, reciprocal * self.gain), (centred, reciprocal, share)
 
+    def _compute_padded(self, x: torch.Tensor, share: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """As ``compute`` in training, where members have batches of different sizes, or none."""
+        largest = share.amax(dim=1, keepdim=True)
+        of_batch = (largest > 0) & (largest < 1)
+        mean = torch.where(of_batch, (x * share).sum(dim=1, keepdim=True), self.running_mean)
+        centred = x - mean
+        variance = torch.where(of_batch, (centred.square() * share).sum(dim=1, keepdim=True), self.running_variance)
+        weight = of_batch.to(x.dtype).mul_(1 - self.decay)
+        self.running_mean.lerp_(mean, weight)
+        unbiased = torch.where(of_batch, variance / (1 - largest), variance)  # 1 / (1 - 1/n) = n / (n - 1)
+        self.running_variance.lerp_(unbiased, weight)
+        reciprocal = (variance + self.eps).rsqrt_()
+        return torch.addcmul(self.bias, centred, reciprocal * self.gain), (centred, reciprocal, share * of_batch)
+
     def derive(self, gradient: torch.Tensor, *saved: torch.Tensor) -> Gradients:
         centred, reciprocal, share = saved
         of_bias = gradient.sum(dim=1, keepdim=True)
         of_gain = (gradient * centred).sum(dim=1, keepdim=True) * reciprocal
         scale = reciprocal * self.gain
+        if share.dim():  # of a padded batch: rows differ in their share
+            of_x = torch.addcmul(scale * of_bias, centred, scale * of_gain * reciprocal).mul_(-share).addcmul_(gradient, scale)
+            return of_x, (of_gain, of_bias)
         shared = scale * -share
         of_x = torch.addcmul(shared * of_bias, centred, shared * of_gain * reciprocal).addcmul_(gradient, scale)
         return of_x, (of_gain, of_bias)
@@ -81,13 +103,15 @@ class StackedLayerNorm(nn.Module):
     bias 0 at first. The paper's equation has no eps; 1e-5 is torch's.
 
     Shape:
-        (n_stack, n_batch, n_units), unchanged.
+        (n_stack, n_batch, n_units), unchanged. ``is_unit`` (n_stack, 1, n_units) is 0 in the padding of a padded stack.
     """
 
     eps = 1e-5
 
     def __init__(self, n_stack: int, n_units: int) -> None:
         super().__init__()
+        self.is_unit: torch.Tensor | None
+        self.register_buffer("is_unit", None, persistent=False)
         self.gain = nn.Parameter(torch.ones(n_stack, 1, n_units))
         self.bias = nn.Parameter(torch.zeros(n_stack, 1, n_units))
 
@@ -104,7 +128,14 @@ class StackedLayerNorm(nn.Module):
         return backward_by_hand(self, gradient)
 
     def compute(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        normal, mean, reciprocal = torch.native_layer_norm(x, x.shape[-1:], None, None, self.eps)
+        if self.is_unit is None:
+            normal, mean, reciprocal = torch.native_layer_norm(x, x.shape[-1:], None, None, self.eps)
+            return torch.addcmul(self.bias, normal, self.gain), (x, normal, mean, reciprocal)
+        n_units = self.is_unit.sum(dim=-1, keepdim=True)
+        mean = x.sum(dim=-1, keepdim=True) / n_units  # the padding holds zeros
+        centred = (x - mean) * self.is_unit
+        reciprocal = (centred.square().sum(dim=-1, keepdim=True) / n_units + self.eps).rsqrt_()
+        normal = centred * reciprocal
         return torch.addcmul(self.bias, normal, self.gain), (x, normal, mean, reciprocal)
 
     def derive(self, gradient: torch.Tensor, *saved: torch.Tensor) -> Gradients:
@@ -112,6 +143,11 @@ class StackedLayerNorm(nn.Module):
         of_bias = gradient.sum(dim=1, keepdim=True)
         of_gain = (gradient * normal).sum(dim=1, keepdim=True)
         of_normal = gradient * self.gain
+        if self.is_unit is not None:
+            n_units = self.is_unit.sum(dim=-1, keepdim=True)
+            of_mean = of_normal.sum(dim=-1, keepdim=True) / n_units
+            along = (of_normal * normal).sum(dim=-1, keepdim=True) / n_units
+            return (of_normal - of_mean - normal * along) * reciprocal * self.is_unit, (of_gain, of_bias)
         of_x, _, _ = torch.ops.aten.native_layer_norm_backward(
             of_normal, x, x.shape[-1:], mean, reciprocal, None, None, [True, False, False]
         )
@@ -158,17 +194,17 @@ class StackedWeightNormLinear(nn.Module):
     def compute(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         norms = self._norms()
         weight = self.direction * (self.gain / norms)
-        return torch.baddbmm(self.bias, x, weight), (x, weight, norms)
+        return add_product(self.bias, x, weight), (x, weight, norms)
 
     def derive(self, gradient: torch.Tensor, *saved: torch.Tensor) -> Gradients:
         x, weight, norms = saved
-        of_weight = torch.bmm(x.mT, gradient)
+        of_weight = product(x.mT, gradient)
         of_gain = (of_weight * self.direction).sum(dim=1, keepdim=True) / norms
         along = self.direction * (of_gain / norms)
         of_direction = of_weight.sub_(along).mul_(self.gain / norms)
-        of_x = gradient if self.is_first else torch.bmm(gradient, weight.mT)
+        of_x = gradient if self.is_first else product(gradient, weight.mT)
         return of_x, (of_direction, of_gain, gradient.sum(dim=1, keepdim=True))
 
     def _norms(self) -> torch.Tensor:
-        """Return the length of each output unit's direction, (n_stack, 1, n_out)."""
-        return self.direction.square().sum(dim=1, keepdim=True).sqrt_()
+        """Return the length of each output unit's direction, (n_stack, 1, n_out); not zero, not even in padding."""
+        return self.direction.square().sum(dim=1, keepdim=True).sqrt_().clamp_min_(torch.finfo(self.direction.dtype).tiny)

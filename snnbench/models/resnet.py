@@ -10,7 +10,7 @@ from torch import nn
 
 from snnbench.models.batchnorm import NORMALISATION, NORMALISATION_DEFAULTS
 from snnbench.models.fully_connected import HYPERPARAMETERS, dropout_rates
-from snnbench.models.layers import Dropout, Gradients, ReLU, StackedLinear
+from snnbench.models.layers import Dropout, Gradients, ReLU, StackedLinear, descend_chain
 from snnbench.models.normalisation import StackedBatchNorm
 from snnbench.records import Config, Value
 
@@ -43,6 +43,10 @@ class Residual(nn.Module):
             of_parameters = (*of_layer, *of_parameters)
         return gradient + of_signal, of_parameters
 
+    def descend(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor, shrink: torch.Tensor | None) -> torch.Tensor:
+        """Take the step of a ``gradient`` that has the learning rate in it; see ``StackedLinear.descend``."""
+        return gradient + descend_chain(self.layers, self.__dict__.pop("signals"), gradient, shrink)
+
 
 class ResNet(nn.Sequential):
     """Stack of residual networks (He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016).
@@ -62,6 +66,7 @@ class ResNet(nn.Sequential):
         input (n_stack, n_batch, n_features), output logits (n_stack, n_batch, n_outputs).
     """
 
+    can_be_padded = True
     hyperparameters = {
         "n_units": HYPERPARAMETERS["n_units"],
         "n_blocks": Annotated[int, Ge(1)],

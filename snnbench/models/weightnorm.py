@@ -20,6 +20,7 @@ class WeightNorm(nn.Sequential):
         input (n_stack, n_batch, n_features), output logits (n_stack, n_batch, n_outputs).
     """
 
+    can_be_padded = True
     hyperparameters = HYPERPARAMETERS
     defaults = DEFAULTS
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from snnbench.config import ModelSettings, RunSettings
-from snnbench.models import code_digest, implementation, load_class
-from snnbench.records import Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
+from snnbench.models import code_digest, implementation
+from snnbench.records import Compute, Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
+from snnbench.training.batches import TaskRows
 from snnbench.training.estimators import fit_estimator
+from snnbench.training.networks import NetworkMember, train_networks
 from snnbench.training.rows import job_rows
-from snnbench.training.stacked import train_stack
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class JobContext:
     folder: Path | None
     tasks: dict[str, Task]
     settings: RunSettings
-    device: str
+    compute: Compute
     provenance: dict[str, Value]
 
 
@@ -49,24 +50,19 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
         for member in job.members:
             yield _fit(settings, member, job, context)
         return
-    task = context.tasks[job.members[0].task]
-    train, held_out = job_rows(job.stage, job.suite, task.name, job.members[0].split, context.folder)
-    configs = [member.config for member in job.members]
-    run = train_stack(
-        network=load_class(implementation(model, settings))(configs, task.n_features, task.n_outputs),
-        stage=job.stage,
-        train=train,
-        held_out=held_out,
-        learning_rates=[float(config["learning_rate"]) for config in configs],
-        seeds=[_stream_seed(member, job) for member in job.members],
-        n_epochs=job.members[0].n_epochs,
-        settings=context.settings.training,
-        metric=task.metric,
-        device=context.device,
-        l2=[float(config.get("l2", 0.0)) for config in configs],
-    )
-    for index, member in enumerate(job.members):
-        yield _trained(member, job, context, run, index, held_out)
+    rows = {place: _rows(job, context, *place) for place in {(member.task, member.split): None for member in job.members}}
+    networks = [
+        NetworkMember(member.config, rows[member.task, member.split], _stream_seed(member, job), member.n_epochs)
+        for member in job.members
+    ]
+    runs = train_networks(networks, settings, job.stage, context.settings.training, context.compute)
+    for member, network, (run, place) in zip(job.members, networks, runs, strict=True):
+        yield _trained(member, job, context, run, place, network.rows.held_out)
+
+
+def _rows(job: Job, context: JobContext, task: str, split: str) -> TaskRows:
+    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder)
+    return TaskRows(train, held_out, context.tasks[task].n_outputs, context.tasks[task].metric)
 
 
 def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext) -> Result:
@@ -93,6 +89,7 @@ def _stream_seed(member: Member, job: Job) -> int:
 
 
 def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, index: int, held_out: Dataset) -> Result:
+    n_seen = np.isfinite(run.train_loss[:, index]).sum() + 1  # up to the epoch in which a member was lost
     return _result(
         member,
         job,
@@ -103,8 +100,8 @@ def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, in
         test_score=float(run.test_score[index]),
         best_epoch=int(run.best_epoch[index]),
         seconds=run.seconds / run.train_loss.shape[1],
-        train_loss=tuple(run.train_loss[:, index].tolist()),
-        valid_curve=tuple(run.valid_score[:, index].tolist()),
+        train_loss=tuple(run.train_loss[:n_seen, index].tolist()),
+        valid_curve=tuple(run.valid_score[:n_seen, index].tolist()),
         test_targets=_targets(held_out.y) if job.stage == "evaluate" else (),
         test_outputs=tuple(run.test_outputs[index].ravel().tolist()),
     )

@@ -1,60 +1,89 @@
-"""The gradients of a stack: by autograd for any network, or layer by layer for one whose layers know their derivative.
+"""The gradients of a stack, and one step of gradient descent.
 
-Both call the same kernels in the same order, so their results are equal bit by bit; a test holds them to it.
-
-The type of the targets chooses the loss. Class indices (n_stack, n_batch): the softmax cross-entropy, averaged over the rows.
-Floats (n_stack, n_batch, n_outputs), 0 and 1 and NaN = not measured: the binary cross-entropy of each output, averaged over the
-measured labels of the batch; where there are none, loss and gradients are 0.
+There are two ways to the gradients: autograd for any network, and layer by layer for one whose layers know their derivative.
+Both call the same kernels in the same order, so their results are equal bit by bit; a test holds them to it. A chain of layers
+can also descend while it differentiates: the learning rate runs through the derivative, and each layer is updated as soon as
+it is passed, so that no gradient of a weight is ever stored. That is the same mathematics with other rounding; a test holds it
+to the gradients in float64.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 
-LossAndGradients = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, list[torch.Tensor]]]
-"""(batch, targets) → each member's loss (n_stack,) and the gradients in the order of ``network.parameters()``."""
-
-
-def gradients_of(network: nn.Module) -> LossAndGradients:
-    """Choose the faster of the two ways that the network allows."""
-    if isinstance(network, nn.Sequential) and all(hasattr(layer, "backward") for layer in network):
-        cast(Any, network[0]).is_first = True
-        return lambda batch, targets: layer_by_layer(network, batch, targets)
-    return lambda batch, targets: by_autograd(network, batch, targets)
+from snnbench.models.layers import descend_chain
+from snnbench.training.losses import Batch, loss_and_gradient
 
 
-def by_autograd(network: nn.Module, batch: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Differentiate the sum of the members' losses.
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """How a stack descends.
 
-    Args:
-        network: Any stacked network.
-        batch: (n_stack, n_batch, n_features).
-        targets: (n_stack, n_batch) class indices, or (n_stack, n_batch, n_outputs) labels, NaN = not measured.
+    ``rates`` (n_stack, 1, 1) are the learning rates; ``l2`` (n_stack, 1, 1) the penalties, None if there are none: ``l2 / 2``
+    times the sum of the squared weights is added to the loss that is differentiated. ``velocities`` has a tensor a parameter
+    if there is momentum. ``fused`` updates layers during the backward pass.
     """
-    logits = network(batch)
-    logits.register_hook(lambda gradient: gradient.contiguous())  # sums over rows then run in nn.Sequential's order
-    if targets.is_floating_point():
-        losses = cast(torch.Tensor, _BinaryCrossEntropy.apply(logits, targets))
-    else:
-        axis = _class_axis(logits)
-        losses = -_log_probabilities(logits).gather(axis, targets.unsqueeze(axis)).squeeze(axis).mean(dim=1)
-    gradients = torch.autograd.grad(losses.sum(), list(network.parameters()))
-    return losses.detach(), list(gradients)
+
+    rates: torch.Tensor
+    l2: torch.Tensor | None = None
+    momentum: float = 0.0
+    velocities: list[torch.Tensor] = field(default_factory=list)
+    fused: bool = False
+
+    def select(self, members: torch.Tensor) -> "Descent":
+        """Return the descent of these members alone."""
+        velocities = [velocity[members] for velocity in self.velocities]
+        return Descent(
+            self.rates[members], None if self.l2 is None else self.l2[members], self.momentum, velocities, self.fused
+        )
+
+
+def descent_of(
+    network: nn.Module, learning_rates: Sequence[float], l2: Sequence[float] = (), momentum: float = 0.0, fused: bool = True
+) -> Descent:
+    """Choose the fastest descent that network and settings allow, or without ``fused`` the one that torch would take."""
+    first = next(network.parameters())
+
+    def column(values: Sequence[float]) -> torch.Tensor:
+        return torch.tensor(values, dtype=first.dtype, device=first.device).view(-1, 1, 1)
+
+    velocities = [torch.zeros_like(parameter) for parameter in network.parameters()] if momentum else []
+    penalties = column(l2) if any(l2) else None
+    return Descent(column(learning_rates), penalties, momentum, velocities, fused and not momentum and is_chain(network))
+
+
+def step(network: nn.Module, descent: Descent, batch: Batch) -> torch.Tensor:
+    """Take one step of SGD; return the members' losses before it (n_stack,). A member without a row stays as it is."""
+    chain = is_chain(network)
+    if chain:
+        cast(Any, network)[0].is_first = True
+    if descent.fused:
+        return _descend(cast(nn.Sequential, network), descent, batch)
+    losses, gradients = layer_by_layer(cast(nn.Sequential, network), batch) if chain else by_autograd(network, batch)
+    _update(network, descent, gradients, batch)
+    return losses
+
+
+def is_chain(network: nn.Module) -> bool:
+    """Say whether a network is a chain of layers that know their derivative."""
+    return isinstance(network, nn.Sequential) and all(hasattr(layer, "backward") for layer in network)
+
+
+def by_autograd(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Differentiate the sum of the members' losses; return them and the gradients in the order of ``parameters()``."""
+    logits = network(batch.X)
+    losses, gradient = loss_and_gradient(logits.detach(), batch)
+    return losses, list(torch.autograd.grad(logits, list(network.parameters()), gradient))
 
 
 @torch.inference_mode()
-def layer_by_layer(
-    network: nn.Sequential, batch: torch.Tensor, targets: torch.Tensor
-) -> tuple[torch.Tensor, list[torch.Tensor]]:
+def layer_by_layer(network: nn.Sequential, batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """As ``by_autograd``, for a chain of layers that have a ``backward``."""
-    signals = [batch]
-    for layer in network:
-        signals.append(layer(signals[-1]))
-    loss = _binary_cross_entropy if targets.is_floating_point() else _cross_entropy
-    losses, gradient = loss(signals[-1], targets)
+    signals = _forward(network, batch)
+    losses, gradient = loss_and_gradient(signals[-1], batch)
     gradients: list[torch.Tensor] = []
     for layer, x, y in zip(reversed(network), reversed(signals[:-1]), reversed(signals), strict=False):
         gradient, of_parameters = cast(Any, layer).backward(gradient, x, y)
@@ -62,63 +91,66 @@ def layer_by_layer(
     return losses, gradients
 
 
-def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return each member's mean softmax cross-entropy (n_stack,) and its gradient (n_stack, n_batch, n_outputs)."""
-    axis = _class_axis(logits)
-    log_probabilities = _log_probabilities(logits)
-    index = targets.unsqueeze(axis)
-    losses = -log_probabilities.gather(axis, index).squeeze(axis)
-    of_log_probabilities = torch.zeros_like(log_probabilities).scatter_(axis, index, -1 / targets.shape[1])
-    gradient = torch.ops.aten._log_softmax_backward_data(of_log_probabilities, log_probabilities, axis, logits.dtype)
-    return losses.mean(dim=1), gradient.movedim(axis, -1).contiguous()
+@torch.inference_mode()
+def _descend(network: nn.Sequential, descent: Descent, batch: Batch) -> torch.Tensor:
+    signals = _forward(network, batch)
+    losses, gradient = loss_and_gradient(signals[-1], batch)
+    shrink = None
+    if descent.l2 is not None:
+        shrink = 1 - descent.rates * descent.l2
+        shrink = shrink if batch.row_share is None else torch.where(_has_rows(batch), shrink, 1)
+    descend_chain(network, signals, gradient.mul_(descent.rates), shrink)
+    return losses
 
 
-def _binary_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return each member's mean over its measured labels (n_stack,) and the gradient (n_stack, n_batch, n_outputs).
+def _forward(network: nn.Sequential, batch: Batch) -> list[torch.Tensor]:
+    signals = [batch.X]
+    for layer in network:
+        signals.append(layer(signals[-1]))
+    return signals
 
-    ``max(x, 0) - x y + log(1 + exp(-|x|))`` for a logit x and a label y. Unmeasured labels are cut out, not multiplied by zero, so that
-    not even an infinite logit gets through.
+
+@torch.inference_mode()
+def _update(network: nn.Module, descent: Descent, gradients: list[torch.Tensor], batch: Batch) -> None:
+    parameters = list(network.parameters())
+    rates = descent.rates.neg()
+    if batch.row_share is not None:
+        rates = torch.where(_has_rows(batch), rates, 0)
+    if descent.l2 is not None:
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if id(parameter) in penalised(network):
+                gradient.addcmul_(parameter, _like(descent.l2, parameter))
+    if descent.velocities:
+        for velocity, gradient in zip(descent.velocities, gradients, strict=True):
+            moved = velocity.mul(descent.momentum).add_(gradient)
+            velocity.copy_(
+                moved if batch.row_share is None else torch.where(_like(_has_rows(batch), velocity), moved, velocity)
+            )
+        gradients = descent.velocities
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        # addcmul rounds as torch.optim.SGD does; multiplying first and adding then would not.
+        parameter.addcmul_(gradient, _like(rates, parameter))
+
+
+def penalised(network: nn.Module) -> set[int]:
+    """Return the ids of the parameters that an L2 penalty is of: weights, not biases and gains.
+
+    A layer names them in an attribute ``penalised``; without one it is the parameter ``weight``.
     """
-    measured = ~targets.isnan()
-    n_measured = measured.flatten(1).sum(dim=1).clamp_min_(1).to(logits.dtype)
-    labels = torch.where(measured, targets, 0)
-    each = logits.clamp_min(0) - logits * labels + (-logits.abs()).exp_().log1p_()
-    losses = torch.where(measured, each, 0).flatten(1).sum(dim=1) / n_measured
-    probabilities = probabilities_of(logits)
-    return losses, torch.where(measured, (probabilities - labels) / n_measured.view(-1, 1, 1), 0)
+    return {
+        id(parameter)
+        for layer in network.modules()
+        for name, parameter in layer.named_parameters(recurse=False)
+        if name in getattr(layer, "penalised", ("weight",))
+    }
 
 
-def probabilities_of(logits: torch.Tensor) -> torch.Tensor:
-    """Return the sigmoid, computed as a tanh: torch's rounds the last elements of a tensor in another way than the rest."""
-    return (logits * 0.5).tanh_().mul_(0.5).add_(0.5)
+def _has_rows(batch: Batch) -> torch.Tensor:
+    """Return (n_stack, 1, 1) booleans: false for a member that has no row in this batch."""
+    assert batch.row_share is not None
+    return batch.row_share.any(dim=1).view(-1, 1, 1)
 
 
-class _BinaryCrossEntropy(torch.autograd.Function):
-    """What autograd needs to know of ``_binary_cross_entropy``."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        losses, gradient = _binary_cross_entropy(logits, targets)
-        ctx.save_for_backward(gradient)
-        return losses
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, of_losses: torch.Tensor) -> tuple[torch.Tensor, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * of_losses.view(-1, 1, 1), None
-
-
-def _log_probabilities(logits: torch.Tensor) -> torch.Tensor:
-    """Return the log-softmax, with the classes on ``_class_axis``."""
-    axis = _class_axis(logits)
-    return logits.movedim(-1, axis).log_softmax(dim=axis)
-
-
-def _class_axis(logits: torch.Tensor) -> int:
-    """Return where the classes stand while probabilities are computed: before the rows if they are few.
-
-    Torch's softmax is several times slower over an axis shorter than a vector register; with fewer than 16 classes both give
-    the same bits.
-    """
-    return 1 if logits.shape[-1] < 16 else 2
+def _like(values: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """Return (n_stack, 1, …) values that broadcast over a parameter of any number of axes."""
+    return values.view(-1, *[1] * (parameter.dim() - 1))

@@ -1,25 +1,32 @@
-"""The stacked trainer: SGD on many networks of one shape at once.
+"""The stacked trainer: SGD on many networks of one shape at once, of one task or of several.
 
 Each member has its own learning rate, order of rows and loss; the sum of the members' losses is differentiated, and since no
 parameter is shared, every member gets the gradient it would have alone.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from snnbench.config import TrainingSettings
-from snnbench.metrics import METRICS
-from snnbench.models.layers import reset
-from snnbench.records import Dataset, Stage, TrainingRun, digest
+from snnbench.models.layers import reset, select
+from snnbench.models.padding import build_padded
+from snnbench.records import Config, Dataset, Stage, TrainingRun
+from snnbench.training.batches import RaggedRows, SharedRows, TaskRows, derive_seed, test_outcome
 from snnbench.training.early_stopping import best_epoch
-from snnbench.training.gradients import gradients_of, probabilities_of
+from snnbench.training.gradients import Descent, descent_of, step
+from snnbench.training.replay import replayed
 
-_N_SCORED_ROWS = 256
-"""Rows scored in one pass; the same for stacks of any size, because a matrix product may round by its number of rows."""
+_N_EPOCHS_UNREAD = {"cpu": 1, "cuda": 10}
+"""Epochs between two looks at the losses and scores; each look makes a GPU wait."""
+
+_SHARE_DEAD = 1 / 3
+"""Of a stack: with as many members diverged or finished, it is made smaller."""
 
 
 def train_stack(
@@ -34,8 +41,9 @@ def train_stack(
     metric: str = "accuracy",
     device: str = "cpu",
     l2: Sequence[float] = (),
+    fused: bool = True,
 ) -> TrainingRun:
-    """Train all members from their seeds for ``n_epochs``.
+    """Train all members on one task from their seeds for ``n_epochs``.
 
     In a search the held-out rows are scored after every epoch and each member's stopping epoch is found; in an evaluation
     they are scored once, at the end. A member whose loss or outputs are not finite has diverged: its score is NaN, and its
@@ -54,142 +62,197 @@ def train_stack(
         device: ``"cpu"`` or ``"cuda"``.
         l2: (n_stack,) penalties: ``l2 / 2`` times the sum of the squared weights is added to the loss that is differentiated,
             not to the one that is recorded; none by default.
+        fused: Whether layers that can are updated during the backward pass; it changes the rounding.
     """
     start = time.perf_counter()
-    reset(network, [derive_seed(seed, "network") for seed in seeds])
     network.to(device)
-    dtype = next(network.parameters()).dtype
-    X, y = torch.from_numpy(train.X).to(device, dtype), torch.from_numpy(train.y).to(device)
-    y = y.to(dtype) if y.is_floating_point() else y
-    X_held_out = torch.from_numpy(held_out.X).to(device, dtype)
-    parameters = list(network.parameters())
-    steps = [_per_member(learning_rates, parameter).neg_() for parameter in parameters]
-    penalties = _penalties(network, l2)
-    velocities = [torch.zeros_like(parameter) for parameter in parameters] if settings.momentum else None
-    orders = _Orders(seeds, len(y))
-
-    train_loss, valid_score = [], []
-    finite = np.ones(len(seeds), dtype=bool)
-    for _ in range(n_epochs):
-        order = orders.draw().to(device)
-        momentum = settings.momentum
-        loss = _train_epoch(network, parameters, steps, X, y, order, settings.batch_size, velocities, momentum, penalties)
-        train_loss.append(loss)
-        finite &= np.isfinite(loss)
-        if stage == "search":
-            outputs = _outputs(network, X_held_out, len(seeds))
-            valid_score.append(METRICS[metric](held_out.y, outputs))
-            finite &= np.isfinite(outputs).all(axis=(1, 2))
-        if not finite.any():
-            break
-    nothing = np.full(len(seeds), np.nan)
-    if stage == "search":
-        curves = np.where(finite, np.array(valid_score), np.nan)
-        epoch, score = best_epoch(curves, settings.smoothing_window, settings.smoothing == "centred")
-        test_score, outputs = nothing, np.empty((len(seeds), 0, 0))
-    else:
-        curves, epoch, score = np.empty((0, len(seeds))), np.full(len(seeds), n_epochs), nothing
-        outputs = _outputs(network, X_held_out, len(seeds))
-        finite &= np.isfinite(outputs).all(axis=(1, 2))
-        test_score = np.where(finite, METRICS[metric](held_out.y, outputs), np.nan)
-    return TrainingRun(
-        train_loss=np.array(train_loss),
-        valid_score=curves,
-        best_epoch=epoch,
-        best_score=score,
-        test_score=test_score,
-        test_outputs=_probabilities(torch.from_numpy(outputs), y).numpy(),
-        diverged=~finite,
-        seconds=time.perf_counter() - start,
-    )
+    reset(network, [derive_seed(seed, "network") for seed in seeds])
+    rows = TaskRows(train, held_out, 0, metric)
+    feed = SharedRows(rows, seeds, settings.batch_size, device, next(network.parameters()).dtype)
+    descent = descent_of(network, learning_rates, l2, settings.momentum, fused)
+    curves = _train(network, feed, descent, stage, [n_epochs] * len(seeds))
+    return _run_of(curves, range(len(seeds)), stage, settings, time.perf_counter() - start)
 
 
-def derive_seed(seed: int, purpose: str) -> int:
-    """Return a seed of 31 bits for one purpose, so that the streams of a member are independent."""
-    return int(digest([seed, purpose], length=8), 16) >> 1
+def train_across(
+    network: Any,
+    configs: Sequence[Config],
+    stage: Stage,
+    tasks: Sequence[TaskRows],
+    task_of: Sequence[int],
+    padded: tuple[int, int],
+    n_batch: int,
+    learning_rates: Sequence[float],
+    seeds: Sequence[int],
+    n_epochs: Sequence[int],
+    settings: TrainingSettings,
+    device: str = "cpu",
+    l2: Sequence[float] = (),
+    fused: bool = True,
+    dtype: torch.dtype = torch.float32,
+) -> list[TrainingRun]:
+    """Train members of several tasks in one stack; return a run of one member for each, in their order.
 
+    Every member is what ``train_stack`` would make of it but for rounding: it has its own rows, steps and stopping rule, and
+    padding changes nothing (see ``snnbench.models.padding``).
 
-class _Orders:
-    """Each member's order of rows, epoch by epoch, from its own seed. Members of one seed share an order."""
-
-    def __init__(self, seeds: Sequence[int], n_samples: int) -> None:
-        distinct = list(dict.fromkeys(seeds))
-        self.generators = [torch.Generator().manual_seed(derive_seed(seed, "order")) for seed in distinct]
-        self.member_of = [distinct.index(seed) for seed in seeds]
-        self.n_samples = n_samples
-
-    def draw(self) -> torch.Tensor:
-        """Return (n_stack, n_samples) row numbers, or (1, n_samples) when all members share them."""
-        orders = torch.stack([torch.randperm(self.n_samples, generator=generator) for generator in self.generators])
-        return orders if len(orders) == 1 else orders[self.member_of]
-
-
-def _per_member(values: Sequence[float], parameter: torch.Tensor) -> torch.Tensor:
-    """Return (n_stack, 1, …) values that broadcast over a parameter."""
-    return torch.tensor(values, dtype=parameter.dtype, device=parameter.device).view(-1, *[1] * (parameter.dim() - 1))
-
-
-def _penalties(network: nn.Module, l2: Sequence[float]) -> list[torch.Tensor | None]:
-    """Return the (n_stack, 1, …) penalty of each parameter in their order, None for biases, gains and what has none.
-
-    A layer names its weights in an attribute ``penalised``; without one it is the parameter ``weight``.
+    Args:
+        network: The class of the networks.
+        configs: (n_stack,) of one shape.
+        stage: ``"search"`` or ``"evaluate"``.
+        tasks: The rows of each task.
+        task_of: (n_stack,) the place in ``tasks`` of each member's task.
+        padded: Numbers of features and outputs that every task fits into, of ``padded_size``.
+        n_batch: Rows of a batch, padding included: the batch size, or less if no task has as many rows.
+        learning_rates: (n_stack,).
+        seeds: (n_stack,).
+        n_epochs: (n_stack,) passes of each member over its rows.
+        settings: Momentum and smoothing.
+        device: ``"cpu"`` or ``"cuda"``.
+        l2: (n_stack,) penalties, none by default.
+        fused: As in ``train_stack``.
+        dtype: Of the numbers.
     """
-    if not any(l2):
-        return []
-    penalised = {
-        id(parameter)
-        for layer in network.modules()
-        for name, parameter in layer.named_parameters(recurse=False)
-        if name in getattr(layer, "penalised", ("weight",))
-    }
-    return [_per_member(l2, parameter) if id(parameter) in penalised else None for parameter in network.parameters()]
+    start = time.perf_counter()
+    sizes = [(tasks[task].train.X.shape[1], tasks[task].n_outputs) for task in task_of]
+    network_seeds = [derive_seed(seed, "network") for seed in seeds]
+    stack = build_padded(network, configs, sizes, padded, network_seeds, torch.device(device), dtype)
+    feed = RaggedRows(tasks, task_of, seeds, n_batch, padded, device, dtype)
+    descent = descent_of(stack, learning_rates, l2, settings.momentum, fused)
+    curves = _train(stack, feed, descent, stage, n_epochs)
+    seconds = (time.perf_counter() - start) / len(configs)
+    return [_run_of(curves, [member], stage, settings, seconds) for member in range(len(configs))]
 
 
-def _train_epoch(
-    network: nn.Module,
-    parameters: list[nn.Parameter],
-    steps: list[torch.Tensor],
-    X: torch.Tensor,
-    y: torch.Tensor,
-    orders: torch.Tensor,
-    batch_size: int,
-    velocities: list[torch.Tensor] | None = None,
-    momentum: float = 0.0,
-    penalties: Sequence[torch.Tensor | None] = (),
-) -> np.ndarray:
-    """Take one SGD step a batch, the last and shorter batch included; return the mean loss over the labels (n_stack,)."""
-    network.train()
-    loss_and_gradients = gradients_of(network)
-    n_stack = len(steps[0])
-    total = torch.zeros(n_stack, dtype=torch.float64, device=X.device)
-    n_labels = (~y.isnan()).sum(dim=1) if y.dim() == 2 else None
-    for rows in orders.split(batch_size, dim=1):
-        flat = rows.flatten()
-        # A shared order is gathered once and broadcast: one copy of the rows serves all members.
-        batch = X.index_select(0, flat).view(*rows.shape, -1).expand(n_stack, -1, -1)
-        targets = y.index_select(0, flat).view(*rows.shape, *y.shape[1:]).expand(n_stack, *[-1] * y.dim())
-        losses, gradients = loss_and_gradients(batch, targets)
-        with torch.inference_mode():
-            for gradient, parameter, l2 in zip(gradients, parameters, penalties, strict=False):
-                if l2 is not None:
-                    gradient.addcmul_(parameter, l2)
-            if velocities is not None:
-                gradients = [v.mul_(momentum).add_(gradient) for v, gradient in zip(velocities, gradients, strict=True)]
-            for parameter, gradient, step in zip(parameters, gradients, steps, strict=True):
-                # addcmul rounds as torch.optim.SGD does; multiplying first and adding then would not.
-                parameter.addcmul_(gradient, step)
-            total += losses * (rows.shape[1] if n_labels is None else n_labels[rows].sum(dim=1))
-    return (total / (len(y) if n_labels is None else n_labels.sum().clamp_min(1))).cpu().numpy()
+@dataclass(frozen=True, eq=False)
+class _Curves:
+    """What was seen of each member: losses and scores (n_epochs, n_stack), NaN after its last epoch; and its test.
+
+    ``n_finite`` (n_stack,) counts the epochs before one that was not finite; ``tests`` holds score and probabilities.
+    """
+
+    train_loss: np.ndarray
+    valid_score: np.ndarray
+    n_epochs: np.ndarray
+    n_finite: np.ndarray
+    tests: dict[int, tuple[float, np.ndarray]]
 
 
-def _probabilities(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return what the logits mean for the kind of the targets: a probability a label, or one a class."""
-    return probabilities_of(logits) if y.is_floating_point() else logits.softmax(dim=-1)
+def _train(
+    network: nn.Module, rows: SharedRows | RaggedRows, descent: Descent, stage: Stage, n_epochs: Sequence[int]
+) -> _Curves:
+    """Train until the last member is finished or none is left; members that are done leave the stack now and then."""
+    device, ends = descent.rates.device, np.array(n_epochs)
+    train_loss, valid_score = (np.full((max(n_epochs), len(ends)), np.nan) for _ in range(2))
+    curves = _Curves(train_loss, valid_score, ends, ends.copy(), {})
+    members = np.arange(len(ends))  # who is at each place of the stack
+    unread: list[tuple[torch.Tensor, ...]] = []
+    train_epoch, score = _actions(network, rows, descent)
+    for epoch in range(1, max(n_epochs) + 1):
+        unread.append((train_epoch(epoch), *(score() if stage == "search" else ())))
+        if stage == "evaluate" and (ends[members] == epoch).any():
+            _test(network, rows, members, epoch, curves)
+        if len(unread) < _N_EPOCHS_UNREAD[device.type] and epoch < max(n_epochs):
+            continue
+        _read(unread, epoch, members, curves)
+        unread = []
+        goes_on = (curves.n_finite[members] >= epoch) & (ends[members] > epoch)
+        if not goes_on.any():
+            break
+        if goes_on.mean() <= 1 - _SHARE_DEAD:
+            members, places = members[goes_on], torch.from_numpy(np.flatnonzero(goes_on)).to(device)
+            select(network, places)
+            rows.select(places)
+            train_epoch, score = _actions(network, rows, descent := descent.select(places))
+    return curves
 
 
-@torch.inference_mode()
-def _outputs(network: nn.Module, X: torch.Tensor, n_stack: int) -> np.ndarray:
-    """Return each member's logits on all rows, (n_stack, n_samples, n_outputs)."""
+def _actions(
+    network: nn.Module, rows: SharedRows | RaggedRows, descent: Descent
+) -> tuple[Callable[[int], torch.Tensor], Callable[[], tuple[torch.Tensor, ...]]]:
+    """Return what trains an epoch and gives the mean losses, and what scores the held-out rows."""
+    device, n_stack = descent.rates.device, len(descent.rates)
+    total, weight, scores = (torch.zeros(n_stack, dtype=torch.float64, device=device) for _ in range(3))
+    finite = torch.zeros(n_stack, dtype=torch.bool, device=device)
+    normalising: list[Any] = [layer for layer in network.modules() if hasattr(layer, "row_share")]
+    for layer in network.modules():
+        if hasattr(layer, "clock"):
+            layer.clock = rows.clock
+
+    def take_step() -> None:
+        if not network.training:
+            network.train()
+        batch = rows.next_batch()
+        for layer in normalising:
+            layer.row_share = None if batch.row_share is None else batch.row_share.unsqueeze(-1)
+        total.add_(step(network, descent, batch) * batch.weight)
+        weight.add_(batch.weight)
+
+    def take_score() -> None:
+        network.eval()
+        for target, values in zip((scores, finite), rows.score(network), strict=True):
+            target.copy_(values)
+
+    step_again = replayed(take_step, device)
+    score_again = replayed(take_score, device) if rows.on_device else take_score
+
+    def train_epoch(epoch: int) -> torch.Tensor:
+        rows.shuffle(epoch)
+        total.zero_()
+        weight.zero_()
+        for _ in range(rows.n_steps):
+            step_again()
+        return total / weight.clamp_min(1)
+
+    def score() -> tuple[torch.Tensor, ...]:
+        score_again()
+        return scores.clone(), finite.clone()
+
+    return train_epoch, score
+
+
+def _read(unread: list[tuple[torch.Tensor, ...]], epoch: int, members: np.ndarray, curves: _Curves) -> None:
+    """Write down the losses and scores of the epochs up to this one."""
+    for index, values in enumerate(zip(*unread, strict=True)):
+        found = torch.stack(values).cpu().numpy()
+        first = epoch - len(found)
+        if index < 2:
+            (curves.train_loss, curves.valid_score)[index][first:epoch, members] = found
+        broken = ~np.isfinite(found) if index == 0 else ~found if index == 2 else np.zeros_like(found, dtype=bool)
+        n_finite = np.where(broken.any(axis=0), first + broken.argmax(axis=0), curves.n_epochs[members])
+        curves.n_finite[members] = np.minimum(curves.n_finite[members], n_finite)
+
+
+def _test(network: nn.Module, rows: SharedRows | RaggedRows, members: np.ndarray, epoch: int, curves: _Curves) -> None:
+    """Test the members whose last epoch this is."""
     network.eval()
-    outputs = torch.cat([network(rows.expand(n_stack, -1, -1)) for rows in X.split(_N_SCORED_ROWS)], dim=1)
-    return outputs.cpu().numpy()
+    outputs = rows.outputs(network)
+    for place in np.flatnonzero(curves.n_epochs[members] == epoch):
+        member = int(members[place])
+        task, logits = rows.outputs_of(outputs, int(place))
+        curves.tests[member] = test_outcome(task, logits)
+        if not np.isfinite(logits).all():
+            curves.n_finite[member] = min(curves.n_finite[member], epoch - 1)
+
+
+def _run_of(curves: _Curves, members: Sequence[int], stage: Stage, settings: TrainingSettings, seconds: float) -> TrainingRun:
+    """Return what came of some members; a diverged one has no score, and nothing after the epoch in which it was lost."""
+    members = list(members)
+    n_epochs, n_finite = curves.n_epochs[members], curves.n_finite[members]
+    diverged = n_finite < n_epochs
+    last = int(np.minimum(n_epochs, n_finite + 1).max())
+    is_after = np.arange(last).reshape(-1, 1) > n_finite
+    train_loss = np.where(is_after, np.nan, curves.train_loss[:last, members])
+    nothing = np.full(len(members), np.nan)
+    if stage == "search":
+        valid_score = np.where(diverged, np.nan, curves.valid_score[:last, members])
+        epoch, score = best_epoch(valid_score, settings.smoothing_window, settings.smoothing == "centred")
+        epoch = np.where(diverged, n_finite + 1, epoch)
+        test_score, outputs = nothing, np.empty((len(members), 0, 0))
+    else:
+        valid_score, epoch, score = np.empty((0, len(members))), n_epochs, nothing
+        tests = [curves.tests.get(member, (np.nan, np.empty((0, 0)))) for member in members]
+        test_score = np.where(diverged, np.nan, [test for test, _ in tests])
+        shape = max(found.shape for _, found in tests)
+        outputs = np.stack([found if found.shape == shape else np.full(shape, np.nan) for _, found in tests])
+    return TrainingRun(train_loss, valid_score, epoch, score, test_score, outputs, diverged, seconds)

@@ -19,7 +19,18 @@ from snnbench.models.layers import reset
 from snnbench.records import Config, Dataset, Task, TrainingRun, Value
 from snnbench.training.stacked import train_stack
 
-SHARED = {"by_hand", "cost", "estimator", "fully_connected", "layers", "normalisation"}
+SHARED = {
+    "by_hand",
+    "cost",
+    "estimator",
+    "fully_connected",
+    "layers",
+    "memory",
+    "noise",
+    "normalisation",
+    "padding",
+    "precision",
+}
 """Files in snnbench/models that serve several networks, or are none."""
 
 N_SAMPLES, N_FEATURES, N_CLASSES = 60, 5, 4

@@ -1,0 +1,125 @@
+"""The networks of a job: cut into stacks that fit into memory, and trained."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from snnbench.config import ModelSettings, TrainingSettings
+from snnbench.models import implementation, load_class
+from snnbench.models.memory import fitting, member_bytes
+from snnbench.models.padding import batch_class, can_be_padded, padded_size
+from snnbench.models.precision import precision
+from snnbench.records import Compute, Config, Stage, TrainingRun
+from snnbench.training.batches import TaskRows
+from snnbench.training.stacked import train_across, train_stack
+
+_GPU_SHARE = 0.8
+"""Of the memory that is free, what a stack may be estimated to take."""
+
+_CPU_BYTES = 0.75e9
+"""What a stack may be estimated to take on a CPU, where processes share the memory and more members are no faster."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkMember:
+    """One network to train: its configuration, rows, seed and number of epochs."""
+
+    config: Config
+    rows: TaskRows
+    seed: int
+    n_epochs: int
+
+
+def train_networks(
+    members: Sequence[NetworkMember], model: ModelSettings, stage: Stage, settings: TrainingSettings, compute: Compute
+) -> Iterator[tuple[TrainingRun, int]]:
+    """Train members of one shape class; yield for each, in their order, a run and its place in it.
+
+    They are cut into stacks by an estimate of their memory. A stack that is too large all the same is halved, down to one
+    member, whose error is then raised. How they are cut does not change what comes of them.
+    """
+    path = implementation(members[0].config.model, model)
+    network = load_class(path)
+    sizes = [_size(member, network, compute, settings) for member in members]
+    needed = [member_bytes(member.config, model, *size) for member, size in zip(members, sizes, strict=True)]
+    first = 0
+    with precision(compute.precision):
+        for n_members in fitting(needed, _budget_bytes(compute)):
+            part = members[first : first + n_members]
+            yield from _halved(network, part, sizes[first], stage, settings, compute)
+            first += n_members
+
+
+def _halved(
+    network: Any,
+    members: Sequence[NetworkMember],
+    size: tuple[tuple[int, int], int],
+    stage: Stage,
+    settings: TrainingSettings,
+    compute: Compute,
+) -> Iterator[tuple[TrainingRun, int]]:
+    try:
+        yield from _train(network, members, size, stage, settings, compute)
+        return
+    except (RuntimeError, MemoryError) as error:
+        if len(members) == 1 or not is_out_of_memory(error):
+            raise
+    # Outside the handler, whose traceback would keep the memory of the stack that was too large.
+    torch.cuda.empty_cache()
+    middle = len(members) // 2
+    for part in (members[:middle], members[middle:]):
+        yield from _halved(network, part, size, stage, settings, compute)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that memory ran out; torch has a type of its own for a GPU, and words for a CPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+
+
+def _train(
+    network: Any,
+    members: Sequence[NetworkMember],
+    size: tuple[tuple[int, int], int],
+    stage: Stage,
+    settings: TrainingSettings,
+    compute: Compute,
+) -> list[tuple[TrainingRun, int]]:
+    configs = [member.config for member in members]
+    learning_rates = [float(config["learning_rate"]) for config in configs]
+    seeds, l2 = [member.seed for member in members], [float(config.get("l2", 0.0)) for config in configs]
+    n_epochs = [member.n_epochs for member in members]
+    device = compute.device
+    if is_across(network, compute):
+        tasks = list({id(member.rows): member.rows for member in members}.values())
+        task_of = [next(place for place, rows in enumerate(tasks) if rows is member.rows) for member in members]
+        padded, n_batch = size
+        runs = train_across(
+            network, configs, stage, tasks, task_of, padded, n_batch, learning_rates, seeds, n_epochs, settings, device, l2
+        )
+        return [(run, 0) for run in runs]
+    rows = members[0].rows
+    stack: nn.Module = network(configs, rows.train.X.shape[1], rows.n_outputs)
+    run = train_stack(
+        stack, stage, rows.train, rows.held_out, learning_rates, seeds, n_epochs[0], settings, rows.metric, device, l2
+    )
+    return [(run, place) for place in range(len(members))]
+
+
+def is_across(network: Any, compute: Compute) -> bool:
+    """Say whether stacks of this class of networks go across tasks: where asked for, and if its networks can be padded."""
+    return compute.stacking == "across-tasks" and can_be_padded(network)
+
+
+def _size(member: NetworkMember, network: Any, compute: Compute, settings: TrainingSettings) -> tuple[tuple[int, int], int]:
+    """Return what decides a member's memory: features and outputs, and rows of a batch."""
+    own, n_train = (member.rows.train.X.shape[1], member.rows.n_outputs), len(member.rows.train.y)
+    if not is_across(network, compute):
+        return own, min(settings.batch_size, n_train)
+    return padded_size(member.config, *own), batch_class(n_train, settings.batch_size)
+
+
+def _budget_bytes(compute: Compute) -> float:
+    return _GPU_SHARE * torch.cuda.mem_get_info()[0] if compute.device == "cuda" else _CPU_BYTES
