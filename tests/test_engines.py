@@ -18,8 +18,17 @@ def job(name: str) -> Job:
     return Job("search", "core", (Member(name, "repetition-1", Config("snn", ()), 0, 1, name),))
 
 
-def nothing() -> None:
+def nothing(number: int) -> None:
     pass
+
+
+def note_number(number: int) -> None:
+    os.environ["WORKER_NUMBER"] = str(number)
+
+
+def tell_number(job: Job) -> list:
+    time.sleep(0.2)
+    return [os.environ["WORKER_NUMBER"]]
 
 
 def echo(job: Job) -> list:
@@ -54,6 +63,12 @@ def test_all_jobs_come_back_from_processes_of_one_thread(engine):
     assert os.getpid() not in processes
     assert len(processes) == 2
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
+def test_workers_are_numbered_from_0(engine):
+    found = list(engine([job(str(k)) for k in range(6)], tell_number, 2, note_number))
+    assert {outcome[0] for _, outcome in found} == {"0", "1"}
 
 
 @pytest.mark.parametrize("engine", ENGINES.values())

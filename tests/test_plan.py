@@ -1,10 +1,12 @@
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_config
 from snnbench.errors import ConfigError
 from snnbench.models.cost import member_seconds
+from snnbench.models.layers import StackedLinear
 from snnbench.plan import MAX_STACK, evaluation_member, make_jobs, plan_evaluation, plan_search, search_member
 from snnbench.records import Compute
 from snnbench.suites import core
@@ -48,6 +50,54 @@ def test_a_stack_has_one_shape_one_split_and_dropout_apart():
         assert len(shapes) == 1
         assert len({m.config["dropout_rate"] > 0 for m in job.members}) == 1
         assert 1 < len(job.members) <= MAX_STACK
+
+
+ACROSS = Compute(stacking="across-tasks")
+
+
+def test_a_stack_across_tasks_has_one_shape_class():
+    names = ("iris", "wine", "monks-1", "waveform")
+    tasks = [task for task in core.tasks(None)[0] if task.name in names]
+    material = Material(tuple(tasks), {task.name: core.splits(task.name, None)[:2] for task in tasks}, {})
+    found = plan(("snn", "batchnorm", "svm"), material=material, compute=ACROSS)
+    assert sorted(m.key for job in found.jobs for m in job.members) == sorted(found.members)
+    stacks = [job for job in found.jobs if job.members[0].config.model != "svm"]
+    for job in stacks:
+        assert len({(m.config.model, m.config["n_units"], m.config["n_layers"]) for m in job.members}) == 1
+        assert len({m.config.get("dropout_rate", 0) > 0 for m in job.members}) == 1
+        assert len({material.n_train[m.task, m.split] < 128 for m in job.members}) == 1  # one step an epoch, or several
+    assert max(len({(m.task, m.split) for m in job.members}) for job in stacks) >= 4
+    assert any({m.task for m in job.members} >= {"iris", "wine"} for job in stacks)
+
+
+def test_a_gpu_gets_larger_stacks_with_dropout_among_them():
+    cpu, gpu = (plan(compute=Compute(device, stacking="across-tasks")).jobs for device in ("cpu", "cuda"))
+    assert len(gpu) < len(cpu)
+    assert any(len({m.config["dropout_rate"] > 0 for m in job.members}) == 2 for job in gpu)
+
+
+def test_a_network_that_cannot_be_padded_keeps_to_its_task():
+    settings = RunSettings(models={"mine": ModelSettings(network=f"{__name__}.NotPadded", grid={"learning_rate": [0.1, 0.2]})})
+    found = plan(("mine",), settings=settings, compute=ACROSS)
+    assert all(len({member.task for member in job.members}) == 1 for job in found.jobs)
+
+
+class NotPadded(StackedLinear):
+    """A linear network that promises nothing of padding."""
+
+    hyperparameters: ClassVar = {"learning_rate": float}
+
+    def __init__(self, configs, n_features, n_outputs):
+        super().__init__(len(configs), n_features, n_outputs, gain=1)
+
+
+@pytest.mark.parametrize("other", [Compute(precision="bfloat16"), ACROSS, Compute("cuda")])
+def test_the_last_digits_are_part_of_a_networks_key_and_not_of_an_estimators(other):
+    networks, estimators = (
+        [set(plan((model,), compute=compute).members) for compute in (Compute(), other)] for model in ("snn", "svm")
+    )
+    assert networks[0].isdisjoint(networks[1])
+    assert estimators[0] == estimators[1]
 
 
 def test_what_is_stored_is_not_planned_again():

@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.queues import SimpleQueue
 
 from snnbench.records import Job, Result
 
@@ -23,7 +24,7 @@ def run_jobs(
     jobs: Sequence[Job],
     run_job: RunJob,
     n_workers: int,
-    prepare: Callable[[], None],
+    prepare: Callable[[int], None],
     started: Callable[[Job], None] = lambda job: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Job, Outcome]]:
@@ -36,7 +37,7 @@ def run_jobs(
         jobs: What to run.
         run_job: Called in the worker; must be picklable.
         n_workers: Number of processes.
-        prepare: Called once in every worker before its first job; must be picklable.
+        prepare: Called once in every worker before its first job, with the worker's number from 0 on; must be picklable.
         started: Called when a job is handed to a worker.
         stop: Asked before a job is started; once true, the jobs in flight are finished and no other is started.
     """
@@ -86,11 +87,15 @@ def _as_exception(error: BaseException) -> Exception:
 
 
 @contextmanager
-def _pool(n_workers: int, prepare: Callable[[], None]) -> Iterator[ProcessPoolExecutor]:
+def _pool(n_workers: int, prepare: Callable[[int], None]) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of fresh processes of one thread each; kill them when the caller is interrupted."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)  # read by the numerical libraries when a worker loads them
-    pool = ProcessPoolExecutor(n_workers, _context(prepare), _start_worker, (prepare,))
+    context = _context(prepare)
+    numbers = context.SimpleQueue()
+    for number in range(n_workers):
+        numbers.put(number)
+    pool = ProcessPoolExecutor(n_workers, context, _start_worker, (prepare, numbers))
     try:
         yield pool
     except BaseException:
@@ -103,7 +108,7 @@ def _pool(n_workers: int, prepare: Callable[[], None]) -> Iterator[ProcessPoolEx
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _context(prepare: Callable[[], None]) -> multiprocessing.context.BaseContext:
+def _context(prepare: Callable[[int], None]) -> multiprocessing.context.BaseContext:
     """Start workers from a clean server process that has loaded their packages once, where the system has such a thing.
 
     Forking the calling process instead could copy another thread's locked lock.
@@ -121,11 +126,11 @@ def _context(prepare: Callable[[], None]) -> multiprocessing.context.BaseContext
     return context
 
 
-def _start_worker(prepare: Callable[[], None]) -> None:
+def _start_worker(prepare: Callable[[int], None], numbers: "SimpleQueue[int]") -> None:
     # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    prepare()
+    prepare(numbers.get())
 
 
 def _die_with_parent() -> None:

@@ -9,13 +9,18 @@ from threadpoolctl import threadpool_limits
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
-def prepare_process() -> None:
-    """Set one thread, flush denormal numbers to zero, and keep freed memory.
+def prepare_process(number: int = 0) -> None:
+    """Set one thread, flush denormal numbers to zero, keep freed memory, and take a GPU if there is one.
 
     One thread a process is faster than two in one (measured in ``make bench``'s setting) and makes sums exact: with more
     threads a wide member's bits can depend on the machine's load. Flushing denormals changes values, so it is part of the
     protocol.
+
+    Args:
+        number: The worker's; workers share the GPUs evenly by it.
     """
+    if n_gpus := torch.cuda.device_count():
+        torch.cuda.set_device(number % n_gpus)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     threadpool_limits(1)
