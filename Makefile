@@ -37,8 +37,11 @@ format: setup  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup  ## Measure stacked training against a loop over nn.Sequential
-	$(BIN)/python tests/bench/stacked_against_naive.py
+bench: setup  ## Measure speed and memory; BENCH='--only a,c' for some parts, BENCH=--help for more
+	$(BIN)/python tests/bench $(BENCH)
+
+bench-costs: setup  ## Fit the constants of the cost model of networks to this machine
+	$(BIN)/python tests/bench/network_costs.py
 
 wheel: setup  ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel

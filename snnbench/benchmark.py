@@ -64,8 +64,8 @@ def prepare(request: Request) -> Material:
 def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
-    stored = _finished(_stored(request))
-    return plan_search(request.suite, material, request.settings, models, request.seed, stored, request.compute)
+    where = request.compute, request.n_workers
+    return plan_search(request.suite, material, request.settings, models, request.seed, _finished(_stored(request)), *where)
 
 
 def run(

@@ -36,7 +36,7 @@ class ModelSettings(BaseModel):
     """One model of the run: its grid, and where it comes from when it is not one of ours.
 
     ``arguments`` are those of an estimator that are not searched; a table with a key ``class`` in them is an object of that
-    class.
+    class. ``accelerator`` names another implementation of it, see ``snnbench.models.accelerators``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -44,12 +44,15 @@ class ModelSettings(BaseModel):
     network: str | None = None
     estimator: str | None = None
     arguments: dict[str, Any] = {}
+    accelerator: str | None = None
     grid: dict[str, Value | list[Value]]
 
     @model_validator(mode="after")
     def _one_source(self) -> "ModelSettings":
         if self.network and self.estimator:
             raise ValueError("a model is a network or an estimator, found both")
+        if self.accelerator and not self.estimator:
+            raise ValueError("only an estimator has an accelerator; a network is trained where --device says")
         if self.arguments and not self.estimator:
             raise ValueError("only an estimator takes arguments; those of a network belong into its grid")
         for name, values in self.grid.items():

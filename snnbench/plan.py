@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass, replace
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
 from snnbench.models import canonical, check_config, check_network, code_digest, implementation, load_class, stack_key
 from snnbench.models.cost import member_seconds, network_work
+from snnbench.models.estimator import families
 from snnbench.models.padding import batch_class, can_be_padded, padded_size, steps_class
 from snnbench.records import ON_CPU, Compute, Config, Job, Member, Split, Stage, Task, digest
 from snnbench.suites.material import Material
@@ -17,8 +18,11 @@ MAX_STACK = 24
 MAX_GPU_UNITS = 264 * 256
 """Members times width of a stack on a GPU: with so many, each step fills a chip of 132 processors twice."""
 
-MAX_BUNDLE_SECONDS = 5.0
+MIN_BUNDLE_SECONDS, MAX_BUNDLE_SECONDS = 0.1, 5.0
 """Estimator configurations are bundled into jobs of about this length, so that tiny fits do not each pay for a file."""
+
+_BUNDLES_PER_WORKER = 4
+"""Where the whole plan is short, bundles are shortened until each worker has so many: none waits long for the last."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def plan_search(
     seed: int,
     stored: Collection[str],
     compute: Compute = ON_CPU,
+    n_workers: int = 1,
 ) -> Plan:
     """Lay out every configuration of every model on every split; configurations that make the same model are trained once.
 
@@ -59,6 +64,7 @@ def plan_search(
         seed: Of the run.
         stored: Keys of the results that need not be computed again.
         compute: How networks are computed; their numbers depend on it.
+        n_workers: Processes that the jobs are spread over.
 
     Raises:
         ConfigError: If a grid has a value that its model does not allow.
@@ -75,7 +81,7 @@ def plan_search(
                     member = search_member(task, split, config, settings, seed, compute)
                     members[member.key] = member
     missing = [member for key, member in members.items() if key not in stored]
-    jobs = make_jobs("search", suite, missing, material, settings, compute)
+    jobs = make_jobs("search", suite, missing, material, settings, compute, n_workers)
     n_evaluations = sum(map(len, material.splits.values())) * len(models)
     return Plan(members, jobs, len(members) - len(missing), n_evaluations)
 
@@ -151,6 +157,7 @@ def make_jobs(
     material: Material,
     settings: RunSettings,
     compute: Compute = ON_CPU,
+    n_workers: int = 1,
 ) -> tuple[Job, ...]:
     """Group members into jobs, longest first.
 
@@ -162,13 +169,37 @@ def make_jobs(
     for member in members:
         groups[_group(member, settings, material, compute)].append(member)
     jobs = []
+    grown: list[list[tuple[float, list[Member]]]] = []
     for group in groups.values():
         model = settings.models[group[0].config.model]
-        size = _job_size(group[0], model, material, settings, compute)
+        if model.estimator:
+            grown.append([(_seconds(one, model, material, settings), one) for one in families(model, group)])
+            continue
+        size = _job_size(group[0], material, compute)
         group.sort(key=lambda member: -member.n_epochs)  # members that end together leave a stack together
         for chunk in (group[start : start + size] for start in range(0, len(group), size)):
             jobs.append(Job(stage, suite, tuple(chunk), _seconds(chunk, model, material, settings)))
+    whole = sum(job.seconds for job in jobs) + sum(seconds for group in grown for seconds, _ in group)
+    longest = min(MAX_BUNDLE_SECONDS, max(MIN_BUNDLE_SECONDS, whole / n_workers / _BUNDLES_PER_WORKER))
+    for estimators in grown:
+        jobs += [Job(stage, suite, tuple(bundle), seconds) for seconds, bundle in _bundles(estimators, longest)]
     return tuple(sorted(jobs, key=lambda job: -job.seconds))
+
+
+def _bundles(fits: Iterable[tuple[float, list[Member]]], longest: float) -> list[tuple[float, list[Member]]]:
+    """Join fits, longest first, into bundles of at most ``longest`` seconds; a longer one stays alone.
+
+    Args:
+        fits: Seconds and members of what cannot be split.
+        longest: Seconds.
+    """
+    bundles: list[tuple[float, list[Member]]] = []
+    for seconds, members in sorted(fits, key=lambda fit: -fit[0]):
+        if bundles and bundles[-1][0] + seconds <= longest:
+            bundles[-1] = (bundles[-1][0] + seconds, bundles[-1][1] + members)
+        else:
+            bundles.append((seconds, members))
+    return bundles
 
 
 def _group(member: Member, settings: RunSettings, material: Material, compute: Compute) -> object:
@@ -189,10 +220,8 @@ def _is_across(config: Config, model: ModelSettings, compute: Compute) -> bool:
     return compute.stacking == "across-tasks" and can_be_padded(load_class(implementation(config.model, model)))
 
 
-def _job_size(first: Member, model: ModelSettings, material: Material, settings: RunSettings, compute: Compute) -> int:
-    """Return how many members a job may have at most."""
-    if model.estimator:
-        return max(1, int(MAX_BUNDLE_SECONDS / max(_seconds([first], model, material, settings), 1e-3)))
+def _job_size(first: Member, material: Material, compute: Compute) -> int:
+    """Return how many networks a job may have at most."""
     if compute.device == "cpu":
         return MAX_STACK
     width = int(first.config.get("n_units", 0)) or material.by_name[first.task].n_features
@@ -200,7 +229,7 @@ def _job_size(first: Member, model: ModelSettings, material: Material, settings:
 
 
 def _seconds(members: Sequence[Member], model: ModelSettings, material: Material, settings: RunSettings) -> float:
-    """Estimate a job of these members, which share a shape; those of one task and split share its steps."""
+    """Estimate a stack or a family of an estimator: members of one shape; those of one task and split share its steps."""
     of_task: dict[tuple[str, str], list[Member]] = defaultdict(list)
     for member in members:
         of_task[member.task, member.split].append(member)

@@ -1,8 +1,8 @@
 """One stage of a run: its jobs go to the engine, its results to the store, and word of both to whoever watches."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -57,23 +57,50 @@ def run_jobs(
     planned = sum(job.seconds for job in jobs)
     in_flight: dict[str, Job] = {}
     failures: list[Result] = []
-    n_done, n_trained, planned_done = 0, 0, 0.0
+    n_jobs, n_done, n_trained, planned_done = len(jobs), 0, 0, 0.0
 
     def tell() -> None:
         flying, left = tuple(in_flight.values()), planned - planned_done
         seconds = time.monotonic() - start
-        report(Progress(stage, len(jobs), n_done, len(failures), flying, planned_done, left, seconds))
+        report(Progress(stage, n_jobs, n_done, len(failures), flying, planned_done, left, seconds))
 
     def started(job: Job) -> None:
         in_flight[job.key] = job
         tell()
 
-    engine, work = ENGINES["local"], partial(run_job, context=context)
-    for job, outcome in engine(jobs, work, n_workers, prepare_process, started, stop):
+    for job, outcome in _finished_jobs(jobs, partial(run_job, context=context), n_workers, started, stop):
+        del in_flight[job.key]
+        if outcome is None:
+            n_jobs += 1
+            continue
         rows = [failed(member, job, context, outcome) for member in job.members] if isinstance(outcome, Exception) else outcome
         write_results(results_folder, job, rows)
-        del in_flight[job.key]
         failures += [row for row in rows if row.status == "failed" or (row.status, stage) == ("diverged", "evaluate")]
         n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
         tell()
-    return StageOutcome(n_trained, tuple(failures), stopped=stop() and n_done < len(jobs))
+    return StageOutcome(n_trained, tuple(failures), stopped=stop() and n_done < n_jobs)
+
+
+def _finished_jobs(
+    jobs: Sequence[Job],
+    work: Callable[[Job], list[Result]],
+    n_workers: int,
+    started: Callable[[Job], None],
+    stop: Callable[[], bool],
+) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
+    """Yield each job as it finishes; one that ended with its process is yielded with None, halved, and its halves run.
+
+    So a configuration that is killed or runs out of memory ends alone, and does not take the others of its job along.
+    """
+    waiting = jobs
+    while waiting:
+        halves: list[Job] = []
+        for job, outcome in ENGINES["local"](waiting, work, n_workers, prepare_process, started, stop):
+            middle = len(job.members) // 2
+            if isinstance(outcome, Exception) and middle:
+                seconds = job.seconds / 2
+                halves += [replace(job, members=part, seconds=seconds) for part in (job.members[:middle], job.members[middle:])]
+                yield job, None
+            else:
+                yield job, outcome
+        waiting = [] if stop() else halves

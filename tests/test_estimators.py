@@ -7,8 +7,8 @@ from sklearn.svm import SVC
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.models import check_config
-from snnbench.models.estimator import build_estimator
-from snnbench.records import Config, Dataset
+from snnbench.models.estimator import GROWN, build_estimator, families, resize
+from snnbench.records import Config, Dataset, Member, digest
 from snnbench.training.estimators import fit_estimator
 
 RNG = np.random.default_rng(0)
@@ -89,3 +89,55 @@ def test_nested_hyperparameters_are_checked():
     wrong = FOREST.model_copy(update={"arguments": {"n_trees": 3}})
     with pytest.raises(ConfigError, match="arguments of m must suit sklearn"):
         check_config(Config("m", ()), wrong)
+
+
+def test_a_regressor_is_refused_before_training():
+    for path, kind in (("linear_model.Ridge", "a regressor"), ("cluster.KMeans", "a clusterer")):
+        with pytest.raises(ConfigError, match=f"must be a classifier, but sklearn.{path} is {kind}"):
+            check_config(Config("m", ()), ModelSettings(estimator=f"sklearn.{path}", grid={}))
+    with pytest.raises(ConfigError, match=r"StandardScaler is a transformer|has no predict"):
+        check_config(Config("m", ()), ModelSettings(estimator="sklearn.preprocessing.StandardScaler", grid={}))
+
+
+def member(values, seed=7):
+    config = Config("m", tuple(values.items()))
+    return Member("toy", "repetition-1", config, seed, 0, digest([config.key, seed]))
+
+
+OPTIONS = {
+    "BaggingClassifier": {"max_features": 0.5},
+    "ExtraTreesClassifier": {"bootstrap": True},
+    "GradientBoostingClassifier": {"subsample": 0.5},
+    "HistGradientBoostingClassifier": {"early_stopping": False, "max_features": 0.5},
+    "RandomForestClassifier": {"max_samples": 0.5, "oob_score": False},
+}
+
+
+@pytest.mark.parametrize("path", GROWN)
+def test_a_grown_ensemble_has_the_bits_of_one_fitted_at_once(path):
+    size = GROWN[path][0]
+    settings = ModelSettings(estimator=path, arguments=OPTIONS[path.rpartition(".")[2]], grid={})
+    (family,) = families(settings, [member({size: n}) for n in (12, 3, 7)])
+    assert [m.config[size] for m in family] == [3, 7, 12]
+    grown = build_estimator(settings, family[0].config, 7)
+    for m in family:
+        of_member = (settings, m.config, 7, "evaluate", TRAIN, TEST, 3)
+        found = fit_estimator(*of_member, grown=resize(grown, settings, m.config))
+        alone = fit_estimator(*of_member)
+        np.testing.assert_array_equal(found.test_outputs, alone.test_outputs)
+    assert len(grown.estimators_ if hasattr(grown, "estimators_") else grown._predictors) == 12
+
+
+def test_only_members_of_one_growth_are_a_family():
+    forests = [member({"n_estimators": n, "max_depth": depth}) for n in (5, 10) for depth in (1, 2)]
+    assert [len(family) for family in families(FOREST, [*forests, member({"n_estimators": 20, "max_depth": 1}, seed=8)])] == [
+        2, 2, 1]  # fmt: skip
+    boosting = "sklearn.ensemble.HistGradientBoostingClassifier"  # stops early by itself in large tasks unless told not to
+    sizes = [member({"max_iter": n}) for n in (5, 10)]
+    assert [len(f) for f in families(ModelSettings(estimator=boosting, grid={}), sizes)] == [1, 1]
+    sizes = [member({"n_estimators": n, "n_iter_no_change": 3}) for n in (5, 10)]
+    stopping = ModelSettings(estimator="sklearn.ensemble.GradientBoostingClassifier", grid={})
+    assert [len(f) for f in families(stopping, sizes)] == [1, 1]
+    assert [len(f) for f in families(SVM, [member({"C": c}) for c in (1.0, 2.0)])] == [1, 1]
+    wrong = [member({"n_estimators": n}) for n in ("many", 10)]
+    assert [len(f) for f in families(FOREST, wrong)] == [1, 1]

@@ -167,6 +167,32 @@ def test_short_estimator_fits_are_bundled():
     assert len(make_jobs("search", "core", members, MATERIAL, SETTINGS)) == 1
 
 
+def test_the_grid_of_a_task_is_spread_over_the_workers():
+    members = [m for m in plan(("random_forest",)).members.values() if m.task == "waveform"]
+    sizes = {n: [len(job.members) for job in make_jobs("search", "core", members, MATERIAL, SETTINGS, n)] for n in (1, 2, 64)}
+    assert sum(sizes[1]) == sum(sizes[2]) == len(members)
+    jobs = make_jobs("search", "core", members, MATERIAL, SETTINGS, 2)
+    assert max(job.seconds for job in jobs) <= sum(job.seconds for job in jobs) / 2
+    assert sizes[64] == [1] * len(members)
+
+
+def test_a_growing_ensemble_stays_in_one_job_and_costs_what_its_largest_does():
+    forest = SETTINGS.models["random_forest"].model_copy(update={"grid": {"n_estimators": [50, 100, 500], "max_depth": [1, 2]}})
+    settings = SETTINGS.model_copy(update={"models": {"random_forest": forest}})
+    found = plan(("random_forest",), settings=settings, n_workers=64)
+    for depth in (1, 2):
+        for task in TASKS:
+            (job,) = [j for j in found.jobs for m in j.members if (m.task, m.config["max_depth"], m.config["n_estimators"]) ==
+                      (task.name, depth, 500)]  # fmt: skip
+            sizes = [m.config["n_estimators"] for m in job.members if m.config["max_depth"] == depth]
+            assert sizes == [50, 100, 500]
+    largest = [m.config for m in found.members.values() if m.config["n_estimators"] == 500]
+    alone = sum(member_seconds([c], forest, TASKS[0], 100, 0, SETTINGS.training) for c in largest[:1])
+    whole = member_seconds([c for c in (m.config for m in found.members.values()) if c["max_depth"] == 1][:3],
+                           forest, TASKS[0], 100, 0, SETTINGS.training)  # fmt: skip
+    assert alone <= whole < 1.2 * alone
+
+
 @pytest.mark.parametrize("model", ["snn", "random_forest", "svm"])
 def test_estimates_grow_with_the_work(model):
     config = next(m.config for m in plan((model,)).members.values())

@@ -98,6 +98,13 @@ def run(
     stacking: Annotated[
         Stacking, typer.Option(help="Networks trained together. Default: of several tasks on a GPU, of one on a CPU.")
     ] = Stacking.auto,
+    accelerator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Fit scikit-learn's estimators by sklearnex (scikit-learn-intelex) or cuml (a GPU) where these have them.",
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes. Default: one per core.", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=FLAG, help="Print the plan and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Do not ask before a long run.")] = False,
@@ -110,7 +117,9 @@ def run(
     from snnbench import benchmark
 
     compute = _compute(device, precision, stacking)
-    request = _resolve(suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, compute, workers)
+    request = _resolve(
+        suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, compute, workers, accelerator
+    )
     material = benchmark.prepare(request)
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
@@ -141,10 +150,12 @@ def _resolve(
     n_seeds: int,
     compute: "Compute",
     workers: int | None,
+    accelerator: str | None,
 ) -> "Request":
     """Turn what was typed into a validated request; the data is located last, since it may mean a download."""
     from snnbench.benchmark import Request
     from snnbench.config import load_config
+    from snnbench.models.accelerators import accelerate
     from snnbench.suites import load_suite, open_source
     from snnbench.suites.material import check_tasks
     from snnbench.suites.splits import N_REPETITIONS
@@ -156,6 +167,8 @@ def _resolve(
     if config:
         sys.path.insert(0, str(config.absolute().parent))  # a network of the user's own lies beside the config
     settings = load_config(suite, preset, config)
+    if accelerator:
+        settings = accelerate(settings, accelerator)
     for name in models or ():
         if name not in settings.models:
             raise UnknownNameError(f"model of {config or f'preset {preset}'}", name, settings.models)
@@ -209,12 +222,15 @@ def _compute(device: Device, precision: Precision, stacking: Stacking) -> "Compu
 
 
 def _estimate(request: "Request", plan: "Plan") -> float:
-    """Return the run's seconds on this machine; the evaluations add little and are left out."""
+    """Return the run's seconds on this machine; the evaluations add little and are left out.
+
+    The machine is not measured for a run that will take a few seconds even if it is slow.
+    """
     from snnbench.training.process import prepare_process
     from snnbench.training.speed import measure_speed
 
-    if not plan.jobs:
-        return 0.0
+    if plan.seconds < _SHORT_SECONDS / 5:
+        return plan.seconds
     prepare_process()
     return plan.seconds * measure_speed() / min(request.n_workers, len(plan.jobs))
 
@@ -236,6 +252,9 @@ def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds:
     table.add_row("grids", f"{grids} configurations a task")
     table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
     table.add_row("then", f"up to {plural(plan.n_evaluations * request.n_seeds, 'evaluation')} of the selected configurations")
+    accelerated = {name: request.settings.models[name].accelerator for name in request.models}
+    if by := "; ".join(f"{name} by {accelerator}" for name, accelerator in accelerated.items() if accelerator):
+        table.add_row("accelerated", by)
     n_steps, flops = search_work(plan, material, request.settings)
     if n_steps:
         table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")

@@ -41,7 +41,11 @@ def implementation(name: str, settings: ModelSettings) -> str:
     Raises:
         UnknownNameError: If the config names neither a network nor an estimator and none is known under this name.
     """
-    path = settings.estimator or settings.network or NETWORKS.get(name)
+    if settings.estimator:
+        from snnbench.models.accelerators import accelerated  # imports nothing of this package, but is not needed by networks
+
+        return accelerated(settings.estimator, settings)
+    path = settings.network or NETWORKS.get(name)
     if path is None:
         hint = "A model of another name needs `network` or `estimator`, an import path, in its table."
         raise UnknownNameError("network", name, NETWORKS, hint)
@@ -99,12 +103,15 @@ def check_config(config: Config, settings: ModelSettings) -> None:
 def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any], set[str]]:
     """Return a model's hyperparameters with their annotations (None = any value), and which of them a grid must give."""
     if settings.estimator:
-        from snnbench.models.estimator import build_estimator  # imports this module
+        from snnbench.models.estimator import build_estimator, check_classifier  # imports this module
 
         try:
-            return dict.fromkeys(build_estimator(settings, Config(name, ()), seed=0).get_params()), set()
+            model = build_estimator(settings, Config(name, ()), seed=0)
+            known = dict.fromkeys(model.get_params())
         except (TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"The arguments of {name} must suit {settings.estimator}, which says: {error}.") from error
+        check_classifier(model, settings.estimator)
+        return known, set()
     path = implementation(name, settings)
     network = load_class(path)
     if "learning_rate" not in getattr(network, "hyperparameters", {}):

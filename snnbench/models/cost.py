@@ -1,28 +1,82 @@
-"""How long a training will take: for the order of jobs, the plan's estimate and the remaining time.
+"""How long a stack of networks will train: for the order of jobs, the plan's estimate and the remaining time.
 
-The constants were fitted to one CPU core. ``snnbench.training.speed`` scales them to this machine and the display corrects
-them as jobs finish, so only their proportions matter.
+A step costs something for each layer whatever its size (calls, small kernels), something for each unit and row, by the kind of
+layer, and something for each weight. The constants are those of one CPU core, fitted by ``make bench-costs``;
+``snnbench.training.speed`` scales them to this machine and the display corrects them as jobs finish, so only their proportions
+matter.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import torch
+from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models import PER_MEMBER, implementation, load_class, stack_key
+from snnbench.models import implementation, load_class, stack_key
+from snnbench.models.fit_cost import fit_seconds
 from snnbench.records import Config, Task, Value
 
-_SECONDS_PER_LAYER_STEP = 6e-5
-"""What one layer of a stack costs in each step, whatever its size: calls, small kernels, short arrays."""
+SECONDS = {
+    "alpha_dropout call": 8.4e-05,
+    "alpha_dropout unit": 7.1e-10,
+    "batchnorm call": 5.8e-05,
+    "batchnorm unit": 1.6e-09,
+    "dropout call": 4.2e-05,
+    "dropout unit": 1.9e-09,
+    "epoch": 0.00027,
+    "flop": 6e-12,
+    "highway call": 6.7e-05,
+    "highway unit": 5.3e-09,
+    "highway weight": 0,
+    "layernorm call": 3.3e-05,
+    "layernorm unit": 2.9e-09,
+    "linear call": 2.4e-05,
+    "linear unit": 1.4e-09,
+    "linear weight": 9.9e-10,
+    "product": 4.5e-07,
+    "relu call": 0,
+    "relu unit": 0,
+    "residual call": 0,
+    "residual unit": 2e-09,
+    "selu call": 6.1e-06,
+    "selu unit": 1.6e-09,
+    "step": 6.6e-05,
+    "weightnorm call": 4.9e-05,
+    "weightnorm unit": 1.2e-09,
+    "weightnorm weight": 3.4e-09,
+}
+"""Cost by what is counted, see ``counts``. The fit gives a cost of 0 to what always comes along with something else."""
 
-_SECONDS_PER_FLOP = 1.2e-11
-_SECONDS_PER_UNIT = 1.5e-9
-"""Of one member's unit for one row: activation, its derivative, and moving them through memory."""
+_KINDS = {
+    "AlphaDropout": "alpha_dropout",
+    "Dropout": "dropout",
+    "HighwayLayer": "highway",
+    "ReLU": "relu",
+    "Residual": "residual",
+    "SELU": "selu",
+    "StackedBatchNorm": "batchnorm",
+    "StackedLayerNorm": "layernorm",
+    "StackedLinear": "linear",
+    "StackedWeightNormLinear": "weightnorm",
+}
+"""Classes of layers whose costs were measured."""
 
-_DROPOUT_FACTOR = 1.3
-_SECONDS_PER_FIT = 0.003
+_SCORED = 0.25 / 3
+"""Of a step's work: the rows that are scored after every epoch, a quarter of the training rows, go forward only."""
+
+_N_SCORED_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of one member: its kind, its units and the weights of its matrix."""
+
+    kind: str
+    n_units: int
+    n_weights: int = 0
 
 
 def member_seconds(
@@ -33,10 +87,10 @@ def member_seconds(
     n_epochs: int,
     training: TrainingSettings,
 ) -> float:
-    """Estimate one job: a stack of networks, or fits of an estimator one after another.
+    """Estimate a stack of networks, or a family of an estimator (one fit, or the sizes of one growing ensemble).
 
     Args:
-        configs: The job's configurations, all of one shape.
+        configs: Configurations, all of one shape.
         model: Where they come from.
         task: For the numbers of features and outputs.
         n_train: Training rows.
@@ -44,15 +98,34 @@ def member_seconds(
         training: For the batch size.
     """
     if model.estimator:
-        n_fits = task.n_outputs if task.kind == "multilabel" else 1
-        return n_fits * sum(_fit_seconds(model.estimator, config, task, n_train) for config in configs)
-    path = implementation(configs[0].model, model)
-    n_layers, n_weights, n_units = network_size(path, stack_key(configs[0]), task.n_features, task.n_outputs)
-    n_steps = math.ceil(n_train / training.batch_size)
-    # A forward pass and two products of the same size backward; the validation rows are a quarter of the training rows.
-    per_row = 2 * n_weights * (3 + 0.25) * _SECONDS_PER_FLOP + n_units * _SECONDS_PER_UNIT
-    seconds = n_epochs * (n_steps * n_layers * _SECONDS_PER_LAYER_STEP + n_train * len(configs) * per_row)
-    return seconds * (_DROPOUT_FACTOR if configs[0].get("dropout_rate", 0) else 1)
+        if task.kind == "multilabel":  # a fit for each label, and nothing is grown
+            return task.n_outputs * sum(fit_seconds(model, [config], task, n_train) for config in configs)
+        return fit_seconds(model, configs, task, n_train)
+    layers = network_layers(implementation(configs[0].model, model), configs[0], task.n_features, task.n_outputs)
+    per_epoch = counts(layers, len(configs), n_train, training.batch_size)
+    return n_epochs * sum(SECONDS[name] * count for name, count in per_epoch.items())
+
+
+def counts(layers: Sequence[Layer], n_stack: int, n_train: int, batch_size: int) -> dict[str, float]:
+    """Count what an epoch of a stack is made of: the names are those of ``SECONDS``.
+
+    ``epoch`` and ``step`` are counted as such; ``<kind> call`` is a layer in a step; ``product`` one member's matrix product in
+    a step; ``<kind> unit`` one member's unit for one row; ``flop`` an operation of its matrix products; ``<kind> weight`` one
+    member's weight in a step, which is read and updated.
+    """
+    n_steps = math.ceil(n_train / batch_size)
+    n_calls = n_steps + math.ceil(0.25 * n_train / _N_SCORED_ROWS) / 3
+    n_rows = n_train * (1 + _SCORED) * n_stack
+    found: dict[str, float] = {"epoch": 1, "step": n_steps, "product": 0, "flop": 0}
+    for layer in layers:
+        for name, count in ((f"{layer.kind} call", n_calls), (f"{layer.kind} unit", n_rows * layer.n_units)):
+            found[name] = found.get(name, 0) + count
+        if layer.n_weights:
+            found["product"] += n_calls * n_stack
+            found["flop"] += 6 * n_rows * layer.n_weights
+            name = f"{layer.kind} weight"
+            found[name] = found.get(name, 0) + n_steps * n_stack * layer.n_weights
+    return found
 
 
 def network_work(
@@ -64,23 +137,56 @@ def network_work(
     """
     if model.estimator:
         return 0, 0
-    _, n_weights, _ = network_size(implementation(config.model, model), stack_key(config), task.n_features, task.n_outputs)
+    n_weights, _ = network_size(implementation(config.model, model), config, task.n_features, task.n_outputs)
     return n_epochs * math.ceil(n_train / batch_size), n_epochs * 6 * n_weights * n_train
 
 
+def network_layers(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+    """Return the layers of a configuration's network, without dropout where its rate is 0.
+
+    Args:
+        path: Import path of the network.
+        config: The configuration.
+        n_features: Inputs of the network.
+        n_outputs: Outputs of the network.
+    """
+    layers = _all_layers(path, stack_key(config), n_features, n_outputs)
+    if config.get("dropout_rate", 0):
+        return layers
+    return tuple(layer for layer in layers if not layer.kind.endswith("dropout"))
+
+
+def network_size(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[int, int]:
+    """Return a network's numbers of weights and of units, those of layers with weights."""
+    layers = [layer for layer in network_layers(path, config, n_features, n_outputs) if layer.n_weights]
+    return sum(layer.n_weights for layer in layers), sum(layer.n_units for layer in layers)
+
+
+def _walk(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield a module and its parts in order, but not what a dropout layer consists of."""
+    yield module
+    if not _KINDS.get(type(module).__name__, "").endswith("dropout"):
+        for part in module.children():
+            yield from _walk(part)
+
+
 @cache
-def network_size(path: str, shape: tuple[tuple[str, Value], ...], n_features: int, n_outputs: int) -> tuple[int, int, int]:
-    """Return the number of layers with weights, of weights and of units, from a network without memory behind it."""
-    config = Config("", (*shape, *((name, 0.0) for name in PER_MEMBER)))
+def _all_layers(path: str, shape: tuple[tuple[str, Value], ...], n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+    """Read the layers from a network without memory behind it."""
+    config = Config("", (*shape, ("learning_rate", 0.0), ("dropout_rate", 0.0)))
     with torch.device("meta"):
         network = load_class(path)([config], n_features, n_outputs)
-    matrices = [parameter for parameter in network.parameters() if parameter.numel() > parameter.shape[-1]]
-    return max(1, len(matrices)), sum(p.numel() for p in matrices), sum(p.shape[-1] for p in matrices)
-
-
-def _fit_seconds(estimator: str, config: Config, task: Task, n_train: int) -> float:
-    values = dict(config.values)
-    if estimator.endswith((".SVC", ".NuSVC", ".SVR")):
-        return _SECONDS_PER_FIT + 3e-8 * n_train**2 * math.sqrt(task.n_features)
-    n_trees = float(values.get("n_estimators", 1))
-    return _SECONDS_PER_FIT + n_trees * (1e-3 + 5e-8 * n_train * math.log2(n_train + 1) * task.n_features)
+    layers: list[Layer] = []
+    n_units = n_features
+    for module in _walk(network):
+        kind = _KINDS.get(type(module).__name__)
+        matrices = [p for p in module.parameters(recurse=False) if p.dim() > 2 and p.shape[-2] > 1]
+        if matrices:
+            n_units = matrices[-1].shape[-1]
+            layers.append(Layer(kind or "linear", n_units, sum(p.shape[-2] * p.shape[-1] for p in matrices)))
+        elif kind:
+            layers.append(Layer(kind, n_units))
+        elif next(module.children(), None) is None:  # of someone's own: taken for an activation
+            layers.append(Layer("selu", n_units))
+        n_units = n_units // 2 if kind == "highway" else n_units  # its matrix serves the transform and the gate
+    return tuple(layers)

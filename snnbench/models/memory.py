@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from snnbench.config import ModelSettings
-from snnbench.models import implementation, stack_key
+from snnbench.models import implementation
 from snnbench.models.cost import network_size
 from snnbench.records import Config
 
@@ -24,7 +24,7 @@ def member_bytes(config: Config, model: ModelSettings, size: tuple[int, int], n_
         size: Numbers of features and outputs, padding included.
         n_batch: Rows of a batch, or of those that are scored together if they are more.
     """
-    _, n_weights, n_units = network_size(implementation(config.model, model), stack_key(config), *size)
+    n_weights, n_units = network_size(implementation(config.model, model), config, *size)
     return _BYTES * (_COPIES_OF_WEIGHTS * n_weights + _COPIES_OF_SIGNALS * n_units * n_batch)
 
 

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from snnbench.config import ModelSettings, RunSettings
 from snnbench.models import code_digest, implementation
+from snnbench.models.accelerators import accelerator_version
+from snnbench.models.estimator import build_estimator, families, resize
 from snnbench.records import Compute, Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
 from snnbench.training.batches import TaskRows
 from snnbench.training.estimators import fit_estimator
@@ -47,8 +50,7 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
     model = job.members[0].config.model
     settings = context.settings.models[model]
     if settings.estimator:
-        for member in job.members:
-            yield _fit(settings, member, job, context)
+        yield from _fit_bundle(settings, job, context)
         return
     rows = {place: _rows(job, context, *place) for place in {(member.task, member.split): None for member in job.members}}
     networks = [
@@ -65,14 +67,30 @@ def _rows(job: Job, context: JobContext, task: str, split: str) -> TaskRows:
     return TaskRows(train, held_out, context.tasks[task].n_outputs, context.tasks[task].metric)
 
 
-def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext) -> Result:
+def _fit_bundle(settings: ModelSettings, job: Job, context: JobContext) -> list[Result]:
+    """Fit the members one after another, an ensemble's sizes by growing it; return their results in the job's order."""
+    results: dict[str, Result] = {}
+    grows = context.tasks[job.members[0].task].kind != "multilabel"  # of which every label has an ensemble of its own
+    for family in families(settings, job.members):
+        first = family[0]
+        grown = build_estimator(settings, first.config, _stream_seed(first, job)) if grows and len(family) > 1 else None
+        for member in family:
+            results[member.key] = _fit(settings, member, job, context, grown)
+            if results[member.key].status == "failed":
+                grown = None  # who knows what it learned before it failed: the others are fitted by themselves
+    return [results[member.key] for member in job.members]
+
+
+def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext, grown: BaseEstimator | None) -> Result:
     task = context.tasks[member.task]
     train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder)
-    seed = _stream_seed(member, job)
+    seed, config = _stream_seed(member, job), member.config
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            run = fit_estimator(settings, member.config, seed, job.stage, train, held_out, task.n_outputs, task.metric)
+            if grown is not None:
+                resize(grown, settings, config)
+            run = fit_estimator(settings, config, seed, job.stage, train, held_out, task.n_outputs, task.metric, grown)
         except Exception as error:  # one configuration that fails must not take its neighbours along
             return failed(member, job, context, error)
     result = _trained(member, job, context, run, 0, held_out)
@@ -125,6 +143,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
         "task_sha256": task.sha256,
         "task_source": task.source,
         "n_stack": len(job.members),
+        "accelerator": accelerator_version(context.settings.models[config.model]),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return Result(

@@ -20,6 +20,7 @@ def fit_estimator(
     held_out: Dataset,
     n_outputs: int,
     metric: str = "accuracy",
+    grown: BaseEstimator | None = None,
 ) -> TrainingRun:
     """Fit one estimator on the training rows and score its predictions on the held-out rows.
 
@@ -34,10 +35,13 @@ def fit_estimator(
         held_out: Rows to score.
         n_outputs: Number of classes of the task; the training rows may lack some.
         metric: Name of the score.
+        grown: An ensemble of the wanted size that keeps what it has learned, to be fitted instead of a new one; not if the task
+            is multilabel.
     """
     start = time.perf_counter()
     if train.y.ndim == 1:
-        outputs = _fit(settings, config, seed, train.X, train.y, held_out.X, n_outputs)
+        model = build_estimator(settings, config, seed) if grown is None else grown
+        outputs = _fit(model, train.X, train.y, held_out.X, n_outputs)
     else:
         outputs = np.stack([_fit_label(settings, config, seed, train, held_out.X, label) for label in range(n_outputs)], axis=1)
     score = np.atleast_1d(METRICS[metric](held_out.y, outputs))
@@ -54,11 +58,8 @@ def fit_estimator(
     )
 
 
-def _fit(
-    settings: ModelSettings, config: Config, seed: int, X: np.ndarray, y: np.ndarray, X_held_out: np.ndarray, n_outputs: int
-) -> np.ndarray:
+def _fit(model: BaseEstimator, X: np.ndarray, y: np.ndarray, X_held_out: np.ndarray, n_outputs: int) -> np.ndarray:
     """Return the (n_held_out, n_outputs) outputs of a classifier."""
-    model = build_estimator(settings, config, seed)
     if len(classes := np.unique(y)) == 1:
         # Many classifiers refuse a single class, of which there is nothing to learn.
         return np.eye(n_outputs)[np.full(len(X_held_out), classes[0])]
@@ -74,7 +75,7 @@ def _fit_label(
     if not measured.any():
         return np.full(len(X_held_out), 0.5)
     y = train.y[measured, label].astype(np.int64)
-    return _fit(settings, config, seed, train.X[measured], y, X_held_out, 2)[:, 1]
+    return _fit(build_estimator(settings, config, seed), train.X[measured], y, X_held_out, 2)[:, 1]
 
 
 def _outputs(model: BaseEstimator, X: np.ndarray, predicted: np.ndarray, n_outputs: int) -> np.ndarray:
@@ -82,7 +83,8 @@ def _outputs(model: BaseEstimator, X: np.ndarray, predicted: np.ndarray, n_outpu
 
     A class without training rows gets probability 0, or a decision value below all others.
     """
-    if hasattr(model, "predict_proba"):
+    # scikit-learn's SVC has predict_proba only where its probability is True, cuML's has it always and refuses.
+    if hasattr(model, "predict_proba") and getattr(model, "probability", True) is not False:
         known, absent = model.predict_proba(X), 0.0
     elif hasattr(model, "decision_function"):
         known = model.decision_function(X)

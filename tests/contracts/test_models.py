@@ -20,9 +20,11 @@ from snnbench.records import Config, Dataset, Task, TrainingRun, Value
 from snnbench.training.stacked import train_stack
 
 SHARED = {
+    "accelerators",
     "by_hand",
     "cost",
     "estimator",
+    "fit_cost",
     "fully_connected",
     "layers",
     "memory",

@@ -1,0 +1,80 @@
+"""Whole runs through ``snnbench.benchmark``, as ``snnbench run`` makes them, into a folder that is thrown away."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snnbench import benchmark
+from snnbench.benchmark import Request
+from snnbench.cli.run import _estimate
+from snnbench.config import RunSettings, load_config
+from snnbench.store import read_results
+from snnbench.suites import open_source
+from snnbench.suites.material import gather
+
+N_SUBSET = 20
+
+
+@dataclass(frozen=True)
+class Where:
+    """The tasks of a measurement: those that are embedded, or ``n_tasks`` of the UCI tasks (0 = all) from ``source``."""
+
+    source: str | None = None
+    n_tasks: int = N_SUBSET
+
+    @property
+    def suite(self) -> str:
+        """The suite that the tasks belong to."""
+        return "uci" if self.source else "core"
+
+    def folder(self) -> Path | None:
+        """Return the unpacked files."""
+        return open_source(self.suite, self.source, report=print)
+
+    def tasks(self) -> tuple[str, ...]:
+        """Return the names of the tasks: evenly many of all sizes, but no more than 2,000 rows unless all are wanted."""
+        found = sorted(gather(self.suite, self.folder()).tasks, key=lambda task: task.n_samples)
+        if self.suite == "core" or not self.n_tasks:
+            return tuple(task.name for task in found)
+        small = [task.name for task in found if task.n_samples <= 2000]
+        return tuple(small[:: max(1, len(small) // self.n_tasks)][: self.n_tasks])
+
+
+def run_whole(
+    where: Where,
+    models: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    settings: RunSettings | None = None,
+    n_workers: int = 2,
+) -> dict[str, float]:
+    """Run a search with its evaluations; return the estimate, the wall seconds and those that were spent in training."""
+    settings = settings or load_config(where.suite, "quick")
+    with tempfile.TemporaryDirectory() as results:
+        request = Request(
+            suite=where.suite,
+            models=tuple(models or settings.models),
+            preset="quick",
+            settings=settings,
+            results=Path(results),
+            folder=where.folder(),
+            tasks=tuple(tasks or where.tasks()),
+            n_workers=n_workers,
+        )
+        material = benchmark.prepare(request)
+        plan = benchmark.plan(request, material)
+        estimate = _estimate(request, plan)
+        start = time.perf_counter()
+        outcome = benchmark.run(request, material, plan)
+        wall = time.perf_counter() - start
+        training = float(read_results([request.results], ["seconds"])["seconds"].sum())
+    return {
+        "trainings": outcome.n_trained,
+        "jobs": len(plan.jobs),
+        "wall, s": wall,
+        "training, s": training,
+        "training / (wall x workers)": training / wall / n_workers,
+        "estimate, s": estimate,
+        "estimate / wall": estimate / wall,
+    }

@@ -1,0 +1,65 @@
+"""What a stage makes of jobs whose process died."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from snnbench import stage
+from snnbench.config import load_config
+from snnbench.records import Config, Job, Member
+from snnbench.stage import Progress, run_jobs
+from snnbench.suites import core
+from snnbench.training import JobContext, run_job
+
+TASKS = {task.name: task for task in core.tasks(None)[0]}
+SETTINGS = load_config("core")
+
+
+def member(depth: int) -> Member:
+    config = Config("svm", (("C", float(depth)),))
+    return Member("iris", "repetition-1", config, 0, 0, f"key-{depth}")
+
+
+def dying(bad: set[str], calls: list[int]):
+    """Return an engine in which a job with one of the bad members ends with its process."""
+
+    def engine(jobs, work, n_workers, prepare, started, stop) -> Iterator:
+        for job in jobs:
+            calls.append(len(job.members))
+            started(job)
+            died = bad & {m.key for m in job.members}
+            yield job, RuntimeError("the worker process died") if died else work(job)
+
+    return engine
+
+
+def test_a_member_that_kills_its_process_does_not_take_the_others_along(tmp_path, monkeypatch):
+    calls: list[int] = []
+    monkeypatch.setitem(stage.ENGINES, "local", dying({"key-3"}, calls))
+    seen: list[Progress] = []
+    jobs = [Job("search", "core", tuple(map(member, range(1, 8))), 7.0), Job("search", "core", (member(9),), 1.0)]
+    context = JobContext(None, TASKS, SETTINGS, "cpu", {})
+    outcome = run_jobs("search", jobs, context, tmp_path, 1, seen.append, lambda: False)
+    assert calls == [7, 1, 3, 4, 1, 2, 1, 1]
+    assert [row.key for row in outcome.failures] == ["key-3"]
+    assert outcome.n_trained == 8
+    assert not outcome.stopped
+    rows = pd.read_parquet(tmp_path).set_index("key")["status"]
+    assert rows.drop("key-3").tolist() == ["ok"] * 7
+    assert rows["key-3"] == "failed"
+    last = seen[-1]
+    assert last.n_done == last.n_jobs == 5
+    assert last.in_flight == ()
+    assert abs(last.planned_left) < 1e-9
+
+
+def test_a_stopped_stage_leaves_the_halves_for_the_next_run(tmp_path, monkeypatch):
+    calls: list[int] = []
+    monkeypatch.setitem(stage.ENGINES, "local", dying({"key-3"}, calls))
+    context = JobContext(None, TASKS, SETTINGS, "cpu", {})
+    jobs = [Job("search", "core", tuple(map(member, (3, 4))), 2.0)]
+    outcome = run_jobs("search", jobs, context, tmp_path, 1, lambda progress: None, lambda: bool(calls))
+    assert calls == [2]
+    assert outcome.stopped
+    assert (outcome.n_trained, outcome.failures) == (0, ())
+    assert run_job(Job("search", "core", (member(4),)), context)[0].status == "ok"
