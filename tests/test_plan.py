@@ -168,12 +168,12 @@ def test_short_estimator_fits_are_bundled():
 
 
 def test_the_grid_of_a_task_is_spread_over_the_workers():
-    members = [m for m in plan(("random_forest",)).members.values() if m.task == "waveform"]
+    members = [m for m in plan(("hist_gradient_boosting",)).members.values() if m.task == "iris"]
     sizes = {n: [len(job.members) for job in make_jobs("search", "core", members, MATERIAL, SETTINGS, n)] for n in (1, 2, 64)}
     assert sum(sizes[1]) == sum(sizes[2]) == len(members)
     jobs = make_jobs("search", "core", members, MATERIAL, SETTINGS, 2)
     assert max(job.seconds for job in jobs) <= sum(job.seconds for job in jobs) / 2
-    assert sizes[64] == [1] * len(members)
+    assert len(sizes[1]) < len(sizes[64]) == len(members)
 
 
 def test_a_growing_ensemble_stays_in_one_job_and_costs_what_its_largest_does():

@@ -21,6 +21,7 @@ from rich.table import Table
 from runs import N_SUBSET, Where
 
 from snnbench.provenance import describe_environment
+from snnbench.records import ON_CPU
 
 PARTS = {
     "a": (stacked.TITLE, lambda where: stacked.measure()),
@@ -36,7 +37,7 @@ def main() -> None:
     arguments = _arguments()
     console = Console(width=160)
     where = Where(arguments.source, 0 if arguments.full else N_SUBSET)
-    measured: dict = {"machine": describe_environment("cpu"), "started_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    measured: dict = {"machine": describe_environment(ON_CPU), "started_at": datetime.now(UTC).isoformat(timespec="seconds")}
     for name in arguments.only:
         title, measure = PARTS[name]
         before, start = os.getloadavg(), time.perf_counter()

@@ -30,7 +30,7 @@ def measure(where: Where) -> dict:
         request = Request(where.suite, (model,), "quick", settings, Path("nowhere"), where.folder(), tasks)
         material = benchmark.prepare(request)
         plan = benchmark.plan(request, material)
-        context = JobContext(request.folder, material.by_name, settings, request.device, {})
+        context = JobContext(request.folder, material.by_name, settings, request.compute, {})
         estimate = plan.seconds * measure_speed(time.process_time)
         seconds = {}
         for job in plan.jobs:
