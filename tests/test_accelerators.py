@@ -83,5 +83,5 @@ def test_sklearnex_repeats_itself_and_agrees_with_scikit_learn(path):
     check_config(Config("m", ()), fast)
     outputs = [build_estimator(table, Config("m", ()), 0).fit(X[::2], y[::2]).predict(X[1::2]) for table in (plain, fast, fast)]
     np.testing.assert_array_equal(outputs[1], outputs[2])
-    assert (outputs[0] == outputs[1]).mean() > 0.9
+    assert (outputs[0] == outputs[1]).mean() > 0.8
     assert families(fast, []) == []

@@ -7,7 +7,15 @@ from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_c
 from snnbench.errors import ConfigError
 from snnbench.models.cost import member_seconds
 from snnbench.models.layers import StackedLinear
-from snnbench.plan import MAX_STACK, evaluation_member, make_jobs, plan_evaluation, plan_search, search_member
+from snnbench.plan import (
+    MAX_STACK,
+    MIN_BUNDLE_SECONDS,
+    evaluation_member,
+    make_jobs,
+    plan_evaluation,
+    plan_search,
+    search_member,
+)
 from snnbench.records import Compute
 from snnbench.suites import core
 from snnbench.suites.material import Material
@@ -167,13 +175,14 @@ def test_short_estimator_fits_are_bundled():
     assert len(make_jobs("search", "core", members, MATERIAL, SETTINGS)) == 1
 
 
-def test_the_grid_of_a_task_is_spread_over_the_workers():
-    members = [m for m in plan(("hist_gradient_boosting",)).members.values() if m.task == "iris"]
-    sizes = {n: [len(job.members) for job in make_jobs("search", "core", members, MATERIAL, SETTINGS, n)] for n in (1, 2, 64)}
-    assert sum(sizes[1]) == sum(sizes[2]) == len(members)
-    jobs = make_jobs("search", "core", members, MATERIAL, SETTINGS, 2)
-    assert max(job.seconds for job in jobs) <= sum(job.seconds for job in jobs) / 2
-    assert len(sizes[1]) < len(sizes[64]) == len(members)
+@pytest.mark.parametrize(("n_workers", "longest"), [(1, 5.0), (2, 2.5), (64, MIN_BUNDLE_SECONDS)])
+def test_the_grid_of_a_task_is_spread_over_the_workers(n_workers, longest, monkeypatch):
+    members = [m for m in plan(("svm",)).members.values() if m.task == "waveform"]
+    monkeypatch.setattr("snnbench.plan._seconds", lambda members, *others: 5 / 3)  # 20 seconds for the grid of 12
+    jobs = make_jobs("search", "core", members, MATERIAL, SETTINGS, n_workers=n_workers)
+    n_fits = max(1, int(longest / (5 / 3)))
+    assert [len(job.members) for job in jobs] == [n_fits] * (12 // n_fits)
+    assert all(job.seconds == pytest.approx(5 / 3 * n_fits) for job in jobs)
 
 
 def test_a_growing_ensemble_stays_in_one_job_and_costs_what_its_largest_does():

@@ -19,7 +19,7 @@ TITLE = "(c) 24 ReLU networks of width 64: GridSearchCV(MLPClassifier, n_jobs=-1
 
 N_EPOCHS, BATCH_SIZE, WIDTH = 20, 128, 64
 DEPTHS, RATES = [2, 3, 4, 8], [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
-TASKS = ("wine", "digits", "waveform")
+TASKS = ("wine", "optical-digits", "waveform")
 
 
 def measure(n_rounds: int = 3) -> dict:
