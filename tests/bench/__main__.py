@@ -40,6 +40,7 @@ def main() -> None:
     measured: dict = {"machine": describe_environment(ON_CPU), "started_at": datetime.now(UTC).isoformat(timespec="seconds")}
     for name in arguments.only:
         title, measure = PARTS[name]
+        console.print(f"Measuring {title} …")
         before, start = os.getloadavg(), time.perf_counter()
         found = measure(where)
         found |= {"title": title, "seconds": time.perf_counter() - start, "load_before": before, "load_after": os.getloadavg()}

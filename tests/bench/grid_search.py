@@ -17,7 +17,7 @@ from snnbench.training.rows import job_rows
 
 TITLE = "(c) 24 ReLU networks of width 64: GridSearchCV(MLPClassifier, n_jobs=-1) against snnbench, end to end"
 
-N_EPOCHS, BATCH_SIZE, WIDTH = 20, 128, 64
+N_EPOCHS, BATCH_SIZE, WIDTH = 50, 128, 64
 DEPTHS, RATES = [2, 3, 4, 8], [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
 TASKS = ("wine", "optical-digits", "waveform")
 

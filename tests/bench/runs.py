@@ -36,7 +36,7 @@ class Where:
     def tasks(self) -> tuple[str, ...]:
         """Return the names of the tasks: evenly many of all sizes, but no more than 2,000 rows unless all are wanted."""
         found = sorted(gather(self.suite, self.folder()).tasks, key=lambda task: task.n_samples)
-        if self.suite == "core" or not self.n_tasks:
+        if not self.n_tasks:
             return tuple(task.name for task in found)
         small = [task.name for task in found if task.n_samples <= 2000]
         return tuple(small[:: max(1, len(small) // self.n_tasks)][: self.n_tasks])
