@@ -40,12 +40,16 @@ def main() -> None:
     measured: dict = {"machine": describe_environment(ON_CPU), "started_at": datetime.now(UTC).isoformat(timespec="seconds")}
     for name in arguments.only:
         title, measure = PARTS[name]
-        console.print(f"Measuring {title} …")
+        console.print(f"[bold]{title}[/bold]")
         before, start = os.getloadavg(), time.perf_counter()
         found = measure(where)
+        notes = {note: value for note, value in found.items() if note not in ("rows", "skipped")}
         found |= {"title": title, "seconds": time.perf_counter() - start, "load_before": before, "load_after": os.getloadavg()}
         measured[name] = found
-        console.print(_table(title, found))
+        console.print(_table(found))
+        for note, value in notes.items():
+            parts = value.items() if isinstance(value, dict) else [("", value)]
+            console.print(f"{note}:", "; ".join(f"{part} {_cell(item)}".strip() for part, item in parts))
         load = " and ".join(f"{load[0]:.1f}" for load in (before, os.getloadavg()))
         console.print(f"Measured in {found['seconds']:.0f} s; load average before and after: {load}.\n")
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
@@ -73,9 +77,9 @@ def _parts(text: str) -> list[str]:
     return names
 
 
-def _table(title: str, found: dict) -> Table:
+def _table(found: dict) -> Table:
     """Lay out the rows of a part, or say why it was skipped."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     rows = found.get("rows", [{"skipped": found.get("skipped", "nothing was measured")}])
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for name in columns:
