@@ -31,7 +31,7 @@ class Request:
     results: Path
     folder: Path | None = None
     tasks: tuple[str, ...] = ()
-    repetitions: tuple[int, ...] = (1,)
+    repetitions: tuple[int, ...] = ()
     seed: int = 0
     n_seeds: int = 1
     compute: Compute = ON_CPU

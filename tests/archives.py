@@ -31,3 +31,13 @@ def wine_like(n_samples: int = 178, n_features: int = 13) -> tuple[np.ndarray, n
     rng = np.random.default_rng(0)
     y = np.arange(n_samples) % 3
     return rng.normal(size=(n_samples, n_features)) + y[:, None], y
+
+
+def write_htru2(folder: Path) -> Path:
+    """Write a ``HTRU_2.csv`` with the real numbers of rows, of which a few can be told by a feature; return the file."""
+    rng = np.random.default_rng(0)
+    y = np.arange(17898) % 11 == 0
+    table = np.column_stack([rng.normal(size=(len(y), 8)).round(3) + y[:, None], y])
+    file = folder / "HTRU_2.csv"
+    np.savetxt(file, table, fmt=["%.3f"] * 8 + ["%d"], delimiter=",")
+    return file

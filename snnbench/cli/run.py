@@ -87,7 +87,8 @@ def run(
         "results"
     ),
     repetition: Annotated[
-        list[int] | None, typer.Option(metavar="N", help="Published hold-out, 1 to 4; may be repeated. Default: 1.")
+        list[int] | None,
+        typer.Option(metavar="N", help="Hold-out or fold, from 1; may be repeated. Default: 1; all folds of htru2."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0)] = 0,
     seeds: Annotated[int, typer.Option(metavar="N", help="Final trainings of each selected configuration.", min=1)] = 1,
@@ -158,9 +159,8 @@ def _resolve(
     from snnbench.models.accelerators import accelerate
     from snnbench.suites import load_suite, open_source
     from snnbench.suites.material import check_tasks
-    from snnbench.suites.splits import N_REPETITIONS
 
-    load_suite(suite)
+    module = load_suite(suite)
     if config and preset:
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     preset = preset or _PRESET
@@ -173,9 +173,10 @@ def _resolve(
         if name not in settings.models:
             raise UnknownNameError(f"model of {config or f'preset {preset}'}", name, settings.models)
     check_tasks(suite, tasks or ())
+    most = int(module.catalogue()["repetitions"].max())
     for number in repetitions or ():
-        if not 1 <= number <= N_REPETITIONS:
-            raise ConfigError(f"--repetition must be 1 to {N_REPETITIONS}, found {number}.")
+        if not 1 <= number <= most:
+            raise ConfigError(f"--repetition must be 1 to {most}, found {number}.")
     return Request(
         suite=suite,
         models=tuple(dict.fromkeys(models or settings.models)),
@@ -184,7 +185,7 @@ def _resolve(
         results=results_folder,
         folder=open_source(suite, source, report=lambda message: errors().print(message, soft_wrap=True)),
         tasks=tuple(dict.fromkeys(tasks or ())),
-        repetitions=tuple(dict.fromkeys(repetitions or (1,))),
+        repetitions=tuple(dict.fromkeys(repetitions or module.REPETITIONS)),
         seed=seed,
         n_seeds=n_seeds,
         compute=compute,

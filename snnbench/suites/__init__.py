@@ -14,6 +14,7 @@ from snnbench.suites.source import locate
 
 SUITES = {
     "core": "snnbench.suites.core",
+    "htru2": "snnbench.suites.htru2",
     "uci": "snnbench.suites.uci",
 }
 
@@ -23,7 +24,7 @@ class Suite(Protocol):
 
     ``URLS``: the official addresses of its archive (empty = embedded); ``ARCHIVES``: the archives' file names; ``WANTED``:
     which of their files are needed; ``STANDARDISE``: whether features are standardised on the training rows or used as
-    published.
+    published; ``REPETITIONS``: which of the splits are run unless others are asked for, counted from 1.
     """
 
     SUMMARY: str
@@ -31,6 +32,7 @@ class Suite(Protocol):
     ARCHIVES: tuple[str, ...]
     WANTED: re.Pattern[str] | None
     STANDARDISE: bool
+    REPETITIONS: tuple[int, ...]
 
     def catalogue(self) -> pd.DataFrame:
         """One row a task: n_samples, n_features, n_classes, n_test, size, repetitions; indexed by name."""
@@ -45,7 +47,7 @@ class Suite(Protocol):
         ...
 
     def splits(self, task: str, folder: Path | None) -> list[Split]:
-        """Return a task's repetitions."""
+        """Return a task's repetitions or folds, as many as the catalogue says."""
         ...
 
 

@@ -24,6 +24,7 @@ URLS: tuple[str, ...] = ()
 ARCHIVES: tuple[str, ...] = ()
 WANTED = None
 STANDARDISE = True
+REPETITIONS = (1,)
 
 Arrays = tuple[np.ndarray, np.ndarray]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.records import Split, Task
 from snnbench.suites import load_suite
-from snnbench.suites.splits import repetition_name
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,14 @@ class Material:
         return {(name, split.name): len(split.train) for name, splits in self.splits.items() for split in splits}
 
 
-def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitions: Sequence[int] = (1,)) -> Material:
+def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitions: Sequence[int] = ()) -> Material:
     """Load and check every wanted task, so that nothing is wrong with the data once training begins.
 
     Args:
         suite: Name of the suite.
         folder: Where its files lie.
         tasks: Names of the wanted tasks; none for all of the suite.
-        repetitions: Numbers of the wanted repetitions, from 1.
+        repetitions: Numbers of the wanted splits, from 1; none for those that the suite names.
 
     Raises:
         DataError: If a task's files are damaged, or a task that was named is not at hand.
@@ -53,8 +52,11 @@ def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitio
         name, reason = next(iter(missing.items()))
         raise DataError(f"Task '{name}' is not at hand: {reason}. Fetch the data again or name another --source.")
     at_hand = tuple(task for task in found if task.name in wanted)
-    names = {repetition_name(k) for k in repetitions}
-    splits = {task.name: [s for s in module.splits(task.name, folder) if s.name in names] for task in at_hand}
+    numbers = set(repetitions or module.REPETITIONS)
+    splits = {
+        task.name: [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
+        for task in at_hand
+    }
     return Material(at_hand, splits, missing)
 
 

@@ -90,6 +90,31 @@ def draw_validation(
     return np.sort(order[:-n_valid]), np.sort(order[-n_valid:])
 
 
+def stratified_folds(y: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Deal the rows into folds of equal size with equal shares of every class, as nearly as the numbers allow.
+
+    The rows of each class are shuffled and dealt one after another, each class going on at the fold where the one before ended.
+
+    Args:
+        y: (n_samples,) class indices.
+        n_folds: Number of folds.
+        rng: Source of randomness.
+
+    Returns:
+        (n_samples,) int64, the fold of each row, counted from 1. Sizes, and the rows of a class, differ by one at most.
+
+    Raises:
+        DataError: If there are fewer rows than folds.
+    """
+    if len(y) < n_folds:
+        raise DataError(f"At least one row a fold is needed, found {len(y)} rows for {n_folds} folds.")
+    shuffled = rng.permutation(len(y))
+    order = shuffled[np.argsort(y[shuffled], kind="stable")]
+    folds = np.empty(len(y), dtype=np.int64)
+    folds[order] = np.arange(len(y)) % n_folds + 1
+    return folds
+
+
 def standardise(X: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
     """Scale every feature to mean 0 and standard deviation 1 (``ddof=0``) on the training rows.
 

@@ -27,6 +27,7 @@ URLS = (
 ARCHIVES = ("data.tar.gz", "data_py.zip")
 WANTED = re.compile(r"(?:data/)?[^/]+/(?:[^/]+\.txt|[^/]+_R\.dat|conxuntos_kfold\.dat|[^/]+_py\.dat)")
 STANDARDISE = False
+REPETITIONS = (1,)
 
 
 @dataclass(frozen=True, eq=False)
