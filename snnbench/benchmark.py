@@ -93,7 +93,7 @@ def run(
         return Outcome(searched.n_trained, searched.failures, {}, stopped=True)
 
     stored = _stored(request)
-    selected, unselected = select(search.members, stored)
+    selected, unselected = select(search.members, stored, request.settings.select_by)
     jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds, request.compute)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures

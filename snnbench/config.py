@@ -62,11 +62,17 @@ class ModelSettings(BaseModel):
 
 
 class RunSettings(BaseModel):
-    """The resolved settings of a run: everything in the config that a result depends on."""
+    """The resolved settings of a run: everything in the config that a result depends on.
+
+    ``data`` says how features are prepared, where the suite leaves a choice. ``select_by`` is what the best configuration is
+    selected of: of all of a ``"model"``, or of those of each ``"depth"``, so that depths can be compared.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     training: TrainingSettings = TrainingSettings()
+    data: dict[str, Value] = {}
+    select_by: Literal["model", "depth"] = "model"
     models: Annotated[dict[str, ModelSettings], MinLen(1)]
 
     @property

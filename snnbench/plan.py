@@ -10,6 +10,7 @@ from snnbench.models.cost import member_seconds, network_work
 from snnbench.models.estimator import families
 from snnbench.models.padding import batch_class, can_be_padded, padded_size, steps_class
 from snnbench.records import ON_CPU, Compute, Config, Job, Member, Split, Stage, Task, digest
+from snnbench.selection import choice
 from snnbench.suites.material import Material
 
 MAX_STACK = 24
@@ -82,7 +83,8 @@ def plan_search(
                     members[member.key] = member
     missing = [member for key, member in members.items() if key not in stored]
     jobs = make_jobs("search", suite, missing, material, settings, compute, n_workers)
-    n_evaluations = sum(map(len, material.splits.values())) * len(models)
+    choices = {choice(config, settings.select_by) for grid in grids.values() for config in grid}
+    n_evaluations = sum(map(len, material.splits.values())) * len(choices)
     return Plan(members, jobs, len(members) - len(missing), n_evaluations)
 
 

@@ -31,7 +31,7 @@ class Task:
     """One data set with its target and metric.
 
     ``n_features`` counts the inputs without the class column; ``sha256`` identifies the files (or, for an embedded task,
-    the arrays) behind it, so that results on changed data are never mixed.
+    the arrays) behind it, so that results on changed data are never mixed. ``labels`` names a multilabel task's outputs.
     """
 
     suite: str
@@ -43,6 +43,7 @@ class Task:
     metric: str
     source: str
     sha256: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

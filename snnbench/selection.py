@@ -9,34 +9,40 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
-from snnbench.records import Member
+from snnbench.records import Config, Member, Value
 
 _TIE_RULES = (("depth", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
 """Among equal validation scores: more layers (of a residual network: blocks), then the lower learning rate, then the higher
 dropout rate (the paper), then the wider network and the smaller config key (ours, so that a choice never depends on the order
 of the grid)."""
 
-COMPARED = ("stage", "suite", "task", "split", "seed", "model", "preset", "grid", "task_sha256", "test_score", "error")
+COMPARED = (
+    *("stage", "suite", "task", "split", "seed", "model", "preset", "grid", "config", "config_key"),
+    *("task_sha256", "valid_score", "test_score", "error"),
+)
 OUTPUTS = ("test_targets", "test_outputs", "task_n_outputs")
-DESCRIBED = (*COMPARED, "config", "best_epoch", "seconds")
+DESCRIBED = (*COMPARED, "best_epoch", "seconds")
 """The columns of the results that a comparison, another metric and a description of the models need."""
 
 
-def select(members: Mapping[str, Member], rows: pd.DataFrame) -> tuple[dict[str, int], dict[tuple[str, str, str, int], str]]:
+def select(
+    members: Mapping[str, Member], rows: pd.DataFrame, by: str = "model"
+) -> tuple[dict[str, int], dict[tuple[str, str, str, int], str]]:
     """Choose the best configuration of each task, split, model and seed.
 
     Args:
         members: The search members of a plan, by key.
         rows: Stored rows with key, status, valid_score, best_epoch and error.
+        by: ``"depth"`` chooses the best of every depth of a model instead of one of all.
 
     Returns:
         The keys of the selected members with their stopping epochs; and for every (task, split, model, seed) that has no finite
-        configuration, the reason.
+        configuration, the reason. By depth, the depth is said behind the model's name.
     """
     found = rows.set_index("key")
     groups: dict[tuple[str, str, str, int], list[str]] = {}
     for key, member in members.items():
-        groups.setdefault((member.task, member.split, member.config.model, member.seed), []).append(key)
+        groups.setdefault((member.task, member.split, choice(member.config, by), member.seed), []).append(key)
     selected, unselected = {}, {}
     for group, keys in groups.items():
         trained = found.loc[found.index.intersection(keys)]
@@ -49,22 +55,57 @@ def select(members: Mapping[str, Member], rows: pd.DataFrame) -> tuple[dict[str,
     return selected, unselected
 
 
+def choice(config: Config, by: str) -> str:
+    """Name what a configuration competes in: the model, or the model at its depth."""
+    depth = depth_of(dict(config.values))
+    return config.model if by == "model" or np.isnan(depth) else f"{config.model} of depth {depth:g}"
+
+
+def depth_of(values: Mapping[str, Value]) -> float:
+    """Return the number of layers, of a residual network that of blocks; NaN for other models."""
+    return _number(values.get("n_layers", values.get("n_blocks")))
+
+
 def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     """Average the test scores of each task and model over seeds, then over splits.
 
     Several splits or seeds of a task are one task: they are averaged, never counted as more tasks. All models of a task are
     averaged over the same splits, those that most of them have a score on. Of several evaluations on one split from one seed
-    (the selection changed when a failed configuration was trained after all) the newest counts.
+    (one for each depth; or the selection changed when a failed configuration was trained after all) the one with the best
+    validation score counts, else the newest.
 
     Args:
-        rows: Stored rows of a suite with stage, task, split, seed, model, preset, grid, task_sha256, status, finished_at and
-            test_score; those of the search only tell which models there are.
+        rows: Stored rows of a suite with stage, task, split, seed, model, preset, grid, config, config_key, task_sha256,
+            status, finished_at, valid_score and test_score; those of the search tell which models there are, and how they
+            validated.
         metric: Another metric than that of the stored scores; then test_targets, test_outputs and task_n_outputs are
             needed too.
 
     Returns:
         (n_tasks, n_models), NaN where a model has no score. A model that was run under more than one preset or grid becomes
         one column for each, named ``model[preset]``, with the grid's digest where that is not enough.
+
+    Raises:
+        SnnbenchError: If a task was evaluated on two versions of its data, or the metric is not one for its kind.
+    """
+    scored = scored_evaluations(rows, metric)
+    evaluated = rows["stage"] == "evaluate"
+    models = sorted({*_column_names(rows[evaluated]), *(set(rows["model"]) - set(rows.loc[evaluated, "model"]))})
+    by_split = scored.pivot_table(index=["task", "split"], columns="column", values="test_score").reindex(columns=models)
+    n_scores = by_split.notna().sum(axis="columns")
+    shared = by_split[n_scores == n_scores.groupby("task").transform("max")]
+    # Rounded, because the mean of equal scores in another order differs in its last bits and would lose its ties.
+    table = shared.groupby("task").agg(lambda scores: scores.mean(skipna=False)).round(12)
+    return table.rename_axis(columns="model")
+
+
+def scored_evaluations(rows: pd.DataFrame, metric: str = "", by: str = "model") -> pd.DataFrame:
+    """Return the evaluations that count, with their ``column`` in a score table; by depth also their ``depth``.
+
+    Args:
+        rows: As for ``score_table``.
+        metric: Another metric than that of the stored scores.
+        by: ``"depth"`` for one evaluation of every depth.
 
     Raises:
         SnnbenchError: If a task was evaluated on two versions of its data, or the metric is not one for its kind.
@@ -76,18 +117,25 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
         raise SnnbenchError(
             f"The results of {n_versions.idxmax()} must be of one version of its data, found two. Compare them apart."
         )
-    models = sorted({*evaluations["column"], *(set(rows["model"]) - set(evaluations["model"]))})
+    scored = _chosen(evaluations, rows[rows["stage"] == "search"], by)
+    return scored.assign(test_score=[_rescore(row, metric) for row in scored.itertuples()]) if metric else scored
+
+
+def _chosen(evaluations: pd.DataFrame, searches: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return of each (task, split, seed, column), by depth of each depth, the evaluation that validated best."""
     once = ["task", "split", "seed", "column"]
-    newest = evaluations.sort_values("finished_at", kind="stable").drop_duplicates(once, keep="last")
-    scored = newest[(newest["status"] == "ok") & newest["test_score"].notna()]
-    if metric:
-        scored = scored.assign(test_score=[_rescore(row, metric) for row in scored.itertuples()])
-    by_split = scored.pivot_table(index=["task", "split"], columns="column", values="test_score").reindex(columns=models)
-    n_scores = by_split.notna().sum(axis="columns")
-    shared = by_split[n_scores == n_scores.groupby("task").transform("max")]
-    # Rounded, because the mean of equal scores in another order differs in its last bits and would lose its ties.
-    table = shared.groupby("task").agg(lambda scores: scores.mean(skipna=False)).round(12)
-    return table.rename_axis(columns="model")
+    if by == "model" and not evaluations.duplicated(once).any():
+        return evaluations[(evaluations["status"] == "ok") & evaluations["test_score"].notna()]
+    once += ["depth"] * (by == "depth")
+    values = evaluations["config"].map(json.loads)
+    numbers = {f"tie_{name}": [_sign(lower) * _tie_value(of, name) for of in values] for name, lower in _TIE_RULES}
+    same = ["task", "split", "model", "config_key", "grid"]
+    best_search = searches.groupby(same)["valid_score"].max().rename("validated")
+    ranked = evaluations.assign(depth=[depth_of(of) for of in values], **numbers).join(best_search, on=same)
+    # Validation scores are rounded where they are made, so equal ones tie as they did in the selection.
+    order = ["validated", *numbers, "finished_at"]
+    chosen = ranked.sort_values(order, kind="stable", na_position="first").drop_duplicates(once, keep="last")
+    return chosen[(chosen["status"] == "ok") & chosen["test_score"].notna()].drop(columns=list(numbers))
 
 
 def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
@@ -149,10 +197,16 @@ def _column_names(rows: pd.DataFrame) -> pd.Series:
 
 def _preference(member: Member) -> tuple[object, ...]:
     values = dict(member.config.values)
-    values["depth"] = values.get("n_layers", values.get("n_blocks", np.nan))
-    numbers = [_number(values.get(name)) for name, _ in _TIE_RULES]
-    signed = [-float(x) if lower else float(x) for x, (_, lower) in zip(numbers, _TIE_RULES, strict=True)]
+    signed = [_sign(lower) * _tie_value(values, name) for name, lower in _TIE_RULES]
     return (*np.nan_to_num(signed).tolist(), _reversed(member.config.key))
+
+
+def _sign(lower_wins: bool) -> int:
+    return -1 if lower_wins else 1
+
+
+def _tie_value(values: Mapping[str, Value], name: str) -> float:
+    return depth_of(values) if name == "depth" else _number(values.get(name))
 
 
 def _number(value: object) -> float:

@@ -190,7 +190,44 @@ def test_seeds_are_averaged_before_splits():
 
 def test_of_two_evaluations_on_one_split_from_one_seed_the_newest_counts():
     scores = rows(("iris", "snn", 0.9), ("iris", "snn", 0.8), seed=[0, 0], finished_at=["2026-01-01", "2026-01-02"])
-    assert score_table(scores).at["iris", "snn"] == 0.8
+    assert score_table(scores.assign(config="{}", config_key="k", valid_score=np.nan)).at["iris", "snn"] == 0.8
+
+
+def by_depth(*searched: tuple[int, float], evaluated: dict[int, list[float]]) -> pd.DataFrame:
+    """Return the rows of a search over depths (depth, validation score) and of evaluations {depth: a test score a seed}."""
+    stages = [("search", depth, 0, valid, np.nan) for depth, valid in searched]
+    stages += [("evaluate", depth, seed, np.nan, score) for depth, of in evaluated.items() for seed, score in enumerate(of)]
+    return pd.DataFrame(
+        {
+            **{"suite": "tox21", "task": "tox21", "split": "s", "model": "snn", "preset": "quick", "grid": "g", "stage": stage},
+            **{"task_sha256": "a", "status": "ok", "error": "", "finished_at": f"2026-01-{40 - depth}", "seed": seed},
+            **{"config": f'{{"n_layers": {depth}}}', "config_key": str(depth), "valid_score": valid, "test_score": score},
+        }
+        for stage, depth, seed, valid, score in stages
+    )
+
+
+def test_of_the_evaluations_of_several_depths_the_one_that_validated_best_counts():
+    """Whichever came last and whatever it scored on the test rows; ties go to the deeper one, as in the selection."""
+    found = by_depth((2, 0.7), (8, 0.8), (16, 0.6), evaluated={2: [0.9, 0.92], 8: [0.5, 0.52], 16: [0.95, 0.97]})
+    assert score_table(found).at["tox21", "snn"] == pytest.approx(0.51)
+    tied = by_depth((2, 0.8), (8, 0.8), evaluated={2: [0.9], 8: [0.5]})
+    assert score_table(tied).at["tox21", "snn"] == 0.5
+
+
+def test_the_best_of_every_depth_is_selected_and_a_depth_that_diverged_is_named():
+    members, stored = {}, []
+    for depth, rate, score in ((2, 0.1, 0.7), (2, 0.01, 0.8), (8, 0.1, 0.6), (8, 0.01, 0.5), (32, 0.1, np.nan)):
+        key = f"{depth}-{rate}"
+        members[key] = Member("tox", "s", Config("snn", (("n_layers", depth), ("learning_rate", rate))), 0, 100, key)
+        stored.append({"key": key, "status": "ok", "valid_score": score, "best_epoch": 10, "error": ""})
+    stored[-1]["status"] = "diverged"
+    members["svm"] = Member("tox", "s", Config("svm", (("C", 1.0),)), 0, 0, "svm")
+    stored.append({"key": "svm", "status": "ok", "valid_score": 0.9, "best_epoch": 0, "error": ""})
+    selected, unselected = select(members, pd.DataFrame(stored), by="depth")
+    assert set(selected) == {"2-0.01", "8-0.1", "svm"}
+    assert unselected == {("tox", "s", "snn of depth 32", 0): "its one configuration diverged"}
+    assert set(select(members, pd.DataFrame(stored))[0]) == {"2-0.01", "svm"}
 
 
 def test_a_model_without_any_score_keeps_its_column():

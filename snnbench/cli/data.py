@@ -39,7 +39,8 @@ def list_tasks(
         for column in table.columns[1:-1]:
             column.justify = "right"
         for name, row in load_suite(suite).catalogue().iterrows():
-            table.add_row(str(name), *(str(row[column]) for column in columns))
+            # What depends on the source is 0 in a catalogue.
+            table.add_row(str(name), *(str(row[column]) if row[column] else "-" for column in columns))
     results().print(table)
 
 

@@ -183,7 +183,9 @@ def _resolve(
         preset=config.stem if config else preset,
         settings=settings,
         results=results_folder,
-        folder=open_source(suite, source, report=lambda message: errors().print(message, soft_wrap=True)),
+        folder=open_source(
+            suite, source, report=lambda message: errors().print(message, soft_wrap=True), options=settings.data
+        ),
         tasks=tuple(dict.fromkeys(tasks or ())),
         repetitions=tuple(dict.fromkeys(repetitions or module.REPETITIONS)),
         seed=seed,

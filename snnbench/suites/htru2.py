@@ -38,8 +38,8 @@ def tasks(folder: Path | None) -> tuple[list[Task], dict[str, str]]:
     except DataError as error:
         return [], {"htru2": str(error)}
     row = catalogue().loc["htru2"]
-    size = {"n_samples": int(row.n_samples), "n_features": int(row.n_features), "n_outputs": int(row.n_classes)}
-    return [Task("htru2", "htru2", "binary", **size, metric="auc", source=_FILE, sha256=sha256_of(file))], {}
+    size = (int(row.n_samples), int(row.n_features), int(row.n_classes))
+    return [Task("htru2", "htru2", "binary", *size, metric="auc", source=_FILE, sha256=sha256_of(file))], {}
 
 
 def load(task: str, folder: Path | None) -> Dataset:

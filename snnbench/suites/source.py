@@ -41,7 +41,8 @@ def locate(
         suite: The name of the suite, for the cache and for messages.
         urls: The official addresses of its archive, the preferred one first.
         source: A folder, an archive (zip, or tar with any compression) or the URL of one; None for ``urls``. A folder
-            that directly holds one of ``archives`` stands for that archive, any other for its unpacked files.
+            that directly holds one of ``archives`` stands for that archive, any other for its unpacked files; one of the
+            unpacked files stands for its folder.
         archives: File names of the suite's archives, the preferred one first.
         wanted: Which files are needed, searched for in their paths relative to the archive or folder; None for all.
         cache: Overrides ``cache_folder()``.
@@ -67,6 +68,8 @@ def locate(
                 _check_unpacked(suite, path, archives, wanted)
                 return path
             archive = held
+        elif path.is_file() and wanted is not None and wanted.search(path.name):
+            return path.parent
         elif path.is_file():
             archive = path
         else:

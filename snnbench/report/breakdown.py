@@ -1,0 +1,196 @@
+"""Scores of a suite's models by depth or by split: Tables 2 and 3 of Klambauer et al. (2017), for one's own results."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from snnbench import stats
+from snnbench.errors import SnnbenchError
+from snnbench.published import load_reference
+from snnbench.records import Alternative
+from snnbench.selection import COMPARED, scored_evaluations
+
+BREAKDOWN_COLUMNS = (*COMPARED, "metric", "task_source")
+"""The columns of the results that a breakdown needs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Breakdown:
+    """A table with what it is and how it was made.
+
+    ``values`` holds the numbers, scores as shares: by depth, indexed by (model, depth), mean, std and n_seeds; by split,
+    indexed by model, mean, std, mean_rank, pvalue and adjusted_pvalue. Beside published results there are published_mean and
+    published_std too.
+    """
+
+    heading: str
+    values: pd.DataFrame
+    cells: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def by_depth(rows: pd.DataFrame, metric: str = "", published: Sequence[str] = ()) -> Breakdown:
+    """Average the test scores of the best configuration of every depth over the seeds.
+
+    Args:
+        rows: Stored rows of a suite with the columns ``BREAKDOWN_COLUMNS``.
+        metric: Another metric than that of the stored scores.
+        published: ``("snn2017",)`` to put the values of the paper beside them.
+
+    Raises:
+        SnnbenchError: If no model has a depth, or there are no published values by depth of this suite.
+    """
+    scored = scored_evaluations(rows, metric, by="depth")
+    scored = scored[scored["depth"].notna()]
+    if scored.empty:
+        raise SnnbenchError("A comparison by depth needs evaluations of networks; found none. Run some with `snnbench run`.")
+    by_seed = scored.groupby(["column", "depth", "seed"])["test_score"].mean()
+    groups = by_seed.groupby(["column", "depth"])
+    values = pd.DataFrame({"mean": groups.mean(), "std": groups.std(), "n_seeds": groups.size()})
+    values.index = values.index.set_levels(values.index.levels[1].astype(int), level=1).set_names(["model", "depth"])
+    if published:
+        reference = _published(rows, "depth", published).set_index(["method", "depth"])[["auc_mean_percent", "auc_std_percent"]]
+        reference = (reference / 100).set_axis(["published_mean", "published_std"], axis=1).rename_axis(["model", "depth"])
+        values = values.join(reference[reference.index.get_level_values("model").isin(values.index.levels[0])], how="outer")
+    cells = _pivot(values, "mean", "std")
+    if published:
+        beside = _pivot(values, "published_mean", "published_std")
+        pairs = [(cells.loc[[model]], beside.loc[[model]].set_axis(["  published"])) for model in cells.index]
+        cells = pd.concat([row for pair in pairs for row in pair])
+    seeds = values["n_seeds"].dropna().astype(int)
+    n_seeds = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
+    notes = (
+        f"In percent, mean ± standard deviation over {n_seeds} seeds of the best configuration of each depth by validation "
+        "score. Depth: hidden layers, of resnet blocks."
+        + (" One seed has no deviation: add some with `snnbench run --seeds 5`." if seeds.min() == 1 else ""),
+    )
+    return Breakdown(_heading(rows, metric), values, cells, notes)
+
+
+def by_split(
+    rows: pd.DataFrame,
+    metric: str = "",
+    published: Sequence[str] = (),
+    baseline: str = "best",
+    alternative: Alternative = "two-sided",
+    correction: str = "holm",
+) -> Breakdown:
+    """Compare models on the splits of one task, as paired units.
+
+    Args:
+        rows: Stored rows of a suite with the columns ``BREAKDOWN_COLUMNS``.
+        metric: Another metric than that of the stored scores.
+        published: ``("snn2017",)`` to put the values of the paper beside them.
+        baseline: The model that the others are tested against, or ``"best"`` for the lowest mean rank.
+        alternative: As in ``stats.wilcoxon``.
+        correction: As in ``stats.wilcoxon``.
+
+    Raises:
+        SnnbenchError: If the results are not of one task, no split has a score of every model, or nothing was published.
+        UnknownNameError: If the baseline, alternative or correction does not exist.
+    """
+    scored = scored_evaluations(rows, metric)
+    if scored["task"].nunique() != 1:
+        raise SnnbenchError(f"A comparison by split needs results of one task, found {scored['task'].nunique()}.")
+    by_model = scored.pivot_table(index="split", columns="column", values="test_score").rename_axis(columns="model")
+    scores = by_model.dropna().round(12)
+    if scores.empty:
+        raise SnnbenchError("A comparison by split needs a split with a score of every model; found none. Complete the run.")
+    scores = scores[stats.order_models(scores)]
+    reference = stats.choose_baseline(scores, baseline)
+    test = stats.wilcoxon(scores, reference, alternative, correction)
+    values = pd.DataFrame(
+        {
+            "mean": scores.mean(),
+            "std": scores.std(),
+            "mean_rank": scores.rank(axis="columns", ascending=False).mean(),
+            "pvalue": test.pvalue,
+            "adjusted_pvalue": test.adjusted_pvalue,
+        }
+    )
+    cells = pd.DataFrame(
+        {
+            "mean ± std": [_plus_minus(row["mean"], row["std"], 4, 3) for _, row in values.iterrows()],
+            "rank": [f"{rank:.2f}" for rank in values["mean_rank"]],
+            "p": [_pvalue(p) for p in values["pvalue"]],
+            f"p ({correction})": [_pvalue(p) for p in values["adjusted_pvalue"]],
+        },
+        index=values.index,
+    )
+    if published:
+        table = _published(rows, "split", published)
+        table = table.assign(method=table["method"].str.removesuffix(" (reference)").replace("c4.5", "decision_tree"))
+        beside = table.set_index("method")[["auc_mean", "auc_std"]].set_axis(["published_mean", "published_std"], axis=1)
+        values = values.join(beside)
+        means, deviations = values["published_mean"], values["published_std"]
+        cells["published"] = [_plus_minus(mean, std, 4, 3) for mean, std in zip(means, deviations, strict=True)]
+    left_out = len(by_model) - len(scores)
+    notes = (
+        f"One task: the paired units are its {len(scores)} splits, not tasks. They share most of their training rows, so "
+        "p-values are smaller than independent data would give.",
+        f"p: {reference} against each model, Wilcoxon signed-rank test, {alternative}.",
+        *([f"Left out: {left_out} splits without a score of every model."] if left_out else []),
+        *(["Published: naive Bayes, C4.5 (here: decision_tree) and SVM are from other publications."] if published else []),
+    )
+    return Breakdown(_heading(rows, metric), values, cells, notes)
+
+
+BREAKDOWNS: dict[str, Callable[..., Breakdown]] = {"depth": by_depth, "split": by_split}
+"""What ``snnbench compare --by`` offers."""
+
+_TABLES = {("tox21", "depth", "snn2017"): "table_2", ("htru2", "split", "snn2017"): "table_3"}
+"""The published tables: their names in ``published.REFERENCES`` by suite, kind of breakdown and publication."""
+
+
+def natural_breakdown(rows: pd.DataFrame) -> str:
+    """Return ``"split"`` for results of one task on several splits, which no test across tasks can compare; else nothing."""
+    return "split" if rows["task"].nunique() == 1 and rows["split"].nunique() > 1 else ""
+
+
+def render_breakdown(breakdown: Breakdown) -> RenderableType:
+    """Return a breakdown for a terminal."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold")
+    for column in breakdown.cells.columns:
+        table.add_column(str(column), justify="right", no_wrap=True)
+    for name, row in breakdown.cells.iterrows():
+        table.add_row(Text(str(name)), *map(str, row))
+    notes = [Text(note, style="dim") for note in breakdown.notes]
+    return Group(Text(breakdown.heading), Text(""), table, Text(""), *notes)
+
+
+def _published(rows: pd.DataFrame, kind: str, names: Sequence[str]) -> pd.DataFrame:
+    suite = str(rows["suite"].iloc[0])
+    found = [table for name in names if (table := _TABLES.get((suite, kind, name)))]
+    if len(found) != len(names):
+        known = ", ".join(f"{name} for {suite} by {kind}" for suite, kind, name in _TABLES)
+        raise SnnbenchError(f"--published must name results of {suite} by {kind}, found {', '.join(names)}. There is: {known}.")
+    return load_reference(found[0])
+
+
+def _heading(rows: pd.DataFrame, metric: str) -> str:
+    evaluations = rows[rows["stage"] == "evaluate"]
+    sources = ", ".join(sorted(evaluations["task_source"].dropna().unique()))
+    metrics = metric or " or ".join(sorted(evaluations["metric"].unique()))
+    return f"{rows['suite'].iloc[0]} ({sources}): {metrics} of the test rows."
+
+
+def _pivot(values: pd.DataFrame, mean: str, std: str) -> pd.DataFrame:
+    cells = [_plus_minus(100 * m, 100 * s, 1, 1) for m, s in values[[mean, std]].itertuples(index=False)]
+    return pd.Series(cells, index=values.index).unstack("depth", fill_value="-")
+
+
+def _plus_minus(mean: float, std: float, digits: int, std_digits: int) -> str:
+    if np.isnan(mean):
+        return "-"
+    return f"{mean:.{digits}f}" + ("" if np.isnan(std) else f"±{std:.{std_digits}f}")
+
+
+def _pvalue(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1e}"

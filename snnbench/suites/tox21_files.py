@@ -1,0 +1,185 @@
+"""The files of the DeepTox download (Mayr, Klambauer, Unterthiner & Hochreiter 2016), read and held against each other.
+
+``tox21_{dense,labels}_{train,test}.csv.gz`` have a header and the compounds' names in their first column,
+``tox21_sparse_{train,test}.mtx.gz`` are counts in the MatrixMarket format, ``tox21_compoundData.csv`` says which set a compound
+belongs to. The training files hold the sets ``training`` and ``validation``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pandas as pd
+from scipy import io, sparse
+
+from snnbench.errors import DataError
+
+COMPOUNDS = "tox21_compoundData.csv"
+FILES = tuple(
+    name
+    for part in ("train", "test")
+    for name in (f"tox21_dense_{part}.csv.gz", f"tox21_labels_{part}.csv.gz", f"tox21_sparse_{part}.mtx.gz")
+)
+SETS = ("training", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Compounds:
+    """What is known of all compounds, row by row.
+
+    Shapes:
+        dense: (n_samples, n_dense) float64.
+        counts: (n_samples, n_counts) sparse.
+        y: (n_samples, n_labels) float32, 0, 1 and NaN = not measured.
+        sets: (n_samples,) one of ``SETS``.
+        structures: (n_samples,) equal for compounds that are the same but for charges, isotopes and stereochemistry.
+    """
+
+    dense: np.ndarray
+    counts: sparse.csr_array
+    y: np.ndarray
+    sets: np.ndarray
+    structures: np.ndarray
+    labels: tuple[str, ...]
+
+
+def read_archive(folder: Path) -> Compounds:
+    """Read the unpacked archive.
+
+    Raises:
+        DataError: If a file is missing or damaged, or rows of two files do not belong together.
+    """
+    absent = [name for name in (*FILES, COMPOUNDS) if not (folder / name).is_file()]
+    if absent:
+        raise DataError(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing")
+    data = read_compounds(folder / COMPOUNDS)
+    dense, counts, labels = [], [], []
+    for part in ("train", "test"):
+        features = _table(folder / f"tox21_dense_{part}.csv.gz")
+        of_labels = _table(folder / f"tox21_labels_{part}.csv.gz", ("0", "1"))
+        matrix = _matrix(folder / f"tox21_sparse_{part}.mtx.gz")
+        row_names = folder / f"tox21_sparse_rownames_{part}.txt.gz"
+        if not of_labels.index.equals(features.index):
+            raise DataError(f"the rows of the label and dense files must be the same compounds; those for {part} are not")
+        if matrix.shape[0] != len(features):
+            raise DataError(
+                f"tox21_sparse_{part}.mtx.gz must have {len(features)} rows as the dense file, found {matrix.shape[0]}"
+            )
+        if row_names.is_file() and pd.read_csv(row_names, header=None)[0].tolist() != features.index.tolist():
+            raise DataError(f"the rows of the sparse and dense files must be the same compounds; those for {part} are not")
+        dense.append(features)
+        counts.append(matrix)
+        labels.append(of_labels)
+    _check_columns(dense, "dense")
+    _check_columns(labels, "label")
+    if counts[0].shape[1] != counts[1].shape[1]:
+        raise DataError(f"the sparse files must have equally many columns, found {counts[0].shape[1]} and {counts[1].shape[1]}")
+    names = [*dense[0].index, *dense[1].index]
+    if unknown := [name for name in names if name not in data.index]:
+        raise DataError(f"every compound must be in {COMPOUNDS}, found {len(unknown)} that are not, as {unknown[0]}")
+    about = data.loc[names]
+    if (about["set"].iloc[: len(dense[0])] == "test").any() or (about["set"].iloc[len(dense[0]) :] != "test").any():
+        raise DataError(f"the test files must hold the compounds of the set test in {COMPOUNDS} and no others; they do not")
+    return Compounds(
+        dense=np.concatenate([table.to_numpy(np.float64) for table in dense]),
+        counts=sparse.vstack(counts, format="csr"),
+        y=np.concatenate([table.to_numpy(np.float32) for table in labels]),
+        sets=about["set"].to_numpy(str),
+        structures=about["inchikey"].str.partition("-")[0].to_numpy(str),
+        labels=tuple(map(str, labels[0].columns)),
+    )
+
+
+def read_compounds(file: Path, content: IO[bytes] | None = None) -> pd.DataFrame:
+    """Return the table of the compounds, indexed by their names; from ``content`` if the file lies in an archive.
+
+    Raises:
+        DataError: If it lacks a column, a set is unknown, or a compound stands twice.
+    """
+    table = read_csv(file, content)
+    if absent := [column for column in ("ID", "set", "inchikey") if column not in table]:
+        raise DataError(f"{file.name} must have a header with {', '.join(absent)}, found {', '.join(table.columns[:6])}")
+    if not table["set"].isin(SETS).all():
+        raise DataError(
+            f"the column set of {file.name} must be {', '.join(SETS)}; it also holds {_first_not(table['set'], SETS)!r}"
+        )
+    if table["ID"].duplicated().any():
+        raise DataError(
+            f"{file.name} must name every compound once, but {table.loc[table['ID'].duplicated(), 'ID'].iloc[0]} twice"
+        )
+    return table.set_index("ID")
+
+
+def to_labels(table: pd.DataFrame, file: str) -> pd.DataFrame:
+    """Turn text columns of 0, 1 and NA into float32 with NaN.
+
+    Raises:
+        DataError: If there is anything else in them.
+    """
+    known = table.isin(["0", "1"])
+    wrong = ~(known | table.isna() | table.isin(["NA", ""]))
+    if wrong.to_numpy().any():
+        row, column = np.argwhere(wrong.to_numpy())[0]
+        raise DataError(
+            f"labels must be 0, 1 or NA (not measured), found {table.iat[row, column]!r} for {table.index[row]}, "
+            f"{table.columns[column]} in {file}"
+        )
+    return table.where(known).astype(np.float32)
+
+
+def _first_not(values: pd.Series, known: Sequence[str]) -> str:
+    return str(values[~values.isin(known)].iloc[0])
+
+
+def read_csv(file: Path, content: IO[bytes] | None = None) -> pd.DataFrame:
+    """Return a table of text, NA as missing; from ``content`` if the file lies in an archive.
+
+    Raises:
+        DataError: If it is none.
+    """
+    try:
+        return pd.read_csv(content or file, dtype=str, keep_default_na=False, na_values=["NA"])
+    except (ValueError, OSError, EOFError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f"{file.name} must be a table with a header: {error}") from error
+
+
+def _table(file: Path, labels: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table with a header whose first column names the compounds: labels, or numbers."""
+    if labels:
+        table = read_csv(file)
+    else:
+        try:
+            table = pd.read_csv(file, dtype={0: str})
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"{file.name} must be a table of numbers with a header: {error}") from error
+    # Without a header its first row would be taken for one: then the columns are called like numbers.
+    if table.columns[1:].str.fullmatch(r"[-+\d.eE]+|NA|NA\.\d+").all() or len(table.columns) < 2:
+        raise DataError(f"{file.name} must begin with a header, found the row {', '.join(map(str, table.columns[:4]))} …")
+    table = table.set_index(table.columns[0])
+    if labels:
+        return to_labels(table, file.name)
+    numbers = table.apply(pd.to_numeric, errors="coerce")
+    if not np.isfinite(numbers.to_numpy(np.float32)).all():
+        row, column = np.argwhere(~np.isfinite(numbers.to_numpy(np.float32)))[0]
+        raise DataError(
+            f"{file.name} must hold finite numbers, found {table.iat[row, column]!r} for {table.index[row]}, "
+            f"{table.columns[column]}"
+        )
+    return numbers
+
+
+def _matrix(file: Path) -> sparse.csr_array:
+    try:
+        matrix = sparse.csr_array(io.mmread(file))
+    except (ValueError, OSError, EOFError, OverflowError) as error:
+        raise DataError(f"{file.name} must be a matrix in the MatrixMarket format: {error}") from error
+    if not (np.isfinite(matrix.data) & (matrix.data >= 0)).all():
+        raise DataError(f"{file.name} must hold counts, finite and not negative; it does not")
+    return matrix
+
+
+def _check_columns(tables: Sequence[pd.DataFrame], kind: str) -> None:
+    if list(tables[0].columns) != list(tables[1].columns):
+        raise DataError(f"the two {kind} files must have the same columns, found {tables[0].shape[1]} and {tables[1].shape[1]}")
