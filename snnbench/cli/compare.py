@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from snnbench.cli import completion
+from snnbench.cli.breakdown import show_breakdown
 from snnbench.cli.output import FLAG, errors, results
 from snnbench.errors import ConfigError
 
@@ -52,6 +53,13 @@ class Missing(StrEnum):
     worst = "worst"
 
 
+class By(StrEnum):
+    """What scores are broken down by."""
+
+    each_depth = "depth"
+    each_split = "split"
+
+
 class Format(StrEnum):
     """How the table is printed."""
 
@@ -84,6 +92,9 @@ def compare(
     metric: Annotated[
         Metric | None, typer.Option(help="Another metric, from the stored outputs; configurations stay as selected.")
     ] = None,
+    by: Annotated[
+        By | None, typer.Option(help="Scores by depth or by split instead. Default: by split if there is one task on several.")
+    ] = None,
     details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Add what was selected, and what it took.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How the table is printed.")] = Format.table,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
@@ -106,6 +117,9 @@ def compare(
         if not folder.is_dir():
             raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
     chosen = metric.value if metric else ""
+    tests = {"baseline": baseline, "alternative": alternative.value, "correction": correction.value}
+    if not details and show_breakdown(folders, by.value if by else "", suite, chosen, published, tests, format_.value, output):
+        return
     ranking = benchmark.compare(
         folders, suite, baseline, alternative.value, correction.value, subset.value, chosen, published, missing.value
     )

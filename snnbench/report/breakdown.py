@@ -150,7 +150,8 @@ _TABLES = {("tox21", "depth", "snn2017"): "table_2", ("htru2", "split", "snn2017
 
 def natural_breakdown(rows: pd.DataFrame) -> str:
     """Return ``"split"`` for results of one task on several splits, which no test across tasks can compare; else nothing."""
-    return "split" if rows["task"].nunique() == 1 and rows["split"].nunique() > 1 else ""
+    evaluations = rows[rows["stage"] == "evaluate"]
+    return "split" if evaluations["task"].nunique() == 1 and evaluations["split"].nunique() > 1 else ""
 
 
 def render_breakdown(breakdown: Breakdown) -> RenderableType:

@@ -26,6 +26,10 @@ CACHE_VARIABLE = "SNNBENCH_CACHE"
 MAX_UNPACKED_BYTES = 20 * 2**30
 """More than any suite needs by a wide margin; a declared total above it is taken for a decompression bomb."""
 
+MAX_EXPANSION = 500
+"""Times an archive's own size that it may unpack to, beyond ``MIN_SUSPECT_BYTES``; the suites' archives unpack to 10 times."""
+MIN_SUSPECT_BYTES = 100 * 2**20
+
 _BLOCK_BYTES = 2**20
 _READ_ERRORS = (
     # What the standard library raises on damaged archives; bz2 and gzip use OSError, encrypted zips RuntimeError.
@@ -121,7 +125,7 @@ def list_members(archive: Path, wanted: re.Pattern[str] | None = None) -> list[M
     """
     try:
         with _opened(archive) as opened:
-            members = _check(opened)
+            members = _check(opened, max_bytes(archive))
             _read_to_end(opened)
     except _READ_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -135,7 +139,12 @@ def list_members(archive: Path, wanted: re.Pattern[str] | None = None) -> list[M
     return files
 
 
-def _check(opened: zipfile.ZipFile | tarfile.TarFile) -> list[Member]:
+def max_bytes(archive: Path) -> int:
+    """Return how many bytes an archive or a compressed file may unpack to before it is taken for a bomb."""
+    return min(MAX_UNPACKED_BYTES, max(MIN_SUSPECT_BYTES, MAX_EXPANSION * archive.stat().st_size))
+
+
+def _check(opened: zipfile.ZipFile | tarfile.TarFile, limit_bytes: int) -> list[Member]:
     members = []
     total_bytes = 0
     for member in _iterate(opened):
@@ -144,8 +153,8 @@ def _check(opened: zipfile.ZipFile | tarfile.TarFile) -> list[Member]:
             raise DataError(f"its members must stay inside its folder, found {path!r}")
         # While reading the headers, because a bomb's are slow to reach.
         total_bytes += member.size_bytes
-        if total_bytes > MAX_UNPACKED_BYTES:
-            raise DataError(f"it may unpack to {MAX_UNPACKED_BYTES} bytes at most, found more up to {path!r}")
+        if total_bytes > limit_bytes:
+            raise DataError(f"it may unpack to {limit_bytes} bytes at most, found more up to {path!r}")
         members.append(member)
     return members
 

@@ -5,6 +5,8 @@
 belongs to. The training files hold the sets ``training`` and ``validation``.
 """
 
+import gzip
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ import pandas as pd
 from scipy import io, sparse
 
 from snnbench.errors import DataError
+from snnbench.suites.archive import max_bytes
 
 COMPOUNDS = "tox21_compoundData.csv"
 FILES = tuple(
@@ -54,6 +57,8 @@ def read_archive(folder: Path) -> Compounds:
     absent = [name for name in (*FILES, COMPOUNDS) if not (folder / name).is_file()]
     if absent:
         raise DataError(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing")
+    for name in FILES:
+        _check_size(folder / name)
     data = read_compounds(folder / COMPOUNDS)
     dense, counts, labels = [], [], []
     for part in ("train", "test"):
@@ -129,6 +134,19 @@ def to_labels(table: pd.DataFrame, file: str) -> pd.DataFrame:
     return table.where(known).astype(np.float32)
 
 
+def _check_size(file: Path) -> None:
+    """Refuse a compressed file that would fill the memory, before a reader tries."""
+    limit_bytes, n_bytes = max_bytes(file), 0
+    try:
+        with gzip.open(file) as stream:
+            while block := stream.read(2**20):
+                n_bytes += len(block)
+                if n_bytes > limit_bytes:
+                    raise DataError(f"{file.name} may unpack to {limit_bytes} bytes at most, found more")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{file.name} must be a whole gzip file: {error}") from error
+
+
 def _first_not(values: pd.Series, known: Sequence[str]) -> str:
     return str(values[~values.isin(known)].iloc[0])
 
@@ -164,7 +182,7 @@ def _table(file: Path, labels: Sequence[str] = ()) -> pd.DataFrame:
     if not np.isfinite(numbers.to_numpy(np.float32)).all():
         row, column = np.argwhere(~np.isfinite(numbers.to_numpy(np.float32)))[0]
         raise DataError(
-            f"{file.name} must hold finite numbers, found {table.iat[row, column]!r} for {table.index[row]}, "
+            f"{file.name} must hold finite numbers, found {table.iat[row, column]} for {table.index[row]}, "
             f"{table.columns[column]}"
         )
     return numbers

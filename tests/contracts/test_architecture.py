@@ -11,7 +11,7 @@ import pytest
 
 from snnbench import stats
 from snnbench.metrics import METRICS
-from snnbench.report import FORMATS
+from snnbench.report import BREAKDOWNS, FORMATS
 
 compare = import_module("snnbench.cli.compare")
 CHECKOUT = Path(__file__).parents[2]
@@ -67,5 +67,6 @@ def imported_modules(file: Path) -> set[str]:
 
 def test_the_command_line_offers_what_the_rooms_have():
     assert {metric.value for metric in compare.Metric} == set(METRICS)
+    assert {by.value for by in compare.By} == set(BREAKDOWNS)
     assert {missing.value for missing in compare.Missing} == set(stats.MISSING)
     assert {format_.value for format_ in compare.Format} == set(FORMATS)
