@@ -13,7 +13,9 @@ import pytest
 from archives import TOX21_LABELS, write_table, write_tox21
 
 from snnbench.errors import ConfigError, DataError, UnknownNameError
+from snnbench.metrics import mean_auc
 from snnbench.suites import archive, load_suite, open_source, tox21
+from snnbench.suites.material import gather
 from snnbench.suites.tox21_smiles import SMILES
 from snnbench.training.rows import job_rows
 
@@ -82,6 +84,21 @@ def test_labels_are_those_of_the_files_and_na_is_not_measured(source):
     y = tox21.load("tox21", prepare(source)[0]).y
     np.testing.assert_array_equal(y, pd.concat(tables).to_numpy(np.float32))
     assert 0.2 < np.isnan(y).mean() < 0.4
+
+
+def test_a_label_of_one_class_is_named_before_anything_is_trained(source):
+    y = np.where(np.arange(80)[:, None] < N_TRAIN, np.arange(80)[:, None] % 2, np.arange(12) > 0).astype(int).astype(str)
+    y[N_TRAIN:, 2] = "NA"
+    y[N_TRAIN, 3:] = "0"
+    write_table(source / "tox21_labels_train.csv.gz", TOX21_LABELS, NAMES[:80], y)
+    folder, _ = prepare(source)
+    (note,) = gather("tox21", folder).notes
+    assert note.startswith(
+        "tox21, challenge: fewer than two classes of SR.0, SR.1, SR.2 were measured among the validation rows"
+    )
+    _, valid = job_rows("search", "tox21", "tox21", "challenge", folder)
+    scores = np.random.default_rng(0).normal(size=valid.y.shape)
+    assert mean_auc(valid.y, scores) == mean_auc(valid.y[:, 3:], scores[:, 3:])
 
 
 def test_a_compound_of_a_later_set_is_removed_from_the_earlier_ones(source):

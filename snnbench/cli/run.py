@@ -265,6 +265,8 @@ def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds:
     about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
     table.add_row("estimate", f"{about} on this machine" if plan.jobs else "nothing left to search")
     results().print(table)
+    for note in material.notes:
+        say("Note:", note)
 
 
 def _describe(compute: "Compute") -> str:

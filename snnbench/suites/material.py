@@ -1,22 +1,29 @@
 """The tasks and splits of a run, loaded and checked before anything is trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from snnbench.errors import DataError, UnknownNameError
+from snnbench.metrics import one_class_labels
 from snnbench.records import Split, Task
 from snnbench.suites import load_suite
 
 
 @dataclass(frozen=True)
 class Material:
-    """The tasks at hand with the splits to run, and the reason for every wanted task that is not."""
+    """The tasks at hand with the splits to run, and the reason for every wanted task that is not.
+
+    ``notes`` say what a user should know of them before a score is read.
+    """
 
     tasks: tuple[Task, ...]
     splits: Mapping[str, Sequence[Split]]
     missing: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, Task]:
@@ -57,7 +64,21 @@ def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitio
         task.name: [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
         for task in at_hand
     }
-    return Material(at_hand, splits, missing)
+    notes = [note for task in at_hand for note in _label_notes(task, module.load(task.name, folder).y, splits[task.name])]
+    return Material(at_hand, splits, missing, tuple(notes))
+
+
+def _label_notes(task: Task, y: np.ndarray, splits: Sequence[Split]) -> Iterator[str]:
+    """Name the labels of a multilabel task that have no score among the rows of a split, because these are of one class."""
+    if task.kind != "multilabel":
+        return
+    for split in splits:
+        for part, rows in (("validation", split.valid), ("test", split.test)):
+            if names := [task.labels[label] for label in one_class_labels(y[rows])]:
+                yield (
+                    f"{task.name}, {split.name}: fewer than two classes of {', '.join(names)} were measured among the {part} "
+                    "rows, which leaves this out of the mean there."
+                )
 
 
 def check_tasks(suite: str, tasks: Sequence[str]) -> None:
