@@ -151,9 +151,9 @@ def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
         mean_epoch, the stopping epoch; seconds, of all trainings; share_diverged of the search.
     """
     named = rows.assign(column=_column_names(rows[rows["stage"] == "evaluate"]).reindex(rows.index))
-    evaluations = named[named["column"].notna() & (named["status"] == "ok")]
-    configs = evaluations["config"].map(json.loads)
-    depths = configs.map(lambda config: config.get("n_layers", config.get("n_blocks", np.nan))).astype(float)
+    trained = named[named["column"].notna() & (named["status"] == "ok")]
+    evaluations = _chosen(trained, rows[rows["stage"] == "search"], by="model")
+    depths = [depth_of(json.loads(config)) for config in evaluations["config"]]
     groups = evaluations.assign(depth=depths).groupby("column")
     by_task = evaluations.groupby(["column", "task", "split"])["test_score"]
     searches = rows[rows["stage"] == "search"].groupby("model")
@@ -167,7 +167,7 @@ def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
             "seed_std": by_task.std().groupby("column").mean(),
             "mean_depth": groups["depth"].mean(),
             "mean_epoch": groups["best_epoch"].mean(),
-            "seconds": groups["seconds"].sum() + model_of.map(searches["seconds"].sum()).fillna(0),
+            "seconds": trained.groupby("column")["seconds"].sum() + model_of.map(searches["seconds"].sum()).fillna(0),
             "share_diverged": model_of.map(diverged),
         }
     ).rename_axis(index="model")

@@ -215,6 +215,12 @@ def test_of_the_evaluations_of_several_depths_the_one_that_validated_best_counts
     assert score_table(tied).at["tox21", "snn"] == 0.5
 
 
+def test_a_model_is_described_by_its_best_depth_and_the_time_of_all():
+    found = by_depth((2, 0.7), (8, 0.8), evaluated={2: [0.9, 0.92], 8: [0.5, 0.52]}).assign(best_epoch=10, seconds=1.0)
+    described = describe_models(found).loc["snn"]
+    assert described[["n_evaluations", "mean_score", "mean_depth", "seconds"]].tolist() == pytest.approx([2, 0.51, 8, 6])
+
+
 def test_the_best_of_every_depth_is_selected_and_a_depth_that_diverged_is_named():
     members, stored = {}, []
     for depth, rate, score in ((2, 0.1, 0.7), (2, 0.01, 0.8), (8, 0.1, 0.6), (8, 0.01, 0.5), (32, 0.1, np.nan)):
