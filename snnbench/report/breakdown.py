@@ -69,6 +69,11 @@ def by_depth(rows: pd.DataFrame, metric: str = "", published: Sequence[str] = ()
         f"In percent, mean ± standard deviation over {n_seeds} seeds of the best configuration of each depth by validation "
         "score. Depth: hidden layers, of resnet blocks."
         + (" One seed has no deviation: add some with `snnbench run --seeds 5`." if seeds.min() == 1 else ""),
+        *(
+            ["Published: Table 2 of the paper, on 801 dense features and the counts of the DeepTox download."]
+            if published
+            else []
+        ),
     )
     return Breakdown(_heading(rows, metric), values, cells, notes)
 

@@ -41,6 +41,9 @@ WANTED = re.compile(
 STANDARDISE = True
 REPETITIONS = (1,)
 
+_DEEPTOX_FEATURES = (801, 272_776)
+"""The numbers of dense features and of counts behind the published results."""
+
 _VERSION = 1
 """Part of a prepared folder's name; raised when the preparation changes its numbers."""
 
@@ -148,6 +151,10 @@ def _write(prepared: Path, compounds: Compounds, options: Options, features: str
     sha256 = hashlib.sha256()
     for array in (X, y, sets):
         sha256.update(np.ascontiguousarray(array).tobytes())
+    if (compounds.dense.shape[1], compounds.counts.shape[1]) == _DEEPTOX_FEATURES:
+        features = "deeptox"
+    else:
+        report("These are not the features of the published results (801 dense, 272,776 counts): scores are not comparable.")
     kept = f"{n_counts} of {compounds.counts.shape[1]} counts ({options.counts})"
     about = {
         "source": f"{features} features: {compounds.dense.shape[1]} dense, {kept}",
