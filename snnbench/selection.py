@@ -70,7 +70,7 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
         SnnbenchError: If a task was evaluated on two versions of its data, or the metric is not one for its kind.
     """
     evaluations = rows[rows["stage"] == "evaluate"]
-    evaluations = evaluations.assign(column=_column_names(evaluations))
+    evaluations = evaluations.assign(column=column_names(evaluations))
     n_versions = evaluations.groupby("task")["task_sha256"].nunique()
     if (n_versions > 1).any():
         raise SnnbenchError(
@@ -90,6 +90,13 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     return table.rename_axis(columns="model")
 
 
+def describe_averaging(rows: pd.DataFrame) -> str:
+    """Return what the score of a task is a mean of, in words: ``4 repetitions and 3 seeds``; empty if it is one number."""
+    evaluations = rows[(rows["stage"] == "evaluate") & (rows["status"] == "ok")].groupby("task")
+    counts = {"repetition": evaluations["split"].nunique().max(), "seed": evaluations["seed"].nunique().max()}
+    return " and ".join(f"{count} {noun}s" for noun, count in counts.items() if count > 1)
+
+
 def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what was selected and what it took, by model.
 
@@ -102,7 +109,7 @@ def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
         seeds averaged over tasks and splits (NaN for one seed); mean_depth in layers or blocks (NaN for other models);
         mean_epoch, the stopping epoch; seconds, of all trainings; share_diverged of the search.
     """
-    named = rows.assign(column=_column_names(rows[rows["stage"] == "evaluate"]).reindex(rows.index))
+    named = rows.assign(column=column_names(rows[rows["stage"] == "evaluate"]).reindex(rows.index))
     evaluations = named[named["column"].notna() & (named["status"] == "ok")]
     configs = evaluations["config"].map(json.loads)
     depths = configs.map(lambda config: config.get("n_layers", config.get("n_blocks", np.nan))).astype(float)
@@ -139,7 +146,8 @@ def _rescore(row: Any, metric: str) -> float:
     return float(METRICS[metric](y.reshape(outputs.shape) if is_multilabel else y, outputs))
 
 
-def _column_names(rows: pd.DataFrame) -> pd.Series:
+def column_names(rows: pd.DataFrame) -> pd.Series:
+    """Return the name of each row's model in a score table: with the preset, or the grid's digest, where there are several."""
     names = rows["model"].astype(str)
     for detail in ("preset", "grid"):
         several = rows.groupby(names)["grid"].transform("nunique") > 1
@@ -216,5 +224,7 @@ def _why_missing(of_task: pd.DataFrame, model: str) -> str:
     if trained.empty:
         return "no results"
     if not evaluations.empty:
+        if (evaluations["status"] == "ok").any():
+            return "its test score is not a number"
         return f"evaluation {evaluations['status'].iloc[0]}: {evaluations['error'].iloc[0]}"
     return "not evaluated yet" if (trained["status"] == "ok").any() else _why_none(trained)

@@ -78,6 +78,15 @@ def write_settings(results: Path, name: str, settings: dict[str, object], proven
     _write_whole(results / "_settings" / f"{name}.json", lambda temporary: temporary.write_text(text))
 
 
+def read_settings(folders: Iterable[Path]) -> dict[str, object]:
+    """Return the newest of the settings stored by ``write_settings``; empty if there are none."""
+    files = [file for folder in folders for file in (folder / "_settings").glob("*.json")]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        with suppress(OSError, ValueError):
+            return dict(json.loads(file.read_text())["settings"])
+    return {}
+
+
 def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return all stored rows, one for each key.
 
