@@ -14,7 +14,7 @@ N_RESAMPLES_ELO = 1_000
 N_RESAMPLES_MANY = 200
 """Resamples for more than ``MANY_MODELS`` models, which would take minutes otherwise."""
 MANY_MODELS = 40
-N_SAMPLES = 50_000
+N_SAMPLES = 20_000
 CONFIDENCE = 0.95
 PRIOR = 0.5
 SEED = 0

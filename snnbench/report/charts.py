@@ -28,7 +28,7 @@ def draw_ranks(analysis: Analysis) -> Any:
     x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=alt.Scale(domain=[0.5, ranking.n_models + 0.5], nice=False))
     base = alt.Chart(long)
     box = base.mark_boxplot(
-        extent="min-max", size=16, color=COLOURS[0], opacity=0.85, median={"color": "white", "strokeWidth": 3}
+        extent="min-max", size=16, color=COLOURS[0], opacity=0.85, median={"color": "#0d2038", "strokeWidth": 3}
     ).encode(x=x, y=y)
     means = (
         alt.Chart(pd.DataFrame({"model": models, "rank": ranking.table["mean_rank"].to_numpy(dtype=float)}))
@@ -39,7 +39,7 @@ def draw_ranks(analysis: Analysis) -> Any:
     if len(long) <= _MAX_POINTS:
         points = (
             base.transform_calculate(jitter="random()", shifted="datum.rank + 0.5 * (random() - 0.5)")
-            .mark_circle(size=14, opacity=0.4, color=COLOURS[0])
+            .mark_circle(size=22, opacity=0.55, color=COLOURS[0])
             .encode(
                 x=alt.X(
                     "shifted:Q",
@@ -52,7 +52,7 @@ def draw_ranks(analysis: Analysis) -> Any:
             )
         )
         layers = [points, box.encode(opacity=alt.value(0.6)), means]
-    return alt.layer(*layers).properties(width=WIDTH, height=alt.Step(34))
+    return alt.layer(*layers).properties(width=WIDTH, height=34 * ranking.n_models)
 
 
 def draw_heatmap(analysis: Analysis) -> Any:
@@ -151,7 +151,12 @@ def draw_bayes(analysis: Analysis) -> Any:
         alt.Chart(long)
         .mark_bar()
         .encode(
-            x=alt.X("probability:Q", title="probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5)),
+            x=alt.X(
+                "probability:Q",
+                title="probability",
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]),
+            ),
             y=alt.Y("other:N", sort=models, title=None),
             color=alt.Color(
                 "outcome:N",
@@ -165,5 +170,5 @@ def draw_bayes(analysis: Analysis) -> Any:
                 alt.Tooltip("probability:Q", format=".3f"),
             ],
         )
-        .properties(width=WIDTH, height=alt.Step(24))
+        .properties(width=WIDTH, height=24 * len(models))
     )

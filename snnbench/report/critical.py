@@ -14,8 +14,8 @@ from snnbench.report.analysis import Analysis
 from snnbench.report.cliques import find_cliques
 
 WIDTH = 560
-_ROW, _TOP = 20, 3.0
-"""Pixels of a row; rows above the axis, for its labels and the critical difference."""
+_ROW = 20
+"""Pixels of a row."""
 
 
 def draw_nemenyi(analysis: Analysis) -> Any:
@@ -63,6 +63,7 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
     table = analysis.ranking.table
     cliques = find_cliques(differ)
     means = table["mean_rank"].to_numpy(dtype=float)
+    above = 1.6 if critical_difference is None else 3.0
     low, high = int(np.floor(means[0])), int(np.ceil(means[-1]))
     if critical_difference is not None:
         high = max(high, int(np.ceil(low + critical_difference)))
@@ -71,7 +72,7 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
     n_left = (len(means) + 1) // 2
     rows = [first_label + (place if place < n_left else len(means) - 1 - place) for place in range(len(means))]
     x = alt.X("rank:Q", scale=alt.Scale(domain=[low, high], nice=False), axis=None)
-    y = alt.Y("row:Q", scale=alt.Scale(domain=[-_TOP, first_label + n_left], reverse=True, nice=False), axis=None)
+    y = alt.Y("row:Q", scale=alt.Scale(domain=[-above, first_label + n_left], reverse=True, nice=False), axis=None)
     points = pd.DataFrame(
         {
             "model": [str(model) for model in table.index],
@@ -110,7 +111,7 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
         )
     if critical_difference is not None:
         layers += _bracket(low, critical_difference, x, y)
-    height = _ROW * (_TOP + first_label + n_left)
+    height = _ROW * (above + first_label + n_left)
     described = alt.Title(title, anchor="middle", fontSize=12, fontWeight="normal", limit=0)
     return alt.layer(*layers).properties(width=WIDTH, height=height, title=described).configure_view(stroke=None)
 

@@ -96,7 +96,12 @@ def draw_hyperparameters(runs: Runs) -> Any:
             alt.Chart(counts)
             .mark_bar()
             .encode(
-                x=alt.X("share:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+                x=alt.X(
+                    "share:Q",
+                    title=None,
+                    axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
+                    scale=alt.Scale(domain=[0, 1]),
+                ),
                 y=alt.Y("model:N", sort=models, title=None),
                 color=alt.Color(
                     "value:N",
