@@ -37,7 +37,7 @@ def compare(
     The paper's own convention is `--convention paper`.
     """
     from snnbench import benchmark
-    from snnbench.report import FORMATS, as_text, render_details, render_table
+    from snnbench.report import FORMATS, TEXT_WIDTH, as_text, render_details, render_table
 
     if details and format_ is not Format.table:
         raise ConfigError(f"--details is part of --format table only, found --format {format_.value}. Leave one of them out.")
@@ -45,15 +45,17 @@ def compare(
         raise ConfigError("--details needs RESULTS of one's own, found --published alone. Leave one of them out.")
     ranking = benchmark.compare(folders or [], question)
     description = render_details(benchmark.describe(folders or [], question)) if details else None
-    console = results()
-    if output is None and format_ is Format.table and console.is_terminal:
-        console.print(render_table(ranking, console.width))
-        if description:
-            console.print(description)
-        return
-    text = FORMATS[format_.value](ranking) + (as_text(description) if description else "")
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        write_text(output, text)
+    if output is not None:
+        write_text(output, FORMATS[format_.value](ranking) + (as_text(description) if description else ""))
         errors().print(f"Written to {output}", soft_wrap=True)
+        return
+    console = results()
+    if format_ is not Format.table:
+        typer.echo(FORMATS[format_.value](ranking), nl=False)
+        return
+    width = min(console.width, TEXT_WIDTH)
+    for part in (render_table(ranking, width), description):
+        if part and console.is_terminal:
+            console.print(part, width=width)
+        elif part:
+            typer.echo(as_text(part, width), nl=False)

@@ -14,7 +14,7 @@ from snnbench.report.question import CONVENTIONS, DEFAULT, Question
 from snnbench.report.ranking import Ranking, rank_models
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
 from snnbench.report.runs import EXAMINED, Runs, examine_runs
-from snnbench.report.tables import as_text, render_csv, render_latex, render_markdown, render_table, render_text
+from snnbench.report.tables import TEXT_WIDTH, as_text, render_csv, render_latex, render_markdown, render_table, render_text
 
 FORMATS: dict[str, Callable[[Ranking], str]] = {
     "table": render_text,
@@ -49,6 +49,7 @@ __all__ = [
     "FIGURES",
     "FORMATS",
     "RUN_FIGURES",
+    "TEXT_WIDTH",
     "Analysis",
     "Question",
     "Ranking",

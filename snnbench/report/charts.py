@@ -88,7 +88,7 @@ def draw_scatter(analysis: Analysis) -> Any:
         raise SnnbenchError("A scatter plot needs two models, found one; run or name another.")
     models = [str(model) for model in ranking.table.index]
     first, second = [*ranking.question.models, *models][:2] if len(ranking.question.models) != 1 else models[:2]
-    wide = ranking.scores.round(4).rename_axis(index="task").reset_index()
+    wide = ranking.scores.round(4).add_prefix("score of ").rename_axis(index="task").reset_index()
     across = alt.param(name="across", value=second, bind=alt.binding_select(options=models, name="across "))
     up = alt.param(name="up", value=first, bind=alt.binding_select(options=models, name="up "))
     low, high = float(ranking.scores.min(axis=None)), float(ranking.scores.max(axis=None))
@@ -98,7 +98,7 @@ def draw_scatter(analysis: Analysis) -> Any:
     outcomes = ["above: up is higher", "equal", "below: across is higher"]
     points = (
         alt.Chart(wide)
-        .transform_calculate(x="datum[across]", y="datum[up]")
+        .transform_calculate(x="datum['score of ' + across]", y="datum['score of ' + up]")
         .transform_filter("isValid(datum.x) && isValid(datum.y)")
         .transform_calculate(outcome=higher, difference="datum.y - datum.x")
         .mark_point(filled=True, size=55, opacity=0.8)

@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION: Literal[1] = 1
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null", use_attribute_docstrings=True)
+_CONFIG = ConfigDict(extra="forbid", ser_json_inf_nan="null", use_attribute_docstrings=True)
 
 
-class Options(_Part):
+class Options(BaseModel):
     """What was asked for; the options of ``snnbench compare``."""
+
+    model_config = _CONFIG
 
     published: list[str]
     """Names of the published score tables beside the results."""
@@ -38,8 +39,10 @@ class Options(_Part):
     """Half the width of the region of practical equivalence, in units of the score."""
 
 
-class Effect(_Part):
+class Effect(BaseModel):
     """By how much, and how often, the baseline scores higher than a model; null at the baseline."""
+
+    model_config = _CONFIG
 
     median_difference: float | None
     """Median over the tasks of the baseline's score minus the model's."""
@@ -59,8 +62,10 @@ class Effect(_Part):
     """Share of tasks on which the baseline scores higher, a tie counting half."""
 
 
-class Model(_Part):
+class Model(BaseModel):
     """A model of the comparison."""
+
+    model_config = _CONFIG
 
     model: str
     """Its name."""
@@ -94,8 +99,10 @@ class Model(_Part):
     """The baseline against this model."""
 
 
-class Omnibus(_Part):
+class Omnibus(BaseModel):
     """A test of all models at once."""
+
+    model_config = _CONFIG
 
     test: Literal["friedman", "iman_davenport"]
     """Its name."""
@@ -107,8 +114,10 @@ class Omnibus(_Part):
     """Probability of such a statistic if all models had the same mean rank."""
 
 
-class BaselineResult(_Part):
+class BaselineResult(BaseModel):
     """The baseline against one model."""
+
+    model_config = _CONFIG
 
     model: str
     """The model."""
@@ -122,8 +131,10 @@ class BaselineResult(_Part):
     """Tasks on which both have a score."""
 
 
-class BaselineTest(_Part):
+class BaselineTest(BaseModel):
     """A test of the baseline against every other model."""
+
+    model_config = _CONFIG
 
     test: Literal["wilcoxon", "sign"]
     """Its name."""
@@ -141,8 +152,10 @@ class BaselineTest(_Part):
     """One entry a model, without the baseline."""
 
 
-class PairResult(_Part):
+class PairResult(BaseModel):
     """Two models."""
+
+    model_config = _CONFIG
 
     model: str
     """The one of the better mean rank."""
@@ -156,8 +169,10 @@ class PairResult(_Part):
     """Corrected for the number of pairs."""
 
 
-class PairTest(_Part):
+class PairTest(BaseModel):
     """A two-sided test of all pairs of models."""
+
+    model_config = _CONFIG
 
     test: Literal["nemenyi", "pairwise_wilcoxon"]
     """Its name."""
@@ -169,8 +184,10 @@ class PairTest(_Part):
     """Every pair once."""
 
 
-class BayesianResult(_Part):
+class BayesianResult(BaseModel):
     """Posterior probabilities for the baseline against one model; they sum to 1."""
+
+    model_config = _CONFIG
 
     model: str
     """The model."""
@@ -184,8 +201,10 @@ class BayesianResult(_Part):
     """Tasks on which both have a score."""
 
 
-class Bayesian(_Part):
+class Bayesian(BaseModel):
     """The Bayesian signed-rank test of the baseline against every other model."""
+
+    model_config = _CONFIG
 
     baseline: str
     """The model that the others are compared with."""
@@ -201,8 +220,10 @@ class Bayesian(_Part):
     """One entry a model, without the baseline."""
 
 
-class Resampling(_Part):
+class Resampling(BaseModel):
     """How the bootstrap intervals were made: percentiles over resampled tasks."""
+
+    model_config = _CONFIG
 
     confidence: float
     """Of all intervals."""
@@ -216,8 +237,10 @@ class Resampling(_Part):
     """Of the draws."""
 
 
-class Sensitivity(_Part):
+class Sensitivity(BaseModel):
     """The same comparison without the flagged tasks."""
+
+    model_config = _CONFIG
 
     n_tasks: int
     """Tasks that remain."""
@@ -229,8 +252,10 @@ class Sensitivity(_Part):
     """Verdicts, before and after, of the models whose verdict changes."""
 
 
-class ComparisonDocument(_Part):
+class ComparisonDocument(BaseModel):
     """The outcome of ``snnbench compare --format json``."""
+
+    model_config = _CONFIG
 
     schema_version: Literal[1] = SCHEMA_VERSION
     """Of this document."""

@@ -42,10 +42,10 @@ def render_table(ranking: Ranking, width: int = TEXT_WIDTH) -> RenderableType:
     return Group(*heading, Padding(table, (1, 0), expand=False), *conclusion, *notes, *left_out)
 
 
-def as_text(content: RenderableType) -> str:
-    """Return what a terminal of ``TEXT_WIDTH`` columns shows as plain text, without blanks at the ends of its lines."""
+def as_text(content: RenderableType, width: int = TEXT_WIDTH) -> str:
+    """Return what a terminal of so many columns shows as plain text, without blanks at the ends of its lines."""
     file = io.StringIO()
-    Console(file=file, width=TEXT_WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(content)
+    Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False).print(content)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 

@@ -77,8 +77,9 @@ def describe_missing(ranking: Ranking) -> list[str]:
     names = [f"{model} {count}" for model, count in n_missing.items()]
     some = ", ".join(names[:MAX_MODELS]) + (f" and {len(names) - MAX_MODELS} more models" if len(names) > MAX_MODELS else "")
     total = int(n_missing.sum())
-    are = f"{total} missing scores take the worst rank on their tasks" if total > 1 else "1 missing score takes the worst rank"
-    return [f"{are} and are in no pair of a Wilcoxon test: {some}."]
+    if total == 1:
+        return [f"1 missing score takes the worst rank on its task and is in no pair of a Wilcoxon test: {some}."]
+    return [f"{total} missing scores take the worst rank on their tasks and are in no pair of a Wilcoxon test: {some}."]
 
 
 def describe_columns(ranking: Ranking) -> str:
