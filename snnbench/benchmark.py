@@ -11,8 +11,9 @@ from snnbench.config import RunSettings
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
 from snnbench.records import ON_CPU, Compute, Result
-from snnbench.report import DEFAULT, EXAMINED, Analysis, Question, Ranking, Runs, answer, choose_rows, examine_runs, render_page
-from snnbench.selection import COMPARED, DESCRIBED, OUTPUTS, describe_models, select
+from snnbench.report import ANSWERED, DEFAULT, Analysis, Question, Ranking, answer, choose_rows, render_page
+from snnbench.report.runs import EXAMINED, Runs, examine_runs
+from snnbench.selection import DESCRIBED, OUTPUTS, describe_models, select
 from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, read_settings, write_settings
 from snnbench.suites.material import Material, gather
@@ -105,7 +106,7 @@ def compare(folders: Sequence[Path], question: Question = DEFAULT) -> Ranking:
     Raises:
         SnnbenchError: If there is nothing to compare, or results of several suites and none was named.
     """
-    return answer(question, _rows(folders, question, COMPARED), own=bool(folders))
+    return answer(question, _rows(folders, question, ANSWERED), own=bool(folders))
 
 
 def examine(folders: Sequence[Path], question: Question = DEFAULT) -> Runs:

@@ -90,13 +90,6 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     return table.rename_axis(columns="model")
 
 
-def describe_averaging(rows: pd.DataFrame) -> str:
-    """Return what the score of a task is a mean of, in words: ``4 repetitions and 3 seeds``; empty if it is one number."""
-    evaluations = rows[(rows["stage"] == "evaluate") & (rows["status"] == "ok")].groupby("task")
-    counts = {"repetition": evaluations["split"].nunique().max(), "seed": evaluations["seed"].nunique().max()}
-    return " and ".join(f"{count} {noun}s" for noun, count in counts.items() if count > 1)
-
-
 def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what was selected and what it took, by model.
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from archives import wine_like, write_delgado
@@ -447,6 +448,106 @@ def test_a_comparison_in_every_format(program, results, tmp_path):
     details = program("compare", "results", "--details")
     assert details.out.startswith(table.out)
     assert "score: mean of all tasks that the model has" in details.out
+
+
+def test_the_papers_tables_need_no_results(program):
+    paper = program("compare", "--published", "snn2017", "--convention", "paper")
+    assert (paper.code, paper.err) == (0, "")
+    assert "msrainit    3.78  3.46-4.10  -0.219  0.8011  66/13/42  2.8e-02  * worse" in paper.out
+    assert "4 missing scores take the worst rank" in paper.out
+    own = program(
+        "compare", "--published", "snn2017", "--convention", "paper", "--correction", "hochberg", "--missing", "drop-task"
+    )
+    assert "7 models on 120 of 121 tasks" in own.out
+    assert "p (hochberg)" in own.out
+    groups = program(
+        *["compare", "--published", "snn2017", "--published", "delgado2014-groups", "--subset", "large", "--format", "csv"]
+    )
+    frame = pd.read_csv(io.StringIO(groups.out), index_col="model")
+    assert list(frame.index[:3]) == ["snn", "LibSVM_weka", "RRFglobal_caret"]
+    assert len(frame) == 24
+
+
+def test_tasks_and_models_can_be_chosen(program):
+    published = ("compare", "--published", "snn2017", "--format", "json")
+    some = json.loads(program(*published, "--task", "iris", "--task", "wine", "--model", "snn", "--model", "resnet").out)
+    assert (list(some["scores"]), sorted(some["scores"]["iris"])) == (["iris", "wine"], ["resnet", "snn"])
+    large = json.loads(program(*published, "--min-samples", "40000").out)
+    assert set(large["scores"]) == {"adult", "chess-krvk", "connect-4", "miniboone", "statlog-shuttle"} - {"chess-krvk"}
+    sound = json.loads(program(*published, "--exclude-flagged").out)
+    assert (sound["n_tasks"], sound["flags"], sound["sensitivity"]) == (96, {}, None)
+    assert sound["options"]["exclude_flagged"]
+    assert_refused(program(*published, "--task", "irsi"), "Unknown task of uci 'irsi'. Did you mean 'iris'?")
+    assert_refused(program(*published, "--model", "sn"), "Unknown model 'sn'. Did you mean 'snn'?")
+    assert_refused(program(*published, "--min-samples", "9999999"), "at least one task of uci; --subset, --task, --min-samples")
+    assert_refused(program(*published, "--alpha", "5"), "--alpha must lie between 0 and 1, found 5")
+
+
+def test_a_table_for_a_paper(program):
+    latex = program("compare", "--published", "snn2017", "--convention", "paper", "--format", "latex").out
+    assert r"\begin{tabular}{lrrrrrrr}" in latex
+    assert "msrainit & 3.78 & 3.46-4.10 & -0.219 & 0.8011 & 66/13/42 & 2.8e-02 & * worse \\\\\n" in latex
+    assert r"p \textless{} 0.05" in latex
+    assert latex.count(r"\\") == 8
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_a_figure_is_a_file(program, tmp_path, suffix):
+    answer = program("figure", "cd", "--published", "snn2017", "--output", f"cd.{suffix}")
+    assert (answer.code, answer.out, answer.err) == (0, "", f"Written to cd.{suffix}\n")
+    assert (tmp_path / f"cd.{suffix}").read_bytes().startswith({"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}[suffix])
+
+
+def test_figures_and_a_page_of_a_run(program, results, tmp_path):
+    for name in ("curves", "cost", "scatter", "ranks"):
+        assert program("figure", name, "results", "--output", f"{name}.svg").code == 0
+        assert "snn" in (tmp_path / f"{name}.svg").read_text()
+    answer = program("report", "results", "--output", "page.html")
+    assert (answer.code, answer.out) == (0, "")
+    assert re.fullmatch(r"Written to page.html \(1\.\d MB\)\n", answer.err)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "2 models on 2 tasks of core" in page
+    command = (
+        "snnbench run core --config tiny.toml --model snn --model svm --task iris --task wine\nsnnbench report results</pre>"
+    )
+    assert command in page
+    assert "Nothing can be concluded: on 2 tasks" in page
+    before = contents(tmp_path)
+    assert_refused(program("figure", "cd", "results", "--output", "cd.gif"), "must end in .svg, .png, .pdf; found 'cd.gif'")
+    assert_refused(program("figure", "cd", "results", "--output", "no/cd.svg"), "no/cd.svg")
+    assert_refused(program("report", "results", "--output", "no/page.html"), "must be a file that can be written")
+    assert_refused(program("report"), "RESULTS or --published must be given, found neither")
+    assert_refused(
+        program("figure", "curves", "--published", "snn2017", "--output", "c.svg"), "need a network among the models"
+    )
+    assert contents(tmp_path) == before
+
+
+def test_odd_results_are_told(program, results):
+    (file, *_) = [file for file in results.rglob("evaluate-*.parquet") if set(pd.read_parquet(file)["model"]) == {"svm"}]
+    rows = pd.read_parquet(file)
+    shutil.copy(file, file.with_name("evaluate-copy.parquet"))
+    doubled = program("compare", "results").out
+    assert f"{len(rows)} row" in doubled
+    assert "stored more than once; of rows with one key the newest" in " ".join(doubled.split())
+    assert "2 models on 2 of 13 tasks" in doubled
+    file.with_name("evaluate-copy.parquet").unlink()
+    rows.assign(test_score=float("nan")).to_parquet(file)
+    gap = " ".join(program("compare", "results").out.split())
+    assert "take the worst rank" in gap or "takes the worst rank" in gap
+    dropped = " ".join(program("compare", "results", "--missing", "drop-task").out.split())
+    dropped += program("compare", "results", "--missing", "drop-task").err
+    assert "svm: its test score is not a number" in dropped
+
+
+def test_results_of_a_newer_program_are_refused(program, results):
+    file = next(results.rglob("*.parquet"))
+    table = pq.read_table(file)
+    pq.write_table(table.replace_schema_metadata({b"snnbench_schema_version": b"2"}), file)
+    for command in ("compare", "report"):
+        answer = program(command, "results")
+        assert_refused(answer, "must be of results schema 1 or earlier, found 2: a newer snnbench wrote it. Update this one")
+        assert str(file.name) in answer.err
 
 
 def test_a_single_model_has_nothing_to_be_compared_with(program, results):

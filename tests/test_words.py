@@ -68,7 +68,8 @@ def test_averaging_and_gaps_are_said() -> None:
     scores.iloc[0, 1] = NAN
     ranking = rank_models(scores, suite="core", metric="auc", averaged="4 repetitions and 3 seeds")
     assert describe_comparison(ranking)[:2] == [
-        "2 models on 12 tasks of core, by auc. The score of a task is the mean of 4 repetitions and 3 seeds; a task counts once.",
+        "2 models on 12 tasks of core, by auc. "
+        "The score of a task is the mean of 4 repetitions and 3 seeds; a task counts once.",
         "1 missing score takes the worst rank on its task and is in no pair of a Wilcoxon test: b 1.",
     ]
 

@@ -175,4 +175,4 @@ def check_folders(folders: list[Path] | None, published: tuple[str, ...]) -> lis
             raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
     if not folders and not published:
         raise ConfigError("RESULTS or --published must be given, found neither. Name the --results of a run.")
-    return folders or []
+    return list(dict.fromkeys(folder.resolve() for folder in folders or [])) if len(folders or []) > 1 else folders or []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from snnbench.report.analysis import Analysis
-from snnbench.report.answer import answer, choose_rows
+from snnbench.report.answer import ANSWERED, answer, choose_rows
 from snnbench.report.charts import draw_bayes, draw_heatmap, draw_ranks, draw_scatter
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.details import render_details
@@ -13,7 +13,7 @@ from snnbench.report.page import render_page
 from snnbench.report.question import CONVENTIONS, DEFAULT, Question
 from snnbench.report.ranking import Ranking, rank_models
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
-from snnbench.report.runs import EXAMINED, Runs, examine_runs
+from snnbench.report.runs import Runs
 from snnbench.report.tables import TEXT_WIDTH, as_text, render_csv, render_latex, render_markdown, render_table, render_text
 
 FORMATS: dict[str, Callable[[Ranking], str]] = {
@@ -43,9 +43,9 @@ RUN_FIGURES: dict[str, Callable[[Runs], Any]] = {
 """Altair charts of one's own runs."""
 
 __all__ = [
+    "ANSWERED",
     "CONVENTIONS",
     "DEFAULT",
-    "EXAMINED",
     "FIGURES",
     "FORMATS",
     "RUN_FIGURES",
@@ -57,7 +57,6 @@ __all__ = [
     "answer",
     "as_text",
     "choose_rows",
-    "examine_runs",
     "rank_models",
     "render_details",
     "render_page",

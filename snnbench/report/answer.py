@@ -5,8 +5,11 @@ import pandas as pd
 from snnbench.published import PUBLISHED, beside_published, published_suite
 from snnbench.report.question import Question, choose_models, choose_tasks
 from snnbench.report.ranking import Ranking, rank_models
-from snnbench.selection import describe_averaging, left_out, only_suite, score_table
+from snnbench.selection import COMPARED, left_out, only_suite, score_table
 from snnbench.suites.flags import task_flags
+
+ANSWERED = (*COMPARED, "metric")
+"""The columns of the stored rows that a comparison needs."""
 
 
 def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
@@ -16,7 +19,7 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
 
     Args:
         question: What is asked.
-        rows: Stored rows with the columns ``selection.COMPARED``; no rows for published scores alone.
+        rows: Stored rows with the columns ``ANSWERED``; no rows for published scores alone.
         own: Whether results of one's own were named, even if they turn out to be empty.
 
     Raises:
@@ -24,7 +27,7 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
     """
     suite = only_suite(rows, question.suite or (None if own else published_suite(question.published)))
     asked = choose_tasks(question, suite)
-    rows = choose_rows(rows, question, suite)
+    all_rows, rows = rows, choose_rows(rows, question, suite)
     scores = score_table(rows, question.metric)
     at_hand = set(rows["task"]) if own else set(asked)
     together = beside_published(scores, question.published, suite, question.metric)
@@ -33,7 +36,24 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
     reasons = left_out(rows, scores, asked) if own else {}
     metrics = {PUBLISHED[name].metric for name in question.published} | set(rows["metric"].dropna())
     metric = question.metric or " or ".join(sorted(metrics))
-    return rank_models(together, reasons, question, suite, metric, task_flags(suite), describe_averaging(rows))
+    notes = describe_doubled(all_rows)
+    return rank_models(together, reasons, question, suite, metric, task_flags(suite), describe_averaging(rows), notes)
+
+
+def describe_averaging(rows: pd.DataFrame) -> str:
+    """Return what the score of a task is a mean of, in words: ``4 repetitions and 3 seeds``; empty if it is one number."""
+    evaluations = rows[(rows["stage"] == "evaluate") & (rows["status"] == "ok")].groupby("task")
+    counts = {"repetition": evaluations["split"].nunique().max(), "seed": evaluations["seed"].nunique().max()}
+    return " and ".join(f"{count} {noun}s" for noun, count in counts.items() if count > 1)
+
+
+def describe_doubled(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return a sentence on rows that are stored more than once, as in folders that were merged by copying; none if none is."""
+    n_doubled = rows.attrs.get("n_doubled", 0)
+    if not n_doubled:
+        return ()
+    are = "1 row is" if n_doubled == 1 else f"{n_doubled} rows are"
+    return (f"{are} stored more than once; of rows with one key the newest that succeeded counts, once.",)
 
 
 def choose_rows(rows: pd.DataFrame, question: Question, suite: str | None = None) -> pd.DataFrame:

@@ -37,6 +37,7 @@ class Ranking:
         models_left_out: The reason for every model that was not compared.
         flags: The flags of every compared task that the audit of the data finds at fault.
         averaged: What the score of a task is a mean of, in words; empty if it is one number.
+        notes: What else should be known of the scores, in sentences.
     """
 
     table: pd.DataFrame
@@ -53,6 +54,7 @@ class Ranking:
     models_left_out: Mapping[str, str]
     flags: Mapping[str, list[str]] = field(default_factory=dict)
     averaged: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def n_tasks(self) -> int:
@@ -77,6 +79,7 @@ def rank_models(
     metric: str = "",
     flags: Mapping[str, list[str]] | None = None,
     averaged: str = "",
+    notes: tuple[str, ...] = (),
 ) -> Ranking:
     """Rank and test the models.
 
@@ -88,6 +91,7 @@ def rank_models(
         metric: What the scores are.
         flags: The flags of flagged tasks.
         averaged: What the score of a task is a mean of.
+        notes: What else should be known of the scores.
 
     Raises:
         SnnbenchError: If no task remains.
@@ -125,6 +129,7 @@ def rank_models(
         models_left_out=models_left_out,
         flags={task: list(names) for task, names in (flags or {}).items() if task in remaining},
         averaged=averaged,
+        notes=notes,
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from snnbench.config import presets
+from snnbench.report.answer import ANSWERED
 from snnbench.report.ranking import Ranking
-from snnbench.selection import COMPARED, column_names
+from snnbench.selection import column_names
 from snnbench.suites import load_suite
 
 HYPERPARAMETERS = {
@@ -38,7 +39,7 @@ PROVENANCE = {
     "settings_digest": "settings",
 }
 """Columns of the stored rows that say where they come from, and their names on the page."""
-EXAMINED = (*COMPARED, *PROVENANCE, "config", "config_key", "best_epoch", "seconds", "valid_curve")
+EXAMINED = (*ANSWERED, *PROVENANCE, "config", "config_key", "best_epoch", "seconds", "valid_curve")
 """The columns of the stored rows that are needed here."""
 _DIGITS = 4
 """Decimals of a learning curve: finer than any line."""

@@ -55,7 +55,7 @@ def describe_comparison(ranking: Ranking) -> list[str]:
     counts = f"{plural(ranking.n_models, 'model')} on {n_tasks} {subset}task{'' if n_asked == 1 else 's'}{of_suite}{metric}."
     if ranking.averaged:
         counts += f" The score of a task is the mean of {ranking.averaged}; a task counts once."
-    lines = [counts, *describe_missing(ranking)]
+    lines = [counts, *ranking.notes, *describe_missing(ranking)]
     if ranking.n_models == 1:
         return lines
     if ranking.n_tasks == 1:
