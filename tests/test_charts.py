@@ -114,7 +114,7 @@ def test_a_figure_of_one_model_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", RUN_FIGURES)
 def test_a_figure_of_runs_that_are_not_there_is_refused(name: str) -> None:
-    nothing = Runs((), RUNS.curves.iloc[:0], RUNS.selected.iloc[:0], RUNS.costs.iloc[:0])
+    nothing = Runs(("snn",))
     with pytest.raises(SnnbenchError, match=r"found none"):
         RUN_FIGURES[name](nothing)
     assert RUN_FIGURES[name](RUNS).to_dict()["datasets"]

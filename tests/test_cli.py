@@ -460,9 +460,8 @@ def test_the_papers_tables_need_no_results(program):
     )
     assert "7 models on 120 of 121 tasks" in own.out
     assert "p (hochberg)" in own.out
-    groups = program(
-        *["compare", "--published", "snn2017", "--published", "delgado2014-groups", "--subset", "large", "--format", "csv"]
-    )
+    both = ("--published", "snn2017", "--published", "delgado2014-groups")
+    groups = program("compare", *both, "--subset", "large", "--format", "csv")
     frame = pd.read_csv(io.StringIO(groups.out), index_col="model")
     assert list(frame.index[:3]) == ["snn", "LibSVM_weka", "RRFglobal_caret"]
     assert len(frame) == 24

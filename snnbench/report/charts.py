@@ -88,7 +88,7 @@ def draw_scatter(analysis: Analysis) -> Any:
         raise SnnbenchError("A scatter plot needs two models, found one; run or name another.")
     models = [str(model) for model in ranking.table.index]
     first, second = [*ranking.question.models, *models][:2] if len(ranking.question.models) != 1 else models[:2]
-    wide = ranking.scores.round(4).add_prefix("score of ").rename_axis(index="task").reset_index()
+    wide = ranking.scores.round(4).add_prefix("score of ").rename_axis(index="task").copy().reset_index()
     across = alt.param(name="across", value=second, bind=alt.binding_select(options=models, name="across "))
     up = alt.param(name="up", value=first, bind=alt.binding_select(options=models, name="up "))
     low, high = float(ranking.scores.min(axis=None)), float(ranking.scores.max(axis=None))

@@ -39,7 +39,7 @@ PROVENANCE = {
     "settings_digest": "settings",
 }
 """Columns of the stored rows that say where they come from, and their names on the page."""
-EXAMINED = (*ANSWERED, *PROVENANCE, "config", "config_key", "best_epoch", "seconds", "valid_curve")
+EXAMINED = tuple(dict.fromkeys([*ANSWERED, *PROVENANCE, "config", "config_key", "best_epoch", "seconds", "valid_curve"]))
 """The columns of the stored rows that are needed here."""
 _DIGITS = 4
 """Decimals of a learning curve: finer than any line."""
@@ -62,9 +62,9 @@ class Runs:
     """
 
     models: tuple[str, ...]
-    curves: pd.DataFrame
-    selected: pd.DataFrame
-    costs: pd.DataFrame
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    selected: pd.DataFrame = field(default_factory=pd.DataFrame)
+    costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     window: int = 10
     centred: bool = False
     provenance: Mapping[str, list[str]] = field(default_factory=dict)
@@ -82,6 +82,8 @@ def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, An
     tasks = set(map(str, ranking.scores.index))
     rows = rows[(rows["suite"] == ranking.suite) & rows["task"].isin(tasks)]
     training = settings.get("training", {})
+    if rows.empty:
+        return Runs(tuple(map(str, ranking.table.index)))
     models = tuple(str(model) for model in ranking.table.index)
     evaluations = rows[rows["stage"] == "evaluate"]
     evaluations = evaluations.assign(column=column_names(evaluations))
