@@ -1,6 +1,7 @@
 """The JSON of a comparison: its schema, and that every number is there."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,12 @@ from snnbench import benchmark, stats
 from snnbench.report import FORMATS, Question, rank_models
 from snnbench.report.document import build_document
 from snnbench.report.schema import SCHEMA_VERSION, ComparisonDocument
-from snnbench.resources import resource
+
+CHECKOUT = Path(__file__).parents[1]
 
 
 def test_the_documented_schema_is_that_of_the_program() -> None:
-    documented = json.loads(resource("docs", "comparison.schema.json").read_text(encoding="utf-8"))
+    documented = json.loads((CHECKOUT / "docs" / "comparison.schema.json").read_text(encoding="utf-8"))
     assert documented == ComparisonDocument.model_json_schema()
     assert documented["properties"]["schema_version"]["const"] == SCHEMA_VERSION
     parts = [documented, *documented["$defs"].values()]

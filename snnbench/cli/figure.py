@@ -29,7 +29,7 @@ OF_SCORES = {
 OF_RUNS = {
     "curves": "Validation scores by epoch of the selected configurations on a task: --task, or the first.",
     "hyperparameters": "The hyperparameters that were selected, by model.",
-    "cost": "Training seconds against mean rank.",
+    "cost": "Training seconds against mean score.",
 }
 """Figures that need results of one's own; ``report.RUN_FIGURES`` draws them."""
 

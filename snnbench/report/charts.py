@@ -155,7 +155,7 @@ def draw_bayes(analysis: Analysis) -> Any:
                 "probability:Q",
                 title="probability",
                 scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]),
+                axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f"),
             ),
             y=alt.Y("other:N", sort=models, title=None),
             color=alt.Color(

@@ -118,11 +118,15 @@ def draw_hyperparameters(runs: Runs) -> Any:
 
 
 def draw_cost(runs: Runs) -> Any:
-    """Draw how long the trainings of a model took on a task, search included, against its mean rank."""
+    """Draw how long the trainings of a model took on a task, search included, against its mean score.
+
+    Raises:
+        SnnbenchError: If nothing was trained.
+    """
     if runs.costs.empty:
         raise SnnbenchError("Costs need finished trainings, found none. Train models with `snnbench run`.")
     x = alt.X("seconds:Q", title="training seconds a task, search included (mean)", scale=alt.Scale(type="log", nice=True))
-    y = alt.Y("mean_rank:Q", title="mean rank, 1 = best", scale=alt.Scale(reverse=True, zero=False, padding=25))
+    y = alt.Y("mean_score:Q", title="mean score", scale=alt.Scale(zero=False, padding=25))
     tooltip = [
         alt.Tooltip("model:N"),
         alt.Tooltip("seconds:Q", format=".3g"),
