@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RESULTS ?= results
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench wheel clean
+.PHONY: help setup demo test test-fast browser check format bench wheel clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,10 @@ test: setup  ## Run all tests
 
 test-fast: setup  ## Run the tests that take less than ten seconds each
 	$(BIN)/python -m pytest -m 'not slow'
+
+browser:  ## Install Chromium for the tests of the page (Debian or Ubuntu, as root)
+	apt-get update -q
+	apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 chromium fonts-dejavu-core
 
 check: setup  ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -10,13 +10,13 @@ import pandas as pd
 from snnbench.config import RunSettings
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
-from snnbench.published import beside_published, published_suite
-from snnbench.records import ON_CPU, Alternative, Compute, Result
-from snnbench.report import Ranking, rank_models
-from snnbench.selection import COMPARED, DESCRIBED, OUTPUTS, describe_models, left_out, only_suite, score_table, select
+from snnbench.records import ON_CPU, Compute, Result
+from snnbench.report import ANSWERED, DEFAULT, Analysis, Question, Ranking, answer, choose_rows, render_page
+from snnbench.report.runs import EXAMINED, Runs, examine_runs
+from snnbench.selection import DESCRIBED, OUTPUTS, describe_models, select
 from snnbench.stage import Progress, run_jobs
-from snnbench.store import prepare_store, read_results, write_settings
-from snnbench.suites.material import Material, gather, subset_tasks
+from snnbench.store import prepare_store, read_results, read_settings, write_settings
+from snnbench.suites.material import Material, gather
 from snnbench.training import JobContext
 
 
@@ -100,43 +100,35 @@ def run(
     return Outcome(n_trained, failures, unselected, evaluated.stopped)
 
 
-def compare(
-    folders: Sequence[Path],
-    suite: str | None = None,
-    baseline: str = "best",
-    alternative: Alternative = "two-sided",
-    correction: str = "holm",
-    subset: str = "all",
-    metric: str = "",
-    published: Sequence[str] = (),
-    missing: str = "drop-task",
-) -> Ranking:
+def compare(folders: Sequence[Path], question: Question = DEFAULT) -> Ranking:
     """Rank the models of a suite by the test scores of their selected configurations, beside published scores if named.
 
     Raises:
         SnnbenchError: If there is nothing to compare, or results of several suites and none was named.
     """
-    rows = read_results(folders, COMPARED + (OUTPUTS if metric else ()))
-    suite = only_suite(rows, suite or (published_suite(published) if published and not folders else None))
-    asked = subset_tasks(suite, subset)
-    rows = _of_tasks(rows, suite, asked)
-    table = score_table(rows, metric)
-    reasons = left_out(rows, table, asked) if folders else {}
-    table = beside_published(table, published, suite, metric).loc[lambda scores: scores.index.isin(asked)]
-    return rank_models(
-        table, reasons, baseline=baseline, alternative=alternative, correction=correction, subset=subset, missing=missing
-    )
+    return answer(question, _rows(folders, question, ANSWERED), own=bool(folders))
 
 
-def describe(folders: Sequence[Path], suite: str | None = None, subset: str = "all") -> pd.DataFrame:
+def examine(folders: Sequence[Path], question: Question = DEFAULT) -> Runs:
+    """Return what the runs behind a comparison tell: learning curves, selected hyperparameters, costs, provenance."""
+    rows = _rows(folders, question, EXAMINED)
+    return examine_runs(rows, answer(question, rows, own=bool(folders)), read_settings(folders))
+
+
+def report(folders: Sequence[Path], question: Question = DEFAULT) -> str:
+    """Return a comparison and the runs behind it as one page of HTML."""
+    rows = _rows(folders, question, EXAMINED)
+    ranking = answer(question, rows, own=bool(folders))
+    return render_page(Analysis(ranking), examine_runs(rows, ranking, read_settings(folders)), folders)
+
+
+def describe(folders: Sequence[Path], question: Question = DEFAULT) -> pd.DataFrame:
     """Return what was selected and what it took, by model; see ``selection.describe_models``."""
-    rows = read_results(folders, DESCRIBED)
-    suite = only_suite(rows, suite)
-    return describe_models(_of_tasks(rows, suite, subset_tasks(suite, subset)))
+    return describe_models(choose_rows(_rows(folders, question, DESCRIBED), question))
 
 
-def _of_tasks(rows: pd.DataFrame, suite: str, tasks: Sequence[str]) -> pd.DataFrame:
-    return rows[(rows["suite"] == suite) & rows["task"].isin(tasks)]
+def _rows(folders: Sequence[Path], question: Question, columns: Sequence[str]) -> pd.DataFrame:
+    return read_results(folders, [*columns, *(OUTPUTS if question.metric else ())])
 
 
 def _stored(request: Request) -> pd.DataFrame:

@@ -17,9 +17,12 @@ def write_figure(chart: Any, file: Path) -> None:
     """Write an ``altair`` chart; the suffix of the file's name says the format.
 
     Raises:
-        ConfigError: If the suffix is not one of ``FORMATS``.
+        ConfigError: If the suffix is not one of ``FORMATS``, or the file cannot be written.
     """
     suffix = file.suffix.lower()
     if suffix not in FORMATS:
         raise ConfigError(f"A figure's file must end in {', '.join(FORMATS)}; found '{file.name}'.")
-    chart.save(file, format=suffix[1:], scale_factor=_PIXELS_PER_POINT if suffix == ".png" else 1)
+    try:
+        chart.save(file, format=suffix[1:], scale_factor=_PIXELS_PER_POINT if suffix == ".png" else 1)
+    except OSError as error:
+        raise ConfigError(f"A figure's file must be one that can be written, but {file} says: {error.strerror}.") from error

@@ -1,7 +1,7 @@
 """Published results as score tables, to be compared with one's own and to test the statistics against."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +22,7 @@ class Published:
         source: Authors, title and table, to be printed beside the scores.
         address: Where the publication is.
         decimals: How many digits of a share are printed.
+        models: Which of the file's models; none for all.
     """
 
     file: str
@@ -30,7 +31,38 @@ class Published:
     source: str
     address: str
     decimals: int
+    models: tuple[str, ...] = ()
 
+
+_DELGADO = Published(
+    file="delgado2014.csv",
+    suite="uci",
+    metric="accuracy",
+    source='Fernández-Delgado et al., "Do we Need Hundreds of Classifiers to Solve Real World Classification Problems?", '
+    "JMLR 15 (2014)",
+    address="https://jmlr.org/papers/v15/delgado14a.html",
+    decimals=3,
+)
+_REPRESENTATIVES = (
+    "LibSVM_weka",
+    "RRFglobal_caret",
+    "SimpleLogistic_weka",
+    "lvq_caret",
+    "gcvEarth_caret",
+    "mda_R",
+    "LogitBoost_weka",
+    "ctreeBag_R",
+    "JRip_caret",
+    "rpart2_caret",
+    "Dagging_weka",
+    "NNge_weka",
+    "pam_caret",
+    "simpls_R",
+    "NaiveBayes_weka",
+    "bayesglm_caret",
+    "Stacking_weka",
+)
+"""One classifier of each group of methods, those of Tables A12 and A13 of Klambauer et al. (2017)."""
 
 PUBLISHED: dict[str, Published] = {
     "snn2017": Published(
@@ -41,15 +73,8 @@ PUBLISHED: dict[str, Published] = {
         address="https://arxiv.org/abs/1706.02515",
         decimals=4,
     ),
-    "delgado2014": Published(
-        file="delgado2014.csv",
-        suite="uci",
-        metric="accuracy",
-        source='Fernández-Delgado et al., "Do we Need Hundreds of Classifiers to Solve Real World Classification Problems?", '
-        "JMLR 15 (2014)",
-        address="https://jmlr.org/papers/v15/delgado14a.html",
-        decimals=3,
-    ),
+    "delgado2014": _DELGADO,
+    "delgado2014-groups": replace(_DELGADO, models=_REPRESENTATIVES),
 }
 
 REFERENCES: dict[str, str] = {
@@ -82,7 +107,8 @@ def load_published(name: str) -> pd.DataFrame:
     scores = table.drop(columns="task", errors="ignore").rename_axis(columns="model")
     if "task" not in table or table["task"].duplicated().any() or not all(map(is_numeric_dtype, scores.dtypes)):
         raise DataError(f"Published scores must be numbers, one row a task; those in {path} are not. Install snnbench again.")
-    return scores.set_index(pd.Index(table["task"])).astype(float)
+    scores = scores.set_index(pd.Index(table["task"])).astype(float)
+    return scores[list(PUBLISHED[name].models)] if PUBLISHED[name].models else scores
 
 
 def published_suite(names: Sequence[str]) -> str:
@@ -97,9 +123,10 @@ def published_suite(names: Sequence[str]) -> str:
 
 
 def beside_published(scores: pd.DataFrame, names: Sequence[str], suite: str, metric: str = "") -> pd.DataFrame:
-    """Put published score tables beside one's own, each model under ``model[name]`` where there are own scores too.
+    """Put published score tables beside one's own, each model under ``model[name]``.
 
-    All scores are rounded to the digits of the table that prints the fewest: 36 right of 37 must tie with a printed 0.9730.
+    Published scores alone keep their names, but for those that several tables have, and are compared as printed. Beside one's
+    own, all are rounded to the digits of the table that prints the fewest: 36 right of 37 must tie with a printed 0.9730.
 
     Args:
         scores: (n_tasks, n_models); may be empty.
@@ -118,15 +145,18 @@ def beside_published(scores: pd.DataFrame, names: Sequence[str], suite: str, met
             raise DataError(
                 f"Published scores must be compared by their metric: {name} is {PUBLISHED[name].metric}, not {metric}."
             )
-    alone = scores.empty and len(names) == 1
-    tables = {name: load_published(name) for name in names}
-    renamed = [
-        table if alone else table.rename(columns=lambda model, n=name: f"{model}[{n}]") for name, table in tables.items()
-    ]
     if not names:
         return scores
-    together = pd.concat([*([] if scores.empty else [scores]), *renamed], axis="columns")
-    return together.round(min(PUBLISHED[name].decimals for name in names))
+    tables = {name: load_published(name) for name in names}
+    columns = pd.Series([column for table in tables.values() for column in table.columns])
+    ambiguous = set(columns[columns.duplicated()]) if scores.empty else set(columns)
+    renamed = [
+        table.rename(columns={model: f"{model}[{name}]" for model in table.columns if model in ambiguous})
+        for name, table in tables.items()
+    ]
+    if scores.empty:
+        return pd.concat(renamed, axis="columns")
+    return pd.concat([scores, *renamed], axis="columns").round(min(PUBLISHED[name].decimals for name in names))
 
 
 def load_reference(name: str) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     """
     scored = scored_evaluations(rows, metric)
     evaluated = rows["stage"] == "evaluate"
-    models = sorted({*_column_names(rows[evaluated]), *(set(rows["model"]) - set(rows.loc[evaluated, "model"]))})
+    models = sorted({*column_names(rows[evaluated]), *(set(rows["model"]) - set(rows.loc[evaluated, "model"]))})
     by_split = scored.pivot_table(index=["task", "split"], columns="column", values="test_score").reindex(columns=models)
     n_scores = by_split.notna().sum(axis="columns")
     shared = by_split[n_scores == n_scores.groupby("task").transform("max")]
@@ -111,7 +111,7 @@ def scored_evaluations(rows: pd.DataFrame, metric: str = "", by: str = "model") 
         SnnbenchError: If a task was evaluated on two versions of its data, or the metric is not one for its kind.
     """
     evaluations = rows[rows["stage"] == "evaluate"]
-    evaluations = evaluations.assign(column=_column_names(evaluations))
+    evaluations = evaluations.assign(column=column_names(evaluations))
     n_versions = evaluations.groupby("task")["task_sha256"].nunique()
     if (n_versions > 1).any():
         raise SnnbenchError(
@@ -150,7 +150,7 @@ def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
         seeds averaged over tasks and splits (NaN for one seed); mean_depth in layers or blocks (NaN for other models);
         mean_epoch, the stopping epoch; seconds, of all trainings; share_diverged of the search.
     """
-    named = rows.assign(column=_column_names(rows[rows["stage"] == "evaluate"]).reindex(rows.index))
+    named = rows.assign(column=column_names(rows[rows["stage"] == "evaluate"]).reindex(rows.index))
     trained = named[named["column"].notna() & (named["status"] == "ok")]
     evaluations = _chosen(trained, rows[rows["stage"] == "search"], by="model")
     depths = [depth_of(json.loads(config)) for config in evaluations["config"]]
@@ -187,7 +187,8 @@ def _rescore(row: Any, metric: str) -> float:
     return float(METRICS[metric](y.reshape(outputs.shape) if is_multilabel else y, outputs))
 
 
-def _column_names(rows: pd.DataFrame) -> pd.Series:
+def column_names(rows: pd.DataFrame) -> pd.Series:
+    """Return the name of each row's model in a score table: with the preset, or the grid's digest, where there are several."""
     names = rows["model"].astype(str)
     for detail in ("preset", "grid"):
         several = rows.groupby(names)["grid"].transform("nunique") > 1
@@ -270,5 +271,7 @@ def _why_missing(of_task: pd.DataFrame, model: str) -> str:
     if trained.empty:
         return "no results"
     if not evaluations.empty:
+        if (evaluations["status"] == "ok").any():
+            return "its test score is not a number"
         return f"evaluation {evaluations['status'].iloc[0]}: {evaluations['error'].iloc[0]}"
     return "not evaluated yet" if (trained["status"] == "ok").any() else _why_none(trained)

@@ -21,6 +21,10 @@ from pyarrow import dataset as pads
 from snnbench.errors import StoreError
 from snnbench.records import Job, Result, Value, digest
 
+SCHEMA_VERSION = 1
+"""Of the stored rows: raised when a column changes its meaning, so that an older program refuses what it would misread."""
+_SCHEMA_KEY = b"snnbench_schema_version"
+
 _LISTS = {"train_loss": pa.float64(), "valid_curve": pa.float64(), "test_targets": pa.int32(), "test_outputs": pa.float32()}
 
 
@@ -68,6 +72,7 @@ def _write_rows(file: Path, rows: Sequence[Result]) -> None:
     schema = pa.Table.from_pylist(flat[:1]).schema
     for name, item in _LISTS.items():
         schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(item)))
+    schema = schema.with_metadata({_SCHEMA_KEY: str(SCHEMA_VERSION)})
     table = pa.Table.from_pylist(flat, schema=schema)
     _write_whole(file, lambda temporary: pq.write_table(table, temporary))
 
@@ -78,17 +83,27 @@ def write_settings(results: Path, name: str, settings: dict[str, object], proven
     _write_whole(results / "_settings" / f"{name}.json", lambda temporary: temporary.write_text(text))
 
 
+def read_settings(folders: Iterable[Path]) -> dict[str, object]:
+    """Return the newest of the settings stored by ``write_settings``; empty if there are none."""
+    files = [file for folder in folders for file in (folder / "_settings").glob("*.json")]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        with suppress(OSError, ValueError):
+            return dict(json.loads(file.read_text())["settings"])
+    return {}
+
+
 def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return all stored rows, one for each key.
 
-    Of several rows with one key (stored in two folders) a successful one counts, else the newest.
+    Of several rows with one key (stored in two folders) a successful one counts, else the newest; ``attrs["n_doubled"]`` is the
+    number of the others.
 
     Args:
         folders: Results folders; one that does not exist yet is empty.
         columns: Which columns are needed besides ``key``, ``status`` and ``finished_at``; None for all.
 
     Raises:
-        StoreError: If a file cannot be read.
+        StoreError: If a file cannot be read, or is of a newer form.
     """
     folders = list(folders)
     wanted = None if columns is None else list(dict.fromkeys([*columns, "key", "status", "finished_at"]))
@@ -97,14 +112,29 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
         if not files:
             return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
         try:
-            rows = pads.dataset(files, format="parquet").to_table(columns=wanted).to_pandas()
+            dataset = pads.dataset(files, format="parquet")
+            _check_schema_version(dataset)
+            rows = dataset.to_table(columns=wanted).to_pandas()
             break
         except (pa.ArrowException, OSError) as error:
             if all(Path(file).exists() for file in files):
                 raise _find_damage(files, error) from error
             # Another run has just replaced a failure: look again.
     newest_success_last = rows.assign(_ok=rows["status"] != "failed").sort_values(["_ok", "finished_at"], kind="stable")
-    return newest_success_last.drop_duplicates("key", keep="last").drop(columns="_ok").reset_index(drop=True)
+    once = newest_success_last.drop_duplicates("key", keep="last").drop(columns="_ok").reset_index(drop=True)
+    once.attrs["n_doubled"] = len(rows) - len(once)
+    return once
+
+
+def _check_schema_version(dataset: pads.Dataset) -> None:
+    """Refuse files of a newer form; the footers that say so are read once and kept for the reading of the rows."""
+    for fragment in dataset.get_fragments():
+        version = int((fragment.physical_schema.metadata or {}).get(_SCHEMA_KEY, SCHEMA_VERSION))
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{fragment.path} must be of results schema {SCHEMA_VERSION} or earlier, found {version}: a newer snnbench "
+                "wrote it. Update this one with `pip install --upgrade snnbench`."
+            )
 
 
 def _write_whole(file: Path, write) -> None:  # type: ignore[no-untyped-def]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from archives import wine_like, write_delgado
@@ -140,7 +141,7 @@ def assert_refused(answer: Answer, expected: str) -> None:
         ("compare results --suite ucy", "Unknown suite 'ucy'. Did you mean 'uci'?"),
         (
             "compare results --suite uci",
-            "needs at least one task with a score of every model; found none. 121 left out: no results",
+            "needs at least one task with a score; found none. 121 left out: no results",
         ),
         ("compare results --subset large", "found none. 5 left out: no results."),
         ("compare results --baseline sv", "Unknown model 'sv'. Did you mean 'svm'? Known: best, snn, svm."),
@@ -349,7 +350,7 @@ def test_results_of_two_suites_must_be_told_apart(program, results):
     assert_refused(program("compare", "results"), "must be of one suite, found core, uci. Choose with --suite.")
     for suite, n_tasks in (("core", 13), ("uci", 121)):
         answer = program("compare", "results", "--suite", suite)
-        assert answer.out.startswith(f"2 models on 2 of {n_tasks} tasks.")
+        assert answer.out.startswith(f"2 models on 2 of {n_tasks} tasks of {suite}, by accuracy.\n")
 
 
 @pytest.mark.parametrize("suite", ["core", pytest.param("uci", marks=pytest.mark.shared_data)])
@@ -422,19 +423,24 @@ def test_a_failed_training_is_shown_at_the_end_and_tried_again(program, tmp_path
 def test_a_comparison_in_every_format(program, results, tmp_path):
     table = program("compare", "results")
     assert (table.code, table.err) == (0, "")
-    assert table.out.startswith("2 models on 2 of 13 tasks.\nFriedman test of equal ranks: chi-square = ")
-    assert "Wilcoxon signed-rank test of svm against each model" in table.out
+    assert table.out.startswith("2 models on 2 of 13 tasks of core, by accuracy.\nFriedman test of equal ranks: chi-square = ")
+    assert "Wilcoxon signed-rank test of svm against each model" in " ".join(table.out.split())
+    assert max(map(len, table.out.splitlines())) <= 100
     assert "no results (11 tasks): breast-cancer-wisc-diag, " in table.out
     content = json.loads(program("compare", "results", "--format", "json").out)
-    assert (content["n_tasks"], content["n_models"], content["wilcoxon"]["baseline"]) == (2, 2, "svm")
+    assert (content["n_tasks"], content["n_models"], content["baseline"]) == (2, 2, "svm")
     csv = program("compare", "results", "--format", "csv", "--baseline", "snn", "--alternative", "greater").out
     frame = pd.read_csv(io.StringIO(csv), index_col="model")
     assert sorted(frame.index) == ["snn", "svm"]
     assert frame["mean_rank"].sum() == 3
     assert np.isnan(frame.loc["snn", "pvalue"])
     markdown = program("compare", "results", "--format", "markdown", "--correction", "none").out
-    assert "\n| model | rank | diff. | mean score | wins | p |\n" in markdown
-    for style, text in {"table": table.out, "json": json.dumps(content, indent=2) + "\n", "csv": csv}.items():
+    assert "\n| model | rank | 95% | diff. | score | w/t/l | p | verdict |\n" in markdown
+    for style, text in {
+        "table": table.out,
+        "json": json.dumps(content, indent=2, ensure_ascii=False) + "\n",
+        "csv": csv,
+    }.items():
         extra = ("--baseline", "snn", "--alternative", "greater") if style == "csv" else ()
         answer = program("compare", "results", "--format", style, "--output", f"out.{style}", *extra)
         assert (answer.code, answer.out, answer.err) == (0, "", f"Written to out.{style}\n")
@@ -442,6 +448,105 @@ def test_a_comparison_in_every_format(program, results, tmp_path):
     details = program("compare", "results", "--details")
     assert details.out.startswith(table.out)
     assert "score: mean of all tasks that the model has" in details.out
+
+
+def test_the_papers_tables_need_no_results(program):
+    paper = program("compare", "--published", "snn2017", "--convention", "paper")
+    assert (paper.code, paper.err) == (0, "")
+    assert "msrainit    3.78  3.46-4.10  -0.219  0.8011  66/13/42  2.8e-02  * worse" in paper.out
+    assert "4 missing scores take the worst rank" in paper.out
+    own = program(
+        "compare", "--published", "snn2017", "--convention", "paper", "--correction", "hochberg", "--missing", "drop-task"
+    )
+    assert "7 models on 120 of 121 tasks" in own.out
+    assert "p (hochberg)" in own.out
+    both = ("--published", "snn2017", "--published", "delgado2014-groups")
+    groups = program("compare", *both, "--subset", "large", "--format", "csv")
+    frame = pd.read_csv(io.StringIO(groups.out), index_col="model")
+    assert list(frame.index[:3]) == ["snn", "LibSVM_weka", "RRFglobal_caret"]
+    assert len(frame) == 24
+
+
+def test_tasks_and_models_can_be_chosen(program):
+    published = ("compare", "--published", "snn2017", "--format", "json")
+    some = json.loads(program(*published, "--task", "iris", "--task", "wine", "--model", "snn", "--model", "resnet").out)
+    assert (list(some["scores"]), sorted(some["scores"]["iris"])) == (["iris", "wine"], ["resnet", "snn"])
+    large = json.loads(program(*published, "--min-samples", "40000").out)
+    assert set(large["scores"]) == {"adult", "chess-krvk", "connect-4", "miniboone", "statlog-shuttle"} - {"chess-krvk"}
+    sound = json.loads(program(*published, "--exclude-flagged").out)
+    assert (sound["n_tasks"], sound["flags"], sound["sensitivity"]) == (96, {}, None)
+    assert sound["options"]["exclude_flagged"]
+    assert_refused(program(*published, "--task", "irsi"), "Unknown task of uci 'irsi'. Did you mean 'iris'?")
+    assert_refused(program(*published, "--model", "sn"), "Unknown model 'sn'. Did you mean 'snn'?")
+    assert_refused(program(*published, "--min-samples", "9999999"), "at least one task of uci; --subset, --task, --min-samples")
+    assert_refused(program(*published, "--alpha", "5"), "--alpha must lie between 0 and 1, found 5")
+
+
+def test_a_table_for_a_paper(program):
+    latex = program("compare", "--published", "snn2017", "--convention", "paper", "--format", "latex").out
+    assert r"\begin{tabular}{lrrrrrrr}" in latex
+    assert "msrainit & 3.78 & 3.46-4.10 & -0.219 & 0.8011 & 66/13/42 & 2.8e-02 & * worse \\\\\n" in latex
+    assert r"p \textless{} 0.05" in latex
+    assert latex.count(r"\\") == 8
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_a_figure_is_a_file(program, tmp_path, suffix):
+    answer = program("figure", "cd", "--published", "snn2017", "--output", f"cd.{suffix}")
+    assert (answer.code, answer.out, answer.err) == (0, "", f"Written to cd.{suffix}\n")
+    assert (tmp_path / f"cd.{suffix}").read_bytes().startswith({"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}[suffix])
+
+
+def test_figures_and_a_page_of_a_run(program, results, tmp_path):
+    for name in ("curves", "cost", "scatter", "ranks"):
+        assert program("figure", name, "results", "--output", f"{name}.svg").code == 0
+        assert "snn" in (tmp_path / f"{name}.svg").read_text()
+    answer = program("report", "results", "--output", "page.html")
+    assert (answer.code, answer.out) == (0, "")
+    assert re.fullmatch(r"Written to page.html \(1\.\d MB\)\n", answer.err)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "2 models on 2 tasks of core" in page
+    command = (
+        "snnbench run core --config tiny.toml --model snn --model svm --task iris --task wine\nsnnbench report results</pre>"
+    )
+    assert command in page
+    assert "Nothing can be concluded: on 2 tasks" in page
+    before = contents(tmp_path)
+    assert_refused(program("figure", "cd", "results", "--output", "cd.gif"), "must end in .svg, .png, .pdf; found 'cd.gif'")
+    assert_refused(program("figure", "cd", "results", "--output", "no/cd.svg"), "no/cd.svg")
+    assert_refused(program("report", "results", "--output", "no/page.html"), "must be a file that can be written")
+    assert_refused(program("report"), "RESULTS or --published must be given, found neither")
+    assert_refused(
+        program("figure", "curves", "--published", "snn2017", "--output", "c.svg"), "need a network among the models"
+    )
+    assert contents(tmp_path) == before
+
+
+def test_odd_results_are_told(program, results):
+    (file, *_) = [file for file in results.rglob("evaluate-*.parquet") if set(pd.read_parquet(file)["model"]) == {"svm"}]
+    rows = pd.read_parquet(file)
+    shutil.copy(file, file.with_name("evaluate-copy.parquet"))
+    doubled = program("compare", "results").out
+    assert f"{len(rows)} row" in doubled
+    assert "stored more than once; of rows with one key the newest" in " ".join(doubled.split())
+    assert "2 models on 2 of 13 tasks" in doubled
+    file.with_name("evaluate-copy.parquet").unlink()
+    rows.assign(test_score=float("nan")).to_parquet(file)
+    gap = " ".join(program("compare", "results").out.split())
+    assert "take the worst rank" in gap or "takes the worst rank" in gap
+    dropped = " ".join(program("compare", "results", "--missing", "drop-task").out.split())
+    dropped += program("compare", "results", "--missing", "drop-task").err
+    assert "svm: its test score is not a number" in dropped
+
+
+def test_results_of_a_newer_program_are_refused(program, results):
+    file = next(results.rglob("*.parquet"))
+    table = pq.read_table(file)
+    pq.write_table(table.replace_schema_metadata({b"snnbench_schema_version": b"2"}), file)
+    for command in ("compare", "report"):
+        answer = program(command, "results")
+        assert_refused(answer, "must be of results schema 1 or earlier, found 2: a newer snnbench wrote it. Update this one")
+        assert str(file.name) in answer.err
 
 
 def test_a_single_model_has_nothing_to_be_compared_with(program, results):
@@ -610,7 +715,8 @@ def test_help_is_quick_and_loads_nothing_heavy(tmp_path):
     )
     assert "Usage:" in helped.stdout
     assert "snnbench.cli.run" in helped.stdout.splitlines()
-    assert not {"torch", "sklearn", "pandas", "numpy", "scipy", "pyarrow", "pydantic"} & set(helped.stdout.splitlines())
+    heavy = {"torch", "sklearn", "pandas", "numpy", "scipy", "pyarrow", "pydantic", "altair", "jinja2", "vl_convert"}
+    assert not heavy & set(helped.stdout.splitlines())
 
 
 MANY_JOBS = f"""

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from snnbench.errors import SnnbenchError, UnknownNameError
-from snnbench.report import FORMATS, Ranking, rank_models, render_table
+from snnbench.report import FORMATS, Question, Ranking, rank_models, render_table
 
 NAN = float("nan")
 
@@ -24,9 +23,12 @@ SCORES = pd.DataFrame(
 )
 
 
+COMPLETE = Question(missing="drop-task")
+
+
 @pytest.fixture
 def ranking() -> Ranking:
-    return rank_models(SCORES, {"task-9": "task-9_R.dat is missing"})
+    return rank_models(SCORES, {"task-9": "task-9_R.dat is missing"}, COMPLETE)
 
 
 def test_the_table_is_sorted_and_has_every_number(ranking: Ranking) -> None:
@@ -36,13 +38,23 @@ def test_the_table_is_sorted_and_has_every_number(ranking: Ranking) -> None:
     np.testing.assert_allclose(table["rank_difference"], [-0.9, 0.1, 0.8])
     np.testing.assert_allclose(table["mean_score"], [0.81, 0.7, 0.61])
     np.testing.assert_allclose(table["wins"], [4.5, 0.5, 0])
+    assert (table["low"] <= table["mean_rank"]).all()
+    assert (table["mean_rank"] <= table["high"]).all()
+    np.testing.assert_array_equal(table[["won", "tied", "lost"]], [[0, 5, 0], [4, 1, 0], [5, 0, 0]])
+    assert list(table["verdict"]) == ["baseline", "undecided", "undecided"]
+    assert list(table["n_tests"]) == [5, 5, 5]
     np.testing.assert_allclose(table["pvalue"], [NAN, 2 / 2**4, 2 / 2**5])
     np.testing.assert_allclose(table["adjusted_pvalue"], [NAN, 1 / 8, 1 / 8])
     assert (ranking.baseline, ranking.n_tasks, ranking.n_models) == ("snn[paper]", 5, 3)
 
 
 def test_the_settings_reach_the_tests() -> None:
-    ranking = rank_models(SCORES, baseline="msrainit", alternative="greater", correction="none", zero_method="pratt")
+    ranking = rank_models(
+        SCORES,
+        question=Question(
+            missing="drop-task", baseline="msrainit", alternative="greater", correction="none", zero_method="pratt"
+        ),
+    )
     assert ranking.baseline == "msrainit"
     assert ranking.wilcoxon.alternative == "greater"
     np.testing.assert_array_equal(ranking.table["pvalue"], ranking.table["adjusted_pvalue"])
@@ -58,7 +70,7 @@ def test_tasks_without_a_score_are_left_out_and_named(ranking: Ranking) -> None:
 
 
 def test_a_task_with_a_reason_is_left_out_for_that_reason() -> None:
-    ranking = rank_models(SCORES, {"task-5": "out of memory", "task-0": "damaged"})
+    ranking = rank_models(SCORES, {"task-5": "out of memory", "task-0": "damaged"}, COMPLETE)
     assert ranking.left_out == {"task-5": "out of memory", "task-0": "damaged"}
     assert ranking.n_tasks == 4
 
@@ -80,7 +92,7 @@ def test_a_single_task_has_no_friedman_test() -> None:
 @pytest.mark.parametrize(
     ("scores", "left_out", "message"),
     [
-        (SCORES.iloc[:0], {}, "There are no scores. Train models with `snnbench run` first."),
+        (SCORES.iloc[:0], {}, "found none. There are no scores. Train models with `snnbench run` first."),
         (pd.DataFrame(), {"iris": "not at hand", "wine": "not at hand"}, "2 left out: not at hand. Train models"),
         (
             pd.DataFrame({"a": [0.5, NAN], "b": [NAN, 0.5]}, index=["x", "y"]),
@@ -91,29 +103,31 @@ def test_a_single_task_has_no_friedman_test() -> None:
 )
 def test_no_task_is_an_error_that_says_what_to_do(scores: pd.DataFrame, left_out: dict[str, str], message: str) -> None:
     with pytest.raises(SnnbenchError, match=message):
-        rank_models(scores, left_out)
+        rank_models(scores, left_out, COMPLETE)
 
 
 def test_an_unknown_baseline_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'msrainit'"):
-        rank_models(SCORES, baseline="msrainot")
+        rank_models(SCORES, question=Question(baseline="msrainot"))
 
 
 def test_the_terminal_table_fits_in_80_columns_and_shows_names_as_they_are(ranking: Ranking) -> None:
     console = Console(width=80, record=True, file=io.StringIO(), force_terminal=True)
-    console.print(render_table(ranking))
+    console.print(render_table(ranking, 80))
     text = console.export_text()
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "snn[paper]" in text
     assert [line.split() for line in text.splitlines() if line.startswith("msrainit ")] == [
-        ["msrainit", "2.10", "+0.100", "0.7000", "0.5", "1.2e-01", "1.2e-01"]
+        ["msrainit", "2.10", "+0.100", "0.7000", "4/1/0", "1.2e-01", "1.2e-01", "undecided"]
     ]
 
 
 def test_the_text_says_what_was_compared_tested_and_left_out(ranking: Ranking) -> None:
     lines = FORMATS["table"](ranking).splitlines()
     assert lines[0] == "3 models on 5 of 7 tasks."
-    assert lines[1] == "Friedman test of equal ranks: chi-square = 7.68 (2 d.f.), p = 2.1e-02."
+    assert lines[1].startswith(
+        "Friedman test of equal ranks: chi-square = 7.68 (2 d.f.), p = 2.1e-02; Iman-Davenport: F = 13.27 (2,"
+    )
     text = " ".join(" ".join(lines).split())
     assert "Wilcoxon signed-rank test of snn[paper] against each model, paired by task, two-sided; zero differences" in text
     assert "Holm" in text
@@ -124,9 +138,9 @@ def test_long_names_and_many_left_out_tasks_fit_as_well() -> None:
     generator = np.random.default_rng(0)
     models = [f"a-model-with-a-really-long-name-{k}[paper]" for k in range(24)]
     scores = pd.DataFrame(generator.random((8, 24)), columns=models)
-    ranking = rank_models(scores, {f"long-task-name-{k}": "out of memory" for k in range(40)}, subset="large")
+    ranking = rank_models(scores, {f"long-task-name-{k}": "out of memory" for k in range(40)}, Question(subset="large"))
     text = FORMATS["table"](ranking)
-    assert max(len(line) for line in text.splitlines()) <= 80
+    assert max(len(line) for line in text.splitlines()) <= 100
     assert text.startswith("24 models on 8 of 48 large tasks.")
     assert "out of memory (40 tasks): long-task-name-0, long-task-name-1," in text
     assert "long-task-name-19 and 20 more" in " ".join(text.split())
@@ -137,34 +151,19 @@ def test_markdown_is_a_table_between_captions(ranking: Ranking) -> None:
     text = FORMATS["markdown"](ranking)
     first, table, *notes = text.split("\n\n")
     assert first.startswith("3 models on 5 of 7 tasks. Friedman")
-    assert table.splitlines()[0] == "| model | rank | diff. | mean score | wins | p | p (holm) |"
-    assert table.splitlines()[2] == "| snn[paper] | 1.10 | -0.900 | 0.8100 | 4.5 | - | - |"
-    assert table.splitlines()[4].startswith(r"| a\|b | 2.80 | +0.800 |")
+    assert table.splitlines()[0] == "| model | rank | 95% | diff. | score | w/t/l | p | p (holm) | verdict |"
+    assert table.splitlines()[2] == "| snn[paper] | 1.10 | 1.00-1.30 | -0.900 | 0.8100 | - | - | - | baseline |"
+    assert table.splitlines()[4].startswith(r"| a\|b | 2.80 | 2.40-3.00 | +0.800 |")
     assert notes[-1] == "- task-9_R.dat is missing: task-9\n- no score of msrainit, a|b: task-5\n"
 
 
 def test_csv_is_rows_of_numbers_at_full_precision(ranking: Ranking) -> None:
     header, first, second, third = csv.reader(io.StringIO(FORMATS["csv"](ranking)))
-    assert header == ["model", "mean_rank", "rank_difference", "mean_score", "wins", "pvalue", "adjusted_pvalue"]
+    assert header == ["model", *ranking.table.columns]
     assert first[0] == "snn[paper]"
-    assert first[-2:] == ["", ""]
-    assert [float(cell) for cell in second[1:]] == ranking.table.loc["msrainit"].tolist()
+    assert first[-4:] == ["", "", "5", "baseline"]
+    assert [float(cell) for cell in second[1:-1]] == ranking.table.loc["msrainit"].tolist()[:-1]
     assert third[0] == "a|b"
-
-
-def test_json_has_everything_and_null_for_nan(ranking: Ranking) -> None:
-    content = json.loads(FORMATS["json"](ranking))
-    assert (content["subset"], content["n_tasks"], content["n_models"]) == ("all", 5, 3)
-    assert content["friedman"]["statistic"] == ranking.friedman.statistic[0]
-    assert content["friedman"]["degrees_of_freedom"] == 2
-    assert content["wilcoxon"]["baseline"] == "snn[paper]"
-    assert content["wilcoxon"]["correction"] == "holm"
-    assert [row["model"] for row in content["models"]] == list(ranking.table.index)
-    assert content["models"][0]["pvalue"] is None
-    assert content["models"][1]["pvalue"] == ranking.table.loc["msrainit", "pvalue"]
-    assert content["models"][1]["statistic"] == 0.0
-    assert content["left_out"] == ranking.left_out
-    assert pd.DataFrame(content["scores"]).T.equals(ranking.scores)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -177,13 +176,15 @@ def test_every_format_ends_with_a_line_end(ranking: Ranking, name: str) -> None:
 def test_missing_scores_can_rank_worst_instead() -> None:
     scores = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.8, np.nan, 0.6], "c": [0.1, 0.2, np.nan]}, index=["x", "y", "z"])
     reasons = {"y": "b: failed", "z": "c: failed", "w": "no results"}
-    left_out = rank_models(scores, reasons)
+    left_out = rank_models(scores, reasons, COMPLETE)
     assert (left_out.n_tasks, set(left_out.left_out)) == (1, {"y", "z", "w"})
-    worst = rank_models(scores, reasons, missing="worst")
+    worst = rank_models(scores, reasons)
     assert (worst.n_tasks, dict(worst.left_out)) == (3, {"w": "no results"})
     assert worst.table["mean_rank"].to_dict() == {"a": 1.0, "b": pytest.approx(7 / 3), "c": pytest.approx(8 / 3)}
-    assert "takes the worst rank" in FORMATS["table"](worst)
-    models = rank_models(scores, reasons, missing="drop-model")
+    assert "2 missing scores take the worst rank on their tasks and are in no pair of a Wilcoxon test: b 1, c 1." in " ".join(
+        FORMATS["table"](worst).split()
+    )
+    models = rank_models(scores, reasons, Question(missing="drop-model"))
     assert models.table.index.tolist() == ["a"]
     assert set(models.models_left_out) == {"b", "c"}
     assert "b: no score on y" in FORMATS["table"](models)

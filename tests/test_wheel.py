@@ -74,5 +74,7 @@ def test_the_installed_program_needs_no_checkout(installed, tmp_path):
     trained = run(program, "run", "core", "--task", "iris", "--model", "snn", "--progress", "none", cwd=tmp_path)
     assert trained.endswith("13 trainings stored in results. Next: snnbench compare results\n")
     table = run(program, "compare", "results", cwd=tmp_path)
-    assert table.startswith("1 model on 1 of 13 tasks.")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
+    assert table.startswith("1 model on 1 of 13 tasks of core, by accuracy.")
+    run(program, "report", "results", "--output", "page.html", cwd=tmp_path)
+    assert "1 model on 1 task of core" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "results"]

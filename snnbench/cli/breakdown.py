@@ -1,12 +1,16 @@
 """``snnbench compare --by``: scores by depth or by split, instead of a ranking across tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from snnbench.cli.output import errors, results
+from snnbench.cli.output import errors, results, write_text
 from snnbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from snnbench.report import Question
 
 FORMATS = ("table", "csv", "json", "markdown")
 
@@ -14,10 +18,7 @@ FORMATS = ("table", "csv", "json", "markdown")
 def show_breakdown(
     folders: Sequence[Path],
     by: str,
-    suite: str | None,
-    metric: str,
-    published: Sequence[str],
-    tests: Mapping[str, str],
+    question: "Question",
     format_: str,
     output: Path | None,
 ) -> bool:
@@ -26,10 +27,7 @@ def show_breakdown(
     Args:
         folders: Results folders.
         by: Name in ``report.BREAKDOWNS``; empty for the one that suits the results, if any does.
-        suite: Whose results, if there are several.
-        metric: Another metric than that of the stored scores, or empty.
-        published: Names of published results to put beside them.
-        tests: The baseline, alternative and correction of the tests by split.
+        question: Whose results, by which metric, beside which published ones, with which tests by split.
         format_: One of ``FORMATS``.
         output: A file instead of the terminal.
 
@@ -44,14 +42,15 @@ def show_breakdown(
         if by:
             raise ConfigError("--by needs RESULTS of one's own, found none. Name the --results of a run.")
         return False
-    rows = read_results(folders, [*BREAKDOWN_COLUMNS, *(OUTPUTS if metric else ())])
-    rows = rows[rows["suite"] == only_suite(rows, suite)]
+    rows = read_results(folders, [*BREAKDOWN_COLUMNS, *(OUTPUTS if question.metric else ())])
+    rows = rows[rows["suite"] == only_suite(rows, question.suite)]
     kind = by or natural_breakdown(rows)
     if not kind:
         return False
     if format_ not in FORMATS:
         raise ConfigError(f"--format of a comparison by {kind} must be one of {', '.join(FORMATS)}, found {format_}.")
-    breakdown = BREAKDOWNS[kind](rows, metric, published, **(tests if kind == "split" else {}))
+    tests = {name: getattr(question, name) for name in ("baseline", "alternative", "correction")} if kind == "split" else {}
+    breakdown = BREAKDOWNS[kind](rows, question.metric, question.published, **tests)
     if format_ == "table":
         if output is None and results().is_terminal:
             results().print(render_breakdown(breakdown))
@@ -66,10 +65,7 @@ def show_breakdown(
     if output is None:
         typer.echo(text, nl=False)
         return True
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--output must be a file that can be written, but {output} says: {error.strerror}.") from error
+    write_text(output, text)
     errors().print(f"Written to {output}", soft_wrap=True)
     return True
 

@@ -2,9 +2,12 @@
 
 import os
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
+
+from snnbench.errors import ConfigError
 
 FLAG = ""
 """Metavar of an option without a value: Typer would call it ``<bool>``, as if it took one."""
@@ -67,3 +70,15 @@ def missing_sentence(n_loaded: int, n_wanted: int, missing: dict[str, str], limi
     for name, reason in missing.items():
         reasons.setdefault(reason.replace(name, "<task>") if len(missing) > 3 else reason, []).append(name)
     return "; ".join([sentence, *(f"{name_some(names, limit)}: {reason}" for reason, names in reasons.items())])
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write the file of ``--output``.
+
+    Raises:
+        ConfigError: If it cannot be written.
+    """
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--output must be a file that can be written, but {file} says: {error.strerror}.") from error

@@ -1,20 +1,70 @@
-"""Reports: what a score table says, as tables."""
+"""Reports: what a score table says, as tables, as figures and as a page."""
 
+from collections.abc import Callable
+from typing import Any
+
+from snnbench.report.analysis import Analysis
+from snnbench.report.answer import ANSWERED, answer, choose_rows
 from snnbench.report.breakdown import BREAKDOWN_COLUMNS, BREAKDOWNS, Breakdown, natural_breakdown, render_breakdown
+from snnbench.report.charts import draw_bayes, draw_heatmap, draw_ranks, draw_scatter
+from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.details import render_details
+from snnbench.report.document import render_json
+from snnbench.report.page import render_page
+from snnbench.report.question import CONVENTIONS, DEFAULT, Question
 from snnbench.report.ranking import Ranking, rank_models
-from snnbench.report.tables import FORMATS, as_text, render_table
+from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
+from snnbench.report.runs import Runs
+from snnbench.report.tables import TEXT_WIDTH, as_text, render_csv, render_latex, render_markdown, render_table, render_text
+
+FORMATS: dict[str, Callable[[Ranking], str]] = {
+    "table": render_text,
+    "json": render_json,
+    "csv": render_csv,
+    "markdown": render_markdown,
+    "latex": render_latex,
+}
+"""How ``snnbench compare`` writes a ranking."""
+
+FIGURES: dict[str, Callable[[Analysis], Any]] = {
+    "cd": draw_nemenyi,
+    "cd-wilcoxon": draw_wilcoxon,
+    "ranks": draw_ranks,
+    "heatmap": draw_heatmap,
+    "scatter": draw_scatter,
+    "bayes": draw_bayes,
+}
+"""Altair charts of a comparison."""
+
+RUN_FIGURES: dict[str, Callable[[Runs], Any]] = {
+    "curves": draw_curves,
+    "hyperparameters": draw_hyperparameters,
+    "cost": draw_cost,
+}
+"""Altair charts of one's own runs."""
 
 __all__ = [
+    "ANSWERED",
     "BREAKDOWNS",
     "BREAKDOWN_COLUMNS",
+    "CONVENTIONS",
+    "DEFAULT",
+    "FIGURES",
     "FORMATS",
+    "RUN_FIGURES",
+    "TEXT_WIDTH",
+    "Analysis",
     "Breakdown",
+    "Question",
     "Ranking",
+    "Runs",
+    "answer",
     "as_text",
+    "choose_rows",
     "natural_breakdown",
     "rank_models",
     "render_breakdown",
     "render_details",
+    "render_page",
     "render_table",
 ]

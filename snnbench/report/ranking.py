@@ -1,13 +1,17 @@
 """From a score table to everything that a comparison prints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from snnbench import stats
 from snnbench.errors import SnnbenchError
-from snnbench.records import Alternative, Comparison
+from snnbench.records import Comparison
+from snnbench.report.question import DEFAULT, Question
+
+BASELINE, BETTER, WORSE, UNDECIDED = "baseline", "better", "worse", "undecided"
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,32 +19,42 @@ class Ranking:
     """The models of a comparison, ranked and tested, with all that was assumed and all that was left out.
 
     Attributes:
-        table: (n_models, 6), indexed by model, best first: mean_rank; rank_difference, to the mean of all ranks,
-            (n_models + 1) / 2; mean_score; wins, with a shared first place as a fraction; pvalue and adjusted_pvalue of the
-            baseline against the model, NaN at the baseline.
-        scores: (n_tasks, n_models), the complete table that was compared, models in the order of ``table``.
+        table: (n_models, 13), indexed by model, best first: mean_rank with its bootstrap interval low to high;
+            rank_difference, to the mean of all ranks, (n_models + 1) / 2; mean_score; wins, with a shared first place as a
+            fraction; won, tied and lost, on how many tasks the baseline scores higher, equal and lower than the model; pvalue
+            and adjusted_pvalue of the baseline against the model, NaN at the baseline; n_tests, the tasks of that test; verdict
+            on the model: ``"baseline"``, significantly ``"better"`` or ``"worse"`` than it, or ``"undecided"``.
+        scores: (n_tasks, n_models), the table that was compared, models in the order of ``table``; NaN = missing.
         friedman: The test of all models at once.
+        iman_davenport: Its F form.
         wilcoxon: The tests of the baseline against each model, in the order of ``table``; all NaN for a single model.
+        critical_difference: Of two mean ranks, by the Nemenyi test; NaN with fewer than two models.
         baseline: The model that the others were compared with.
-        correction: Name in ``stats.CORRECTIONS``.
-        zero_method: Name in ``stats.ZERO_METHODS``.
-        subset: Which tasks were asked for: ``"all"``, ``"small"`` or ``"large"``.
+        question: What was asked.
+        suite: Whose tasks; empty if unknown.
+        metric: What the scores are; empty if unknown.
         left_out: The reason for every task that was asked for and not compared.
-        missing: Name in ``stats.MISSING``.
         models_left_out: The reason for every model that was not compared.
+        flags: The flags of every compared task that the audit of the data finds at fault.
+        averaged: What the score of a task is a mean of, in words; empty if it is one number.
+        notes: What else should be known of the scores, in sentences.
     """
 
     table: pd.DataFrame
     scores: pd.DataFrame
     friedman: Comparison
+    iman_davenport: Comparison
     wilcoxon: Comparison
+    critical_difference: float
     baseline: str
-    correction: str
-    zero_method: str
-    subset: str
+    question: Question
+    suite: str
+    metric: str
     left_out: Mapping[str, str]
-    missing: str
     models_left_out: Mapping[str, str]
+    flags: Mapping[str, list[str]] = field(default_factory=dict)
+    averaged: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def n_tasks(self) -> int:
@@ -52,38 +66,42 @@ class Ranking:
         """Number of models, the baseline among them."""
         return self.scores.shape[1]
 
+    def with_verdict(self, verdict: str) -> list[str]:
+        """Return the models of a verdict, best first."""
+        return [str(model) for model in self.table.index[self.table["verdict"] == verdict]]
+
 
 def rank_models(
     scores: pd.DataFrame,
     left_out: Mapping[str, str] | None = None,
-    *,
-    baseline: str = "best",
-    alternative: Alternative = "two-sided",
-    correction: str = "holm",
-    zero_method: str = "wilcox",
-    subset: str = "all",
-    missing: str = "drop-task",
+    question: Question = DEFAULT,
+    suite: str = "",
+    metric: str = "",
+    flags: Mapping[str, list[str]] | None = None,
+    averaged: str = "",
+    notes: tuple[str, ...] = (),
 ) -> Ranking:
     """Rank and test the models.
 
     Args:
         scores: (n_tasks, n_models), higher is better, NaN = no score.
         left_out: Why tasks have no score, or not of every model; those that are left out are named with it.
-        baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank.
-        alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
-        correction: Name in ``stats.CORRECTIONS``.
-        zero_method: Name in ``stats.ZERO_METHODS``.
-        subset: What the caller has restricted ``scores`` to; it is only reported.
-        missing: Name in ``stats.MISSING``; by default tasks without a score of every model are left out, so that all models
-            are ranked on the same tasks.
+        question: The options; of them, those that choose scores and tasks are only reported.
+        suite: Whose tasks.
+        metric: What the scores are.
+        flags: The flags of flagged tasks.
+        averaged: What the score of a task is a mean of.
+        notes: What else should be known of the scores.
 
     Raises:
         SnnbenchError: If no task remains.
         UnknownNameError: If the baseline, alternative, correction or zero method does not exist.
     """
     reasons = {str(task): reason for task, reason in (left_out or {}).items()}
-    present = scores if missing != "drop-task" else scores.loc[[str(task) not in reasons for task in scores.index]]
-    complete, tasks, models_left_out = stats.resolve_missing(present, missing)
+    present = scores
+    if question.missing == "drop-task":
+        present = scores.loc[[str(task) not in reasons for task in scores.index]]
+    complete, tasks, models_left_out = stats.resolve_missing(present, question.missing)
     remaining = set(map(str, complete.index))
     for task, reason in tasks.items():
         reasons.setdefault(task, reason)
@@ -91,31 +109,27 @@ def rank_models(
     if complete.empty:
         raise SnnbenchError(_why_empty(present, reasons))
     complete = complete[stats.order_models(complete)]
-    reference = stats.choose_baseline(complete, baseline)
-    tests = stats.wilcoxon(complete, reference, alternative, correction, zero_method)
-    ranks = stats.mean_ranks(complete)
-    table = pd.DataFrame(
-        {
-            "mean_rank": ranks,
-            "rank_difference": ranks - (complete.shape[1] + 1) / 2,
-            "mean_score": complete.mean(axis="index"),
-            "wins": stats.wins(complete),
-            "pvalue": tests.pvalue,
-            "adjusted_pvalue": tests.adjusted_pvalue,
-        }
-    ).rename_axis(index="model")
+    reference = stats.choose_baseline(complete, question.baseline)
+    tests = stats.wilcoxon(complete, reference, question.alternative, question.correction, question.zero_method)
+    n_models = complete.shape[1]
     return Ranking(
-        table=table,
+        table=_tabulate(complete, reference, tests, question.alpha),
         scores=complete,
         friedman=stats.friedman(complete),
+        iman_davenport=stats.iman_davenport(complete),
         wilcoxon=tests,
+        critical_difference=(
+            stats.critical_difference(n_models, len(complete), question.alpha) if n_models > 1 else float("nan")
+        ),
         baseline=reference,
-        correction=correction,
-        zero_method=zero_method,
-        subset=subset,
+        question=question,
+        suite=suite,
+        metric=metric,
         left_out=reasons,
-        missing=missing,
         models_left_out=models_left_out,
+        flags={task: list(names) for task, names in (flags or {}).items() if task in remaining},
+        averaged=averaged,
+        notes=notes,
     )
 
 
@@ -127,12 +141,46 @@ def group_by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
     return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
 
+def _tabulate(scores: pd.DataFrame, reference: str, tests: Comparison, alpha: float) -> pd.DataFrame:
+    """Return the columns of ``Ranking.table``."""
+    ranks = stats.bootstrap_mean_ranks(scores)
+    order = stats.compare_scores(scores)[:, scores.columns.get_loc(reference)]
+    differences = -scores.sub(scores[reference], axis="index")
+    higher = np.array([stats.rank_biserial(differences[model].dropna().to_numpy(dtype=float)) for model in scores.columns])
+    significant = tests.adjusted_pvalue < alpha
+    verdict = np.where(significant, np.where(higher > 0, WORSE, BETTER), UNDECIDED)
+    table = pd.DataFrame(
+        {
+            "mean_rank": ranks["mean_rank"],
+            "low": ranks["low"],
+            "high": ranks["high"],
+            "rank_difference": ranks["mean_rank"] - (scores.shape[1] + 1) / 2,
+            "mean_score": scores.mean(axis="index"),
+            "wins": stats.wins(scores),
+            "won": (order > 0).sum(axis=0),
+            "tied": (order == 0).sum(axis=0),
+            "lost": (order < 0).sum(axis=0),
+            "pvalue": tests.pvalue,
+            "adjusted_pvalue": tests.adjusted_pvalue,
+            "n_tests": differences.notna().sum(axis="index"),
+            "verdict": np.where(scores.columns == reference, BASELINE, verdict),
+        }
+    )
+    return table.rename_axis(index="model")
+
+
 def _why_empty(scores: pd.DataFrame, left_out: Mapping[str, str]) -> str:
     """Say why no task is left to compare, and what to do."""
-    start = "A comparison needs at least one task with a score of every model; found none."
-    if scores.empty:
+    if scores.empty or scores.isna().all(axis=None):
         reasons = "; ".join(f"{len(tasks)} left out: {reason}" for reason, tasks in group_by_reason(left_out).items())
-        return f"{start} {reasons or 'There are no scores'}. Train models with `snnbench run` first."
+        return (
+            f"A comparison needs at least one task with a score; found none. {reasons or 'There are no scores'}. "
+            "Train models with `snnbench run` first."
+        )
     counts = scores.notna().sum(axis="index").sort_values()
     found = ", ".join(f"{model} {count}" for model, count in counts.items())
-    return f"{start} Tasks with a score: {found} (of {len(scores)}). Complete them with `snnbench run`, or leave a model out."
+    return (
+        "A comparison needs at least one task with a score of every model; found none. "
+        f"Tasks with a score: {found} (of {len(scores)}). "
+        "Complete them with `snnbench run`, leave a model out, or use --missing worst."
+    )

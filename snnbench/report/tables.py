@@ -1,9 +1,8 @@
-"""A ranking as a table: for the terminal, for a text file, for a paper, for a spreadsheet, for a program."""
+"""A ranking as a table: for the terminal, for a text file, for a paper, for a spreadsheet."""
 
 import io
-import json
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -11,36 +10,42 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from snnbench import stats
-from snnbench.report.ranking import Ranking, group_by_reason
+from snnbench.report.ranking import BASELINE, BETTER, WORSE, Ranking
+from snnbench.report.words import conclude, describe_comparison, describe_left_out, describe_sensitivity, describe_test
 
-TEXT_WIDTH = 80
-MAX_NAMES = 20
-"""Tasks named for one reason; the JSON format names all."""
+TEXT_WIDTH = 100
+_NAME_WIDTH = 22
+"""Columns that a model's name keeps before other columns are dropped; a longer name is folded."""
+_DROPPED_FIRST = ("95%", "p", "diff.", "w/t/l", "score")
+"""Columns that a narrow terminal does without, in this order; every other format has them."""
+_MARKS = {WORSE: "* worse", BETTER: "* better"}
 
 
-def render_table(ranking: Ranking) -> RenderableType:
-    """Return the ranking for a terminal: what was compared, the table, how it was tested and what was left out."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
-    header, *rows = _cells(ranking)
+def render_table(ranking: Ranking, width: int = TEXT_WIDTH) -> RenderableType:
+    """Return the ranking for a terminal: what was compared, the table, the conclusion, how it was tested, what was left out."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    header, *rows = _fit(_cells(ranking), width)
     table.add_column(header[0], overflow="fold")
     for name in header[1:]:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
     for model, *numbers in rows:
+        style = "bold" if model == ranking.baseline else ""
         # Text and not str: a model's name may look like markup, for example snn[paper].
-        table.add_row(Text(model), *numbers, style="bold" if model == ranking.baseline else "")
+        table.add_row(Text(model), *numbers, style=style)
     heading = [Text(line) for line in describe_comparison(ranking)]
     notes = [Text(line, style="dim") for line in describe_test(ranking)]
+    sensitivity = [Text(line) for line in describe_sensitivity(ranking)]
     title, *reasons = describe_left_out(ranking) or [""]
     left_out: list[RenderableType] = [Text(title, style="yellow")] if title else []
     left_out += [Padding(Text(line), (0, 0, 0, 2)) for line in reasons]
-    return Group(*heading, Padding(table, (1, 0), expand=False), *notes, *left_out)
+    conclusion = [Text(conclude(ranking), style="bold"), *sensitivity, Text("")]
+    return Group(*heading, Padding(table, (1, 0), expand=False), *conclusion, *notes, *left_out)
 
 
-def as_text(content: RenderableType) -> str:
-    """Return what a terminal of ``TEXT_WIDTH`` columns shows as plain text, without blanks at the ends of its lines."""
+def as_text(content: RenderableType, width: int = TEXT_WIDTH) -> str:
+    """Return what a terminal of so many columns shows as plain text, without blanks at the ends of its lines."""
     file = io.StringIO()
-    Console(file=file, width=TEXT_WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(content)
+    Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False).print(content)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
@@ -51,13 +56,37 @@ def render_text(ranking: Ranking) -> str:
 
 def render_markdown(ranking: Ranking) -> str:
     """Return a Markdown table between its captions, ready to paste."""
-    header, *rows = [[cell.replace("|", r"\|") for cell in row] for row in _cells(ranking)]
+    header, *rows = [[cell.strip().replace("|", r"\|") for cell in row] for row in _cells(ranking)]
     rule = [":---", *["---:"] * (len(header) - 1)]
     lines = ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
     title, *reasons = describe_left_out(ranking) or [""]
     left_out = [title, "\n".join(f"- {line}" for line in reasons)] if title else []
-    paragraphs = [" ".join(describe_comparison(ranking)), "\n".join(lines), *describe_test(ranking), *left_out]
+    conclusion = [f"**{conclude(ranking)}**", *describe_sensitivity(ranking)]
+    paragraphs = [" ".join(describe_comparison(ranking)), "\n".join(lines), *conclusion, *describe_test(ranking), *left_out]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def render_latex(ranking: Ranking) -> str:
+    r"""Return a LaTeX table in the style of booktabs, with its caption; it needs ``\usepackage{booktabs}``."""
+    header, *rows = _cells(ranking)
+    lines = [" & ".join(_escape_latex(cell.strip()) for cell in row) + r" \\" for row in (header, *rows)]
+    caption = " ".join([*describe_comparison(ranking), conclude(ranking), *describe_test(ranking)])
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_escape_latex(caption)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
 
 
 def render_csv(ranking: Ranking) -> str:
@@ -65,121 +94,63 @@ def render_csv(ranking: Ranking) -> str:
     return ranking.table.to_csv(lineterminator="\n")
 
 
-def render_json(ranking: Ranking) -> str:
-    """Return everything at full precision, the scores of every task among it; NaN becomes null."""
-    rows = ranking.table.assign(statistic=ranking.wilcoxon.statistic)
-    content: dict[str, object] = {
-        "subset": ranking.subset,
-        "n_tasks": ranking.n_tasks,
-        "n_models": ranking.n_models,
-        "friedman": {
-            "statistic": float(ranking.friedman.statistic[0]),
-            "degrees_of_freedom": ranking.n_models - 1,
-            "pvalue": float(ranking.friedman.pvalue[0]),
-        },
-        "wilcoxon": {
-            "baseline": ranking.baseline,
-            "alternative": ranking.wilcoxon.alternative,
-            "zero_method": ranking.zero_method,
-            "correction": ranking.correction,
-            "description": _describe_wilcoxon(ranking),
-        },
-        "models": rows.reset_index().to_dict(orient="records"),
-        "missing": ranking.missing,
-        "left_out": dict(ranking.left_out),
-        "models_left_out": dict(ranking.models_left_out),
-        "scores": ranking.scores.to_dict(orient="index"),
-    }
-    return json.dumps(_with_null(content), indent=2, allow_nan=False) + "\n"
-
-
-FORMATS: dict[str, Callable[[Ranking], str]] = {
-    "table": render_text,
-    "json": render_json,
-    "csv": render_csv,
-    "markdown": render_markdown,
-}
-
-
-def describe_comparison(ranking: Ranking) -> list[str]:
-    """Return the lines above a table: how much was compared, and whether the models differ at all."""
-    subset = "" if ranking.subset == "all" else f"{ranking.subset} "
-    n_asked = ranking.n_tasks + len(ranking.left_out)
-    n_tasks = f"{ranking.n_tasks}" if n_asked == ranking.n_tasks else f"{ranking.n_tasks} of {n_asked}"
-    counts = f"{_plural(ranking.n_models, 'model')} on {n_tasks} {subset}task{'' if n_asked == 1 else 's'}."
-    if ranking.n_models == 1:
-        return [counts, "There is nothing to compare a single model with: no tests, no p-values."]
-    if ranking.n_tasks == 1:
-        return [counts, "Friedman test: none, it needs at least 2 tasks."]
-    statistic, pvalue = ranking.friedman.statistic[0], ranking.friedman.pvalue[0]
-    test = f"Friedman test of equal ranks: chi-square = {statistic:.2f} ({ranking.n_models - 1} d.f.), p = {pvalue:.1e}."
-    return [counts, test]
-
-
-def describe_test(ranking: Ranking) -> list[str]:
-    """Return the lines below a table that say what its columns mean and which test gave the p-values."""
-    mean = (ranking.n_models + 1) / 2
-    columns = f"rank: mean over the tasks, 1 = best, ties share; diff.: rank - {mean:g}; wins: a shared first place counts 1/k."
-    if ranking.scores.isna().any(axis=None):
-        columns += f" Missing: {stats.MISSING[ranking.missing]}."
-    if ranking.n_models == 1:
-        return [columns]
-    return [columns, f"p: {_describe_wilcoxon(ranking)}"]
-
-
-def describe_left_out(ranking: Ranking) -> list[str]:
-    """Return the lines that name every task that was not compared, tasks of one reason together; none if all were."""
-    if not ranking.left_out and not ranking.models_left_out:
-        return []
-    counts = [_plural(len(ranking.left_out), "task")] if ranking.left_out else []
-    counts += [_plural(len(ranking.models_left_out), "model")] if ranking.models_left_out else []
-    lines = [f"Left out: {' and '.join(counts)}."]
-    lines += [f"{model}: {reason}" for model, reason in ranking.models_left_out.items()]
-    for reason, tasks in group_by_reason(ranking.left_out).items():
-        count = f" ({len(tasks)} tasks)" if len(tasks) > 1 else ""
-        if len(tasks) > MAX_NAMES and reason == "no results":  # never asked for, most likely
-            lines.append(f"{len(tasks)} tasks: no results")
-            continue
-        more = f" and {len(tasks) - MAX_NAMES} more" if len(tasks) > MAX_NAMES else ""
-        lines.append(f"{reason}{count}: {', '.join(tasks[:MAX_NAMES])}{more}")
-    return lines
-
-
-def _describe_wilcoxon(ranking: Ranking) -> str:
-    alternative = ranking.wilcoxon.alternative
-    return stats.describe_wilcoxon(ranking.baseline, alternative, ranking.correction, ranking.zero_method)
-
-
-def _cells(ranking: Ranking) -> list[list[str]]:
-    """Return the header and one row a model; columns that would be empty are not there."""
-    header = ["model", "rank", "diff.", "mean score", "wins"]
-    pvalues = [("p", "pvalue"), (f"p ({ranking.correction})", "adjusted_pvalue")] if ranking.n_models > 1 else []
-    if ranking.correction == "none":
-        pvalues = pvalues[:1]
-    rows = []
-    for row in ranking.table.itertuples():
-        numbers = [f"{row.mean_rank:.2f}", _signed(row.rank_difference), f"{row.mean_score:.4f}", f"{row.wins:.1f}"]
-        rows.append([str(row.Index), *numbers, *(_pvalue(getattr(row, name)) for _, name in pvalues)])
-    return [[*header, *(name for name, _ in pvalues)], *rows]
-
-
-def _pvalue(value: float) -> str:
+def cell_pvalue(value: float) -> str:
+    """Return a p-value as the tables show it."""
     return "-" if math.isnan(value) else f"{value:.1e}"
 
 
-def _signed(difference: float) -> str:
+def cell_signed(difference: float) -> str:
+    """Return a difference with its sign."""
     # Adding zero turns the -0.0 that rounding leaves into 0.0.
     return f"{round(difference, 3) + 0.0:+.3f}"
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _cells(ranking: Ranking) -> list[list[str]]:
+    """Return the header and one row a model; columns that would be empty are not there."""
+    header = ["model", "rank", "95%", "diff.", "score"]
+    tested = ranking.n_models > 1
+    corrected = tested and ranking.question.correction != "none"
+    if tested:
+        header += ["w/t/l", "p", *([f"p ({ranking.question.correction})"] if corrected else []), "verdict"]
+    rows = []
+    for row in ranking.table.itertuples():
+        is_baseline = row.verdict == BASELINE
+        cells = [str(row.Index), f"{row.mean_rank:.2f}", f"{row.low:.2f}-{row.high:.2f}"]
+        cells += [cell_signed(row.rank_difference), f"{row.mean_score:.4f}"]
+        if tested:
+            cells += ["-" if is_baseline else f"{row.won}/{row.tied}/{row.lost}", cell_pvalue(row.pvalue)]
+            cells += [cell_pvalue(row.adjusted_pvalue)] if corrected else []
+            cells += [_MARKS.get(row.verdict, f"  {row.verdict}")]
+        rows.append(cells)
+    return [header, *rows]
 
 
-def _with_null(content: object) -> object:
-    """Return JSON content with null for every number that JSON does not have."""
-    if isinstance(content, dict):
-        return {key: _with_null(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_with_null(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+def _fit(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Return the cells without the columns that a width has no room for."""
+    columns = [list(column) for column in zip(*cells, strict=True)]
+    for name in _DROPPED_FIRST:
+        widths = [max(map(len, column)) for column in columns]
+        if min(widths[0], _NAME_WIDTH) + sum(widths[1:]) + 2 * (len(widths) - 1) <= width:
+            break
+        columns = [column for column in columns if column[0] != name]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -16,7 +16,7 @@ from snnbench.stats.friedman import friedman, iman_davenport
 from snnbench.stats.missing import MISSING, resolve_missing
 from snnbench.stats.nemenyi import critical_difference, nemenyi
 from snnbench.stats.pairwise import pairwise_wilcoxon
-from snnbench.stats.ranks import choose_baseline, mean_ranks, order_models, rank, wins
+from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks, order_models, rank, wins
 from snnbench.stats.resampled import resampled_t
 from snnbench.stats.sign import sign_test
 from snnbench.stats.summary import summarise_scores
@@ -45,6 +45,7 @@ __all__ = [
     "bootstrap_mean_ranks",
     "bradley_terry",
     "choose_baseline",
+    "compare_scores",
     "count_wins",
     "critical_difference",
     "describe_wilcoxon",

@@ -91,9 +91,3 @@ def check_tasks(suite: str, tasks: Sequence[str]) -> None:
     for name in tasks:
         if name not in known:
             raise UnknownNameError(f"task of {suite}", name, known, f"`snnbench data list {suite}` lists them.")
-
-
-def subset_tasks(suite: str, subset: str) -> list[str]:
-    """Return the names of a suite's tasks: ``"all"``, or those that the catalogue calls ``"small"`` or ``"large"``."""
-    catalogue = load_suite(suite).catalogue()
-    return [str(name) for name in catalogue.index[(catalogue["size"] == subset) | (subset == "all")]]

@@ -11,9 +11,11 @@ import pytest
 
 from snnbench import stats
 from snnbench.metrics import METRICS
-from snnbench.report import BREAKDOWNS, FORMATS
+from snnbench.report import BREAKDOWNS, CONVENTIONS, FIGURES, FORMATS, RUN_FIGURES
 
 compare = import_module("snnbench.cli.compare")
+figure = import_module("snnbench.cli.figure")
+options = import_module("snnbench.cli.options")
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "snnbench"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -66,7 +68,16 @@ def imported_modules(file: Path) -> set[str]:
 
 
 def test_the_command_line_offers_what_the_rooms_have():
-    assert {metric.value for metric in compare.Metric} == set(METRICS)
+    offered = {
+        options.Metric: METRICS,
+        options.Missing: stats.MISSING,
+        options.Correction: stats.CORRECTIONS,
+        options.ZeroMethod: stats.ZERO_METHODS,
+        options.Convention: CONVENTIONS,
+    }
+    for words, known in offered.items():
+        assert {word.value for word in words} == set(known)
+    assert set(figure.OF_SCORES) == set(FIGURES)
+    assert set(figure.OF_RUNS) == set(RUN_FIGURES)
     assert {by.value for by in compare.By} == set(BREAKDOWNS)
-    assert {missing.value for missing in compare.Missing} == set(stats.MISSING)
     assert {format_.value for format_ in compare.Format} == set(FORMATS)

@@ -11,7 +11,7 @@ import pytest
 from snnbench import benchmark
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.published import load_published, load_reference
-from snnbench.report import rank_models
+from snnbench.report import CONVENTIONS, Question, rank_models
 from snnbench.stats import elo, iman_davenport, mean_ranks, pairwise_wilcoxon, resolve_missing, wilcoxon
 from snnbench.suites import uci
 
@@ -87,13 +87,13 @@ def test_table_1_with_the_worst_rank_for_missing_scores(table_a11: pd.DataFrame,
 
 
 def test_the_report_ranks_table_a11_as_table_1(table_a11: pd.DataFrame, table_1: pd.DataFrame) -> None:
-    ranking = rank_models(table_a11, alternative="greater", correction="none")
+    ranking = rank_models(table_a11, question=Question(alternative="greater", correction="none"))
     assert list(ranking.table.index) == list(table_1.index) == list(RANK_DIFFERENCES)
     np.testing.assert_allclose(ranking.table["rank_difference"], table_1["avg_rank_diff"], atol=0.04)
 
 
 def test_the_friedman_test_of_table_a11(table_a11: pd.DataFrame) -> None:
-    ranking = rank_models(table_a11)
+    ranking = rank_models(table_a11, question=Question(missing="drop-task"))
     assert ranking.n_tasks == 120
     assert ranking.left_out == {"trains": "no score of snn, msrainit, highway, resnet"}
     assert ranking.friedman.statistic[0] == pytest.approx(31.48, abs=0.005)
@@ -169,7 +169,8 @@ def test_the_pvalues_of_table_a12(scores_24: pd.DataFrame, large: pd.Series, tab
 
 
 def test_one_command_prints_table_1() -> None:
-    ranking = benchmark.compare([], published=["snn2017"], alternative="greater", correction="none")
+    question = Question(published=("snn2017",), **(CONVENTIONS["paper"] | {"missing": "drop-task"}))
+    ranking = benchmark.compare([], question)
     assert ranking.n_tasks == 120
     assert ranking.table["rank_difference"].round(3).tolist() == [-0.763, -0.233, -0.171, 0.0, 0.242, 0.4, 0.525]
     assert [f"{p:.1e}" for p in ranking.table["pvalue"][1:]] == [
@@ -182,8 +183,35 @@ def test_one_command_prints_table_1() -> None:
     ]
 
 
+@pytest.mark.parametrize("subset", ["small_75", "large_46"])
+def test_one_command_prints_tables_a12_and_a13(subset: str, table_a12_a13: pd.DataFrame) -> None:
+    published = ("snn2017", "delgado2014-groups")
+    ranking = benchmark.compare([], Question(published=published, subset=subset[:5], **CONVENTIONS["paper"]))
+    expected = table_a12_a13.loc[subset]
+    table = ranking.table.rename(index=str.lower).loc[expected.index]
+    assert (ranking.n_tasks, ranking.n_models) == (int(subset[-2:]), 24)
+    assert ranking.baseline == ("snn" if subset == "large_46" else "LibSVM_weka")
+    np.testing.assert_allclose(table["mean_rank"], expected["avg_rank"], atol=0.15)
+    printed = expected["p_value"].dropna()
+    assert set(printed.index) == set(table.index[table["verdict"] != "baseline"])
+    ratios = table.loc[printed.index, "pvalue"] / printed
+    far = ratios.index[(ratios < 0.75) | (ratios > 1.25)]
+    # The printed ones of these three are smaller, as far as an exact distribution is from the normal one; none is near 5 %.
+    assert set(far) == ({"mda_r", "rpart2_caret", "gcvearth_caret"} if subset == "large_46" else set())
+    assert (table.loc[far, "pvalue"] < 1e-3).all()
+
+
+def test_two_sided_and_corrected_the_paper_says_less() -> None:
+    ranking = benchmark.compare([], Question(published=("snn2017",)))
+    assert ranking.n_tasks == 121
+    assert ranking.with_verdict("undecided") == ["msrainit", "layernorm"]
+    assert ranking.with_verdict("worse") == ["highway", "resnet", "weightnorm", "batchnorm"]
+    adjusted = ranking.table["adjusted_pvalue"]
+    assert adjusted["msrainit"] == adjusted["layernorm"] == pytest.approx(0.0605, abs=5e-4)
+
+
 def test_published_results_of_another_suite_are_refused() -> None:
     with pytest.raises(DataError, match="snn2017 is of uci"):
-        benchmark.compare([], suite="core", published=["snn2017"])
+        benchmark.compare([], Question(suite="core", published=("snn2017",)))
     with pytest.raises(UnknownNameError, match="Did you mean 'snn2017'"):
-        benchmark.compare([], published=["snn2071"])
+        benchmark.compare([], Question(published=("snn2071",)))

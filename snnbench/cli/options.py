@@ -1,0 +1,178 @@
+"""The options that all comparing commands share: ``compare``, ``report`` and ``figure``."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from snnbench.cli import completion
+from snnbench.cli.output import FLAG
+from snnbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from snnbench.report import Question
+
+
+class Convention(StrEnum):
+    """Options that go together; paper: one-sided, not corrected, against the best, worst rank for missing scores."""
+
+    standard = "standard"
+    paper = "paper"
+
+
+class Alternative(StrEnum):
+    """What a test looks for; ``greater``: the baseline scores higher."""
+
+    two_sided = "two-sided"
+    greater = "greater"
+
+
+class Correction(StrEnum):
+    """How p-values of several comparisons are corrected."""
+
+    holm = "holm"
+    hochberg = "hochberg"
+    none = "none"
+
+
+class ZeroMethod(StrEnum):
+    """What a Wilcoxon test does with tasks on which both models score the same."""
+
+    wilcox = "wilcox"
+    pratt = "pratt"
+    zsplit = "zsplit"
+
+
+class Subset(StrEnum):
+    """Which tasks are compared; large means at least 1,000 rows."""
+
+    all = "all"
+    small = "small"
+    large = "large"
+
+
+class Metric(StrEnum):
+    """What the test outputs are scored by; higher is better for all."""
+
+    accuracy = "accuracy"
+    balanced_accuracy = "balanced_accuracy"
+    macro_f1 = "macro_f1"
+    auc = "auc"
+    negative_log_loss = "negative_log_loss"
+    mean_auc = "mean_auc"
+
+
+class Missing(StrEnum):
+    """What becomes of missing scores; worst: the worst rank on their task."""
+
+    worst = "worst"
+    drop_task = "drop-task"
+    drop_model = "drop-model"
+
+
+Folders = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")]
+
+
+def build_question(
+    published: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Published scores beside them, or alone: snn2017, delgado2014, delgado2014-groups.",
+            autocompletion=completion.published,
+        ),
+    ] = None,
+    convention: Annotated[
+        Convention, typer.Option(help="Paper: one-sided, uncorrected, against the best, worst rank for missing scores.")
+    ] = Convention.standard,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Suite, if there are several.", autocompletion=completion.suites)
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Compare these models only; may be repeated.")] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Compare on these tasks only; may be repeated.", autocompletion=completion.tasks),
+    ] = None,
+    subset: Annotated[Subset, typer.Option(help="Tasks to compare on; large: at least 1,000 rows.")] = Subset.all,
+    min_samples: Annotated[int, typer.Option(metavar="N", help="Leave out tasks with fewer rows.", min=0)] = 0,
+    exclude_flagged: Annotated[
+        bool, typer.Option("--exclude-flagged", metavar=FLAG, help="Leave out tasks whose data the audit finds at fault.")
+    ] = False,
+    missing: Annotated[Missing | None, typer.Option(help="What becomes of missing scores. Default: worst.")] = None,
+    metric: Annotated[
+        Metric | None, typer.Option(help="Another metric, from the stored outputs; configurations stay as selected.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Model that the others are tested against. Default: best.")
+    ] = None,
+    alternative: Annotated[
+        Alternative | None, typer.Option(help="Two-sided (default), or greater: the baseline is better.")
+    ] = None,
+    correction: Annotated[Correction | None, typer.Option(help="For multiple comparisons. Default: holm.")] = None,
+    zero_method: Annotated[ZeroMethod | None, typer.Option(help="Tasks without a difference. Default: wilcox.")] = None,
+    alpha: Annotated[float, typer.Option(metavar="P", help="Level below which a p-value is significant.")] = 0.05,
+    rope: Annotated[float, typer.Option(metavar="D", help="Differences up to here are practically none.", min=0)] = 0.01,
+) -> "Question":
+    """Make a question of the options; what a convention sets can be set otherwise beside it."""
+    from snnbench.report import CONVENTIONS, Question
+
+    chosen = {
+        "missing": missing,
+        "baseline": baseline,
+        "alternative": alternative,
+        "correction": correction,
+        "zero_method": zero_method,
+    }
+    values: dict[str, Any] = dict(CONVENTIONS[convention.value])
+    values |= {name: str(value) for name, value in chosen.items() if value is not None}
+    if not 0 < alpha < 1:
+        raise ConfigError(f"--alpha must lie between 0 and 1, found {alpha:g}; 0.05 is usual.")
+    return Question(
+        suite=suite,
+        published=tuple(dict.fromkeys(published or ())),
+        models=tuple(dict.fromkeys(model or ())),
+        tasks=tuple(dict.fromkeys(task or ())),
+        subset=subset.value,
+        min_samples=min_samples,
+        exclude_flagged=exclude_flagged,
+        metric=metric.value if metric else "",
+        alpha=alpha,
+        rope=rope,
+        **values,
+    )
+
+
+def asks(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``build_question`` after its own, and hand it the ``question`` that they make.
+
+    Its ``folders`` are checked on the way.
+    """
+    own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "question"]
+    shared = list(inspect.signature(build_question).parameters.values())
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        asked = build_question(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        command(**(values | {"folders": check_folders(values.get("folders"), asked.published)}), question=asked)
+
+    run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
+    return run
+
+
+def check_folders(folders: list[Path] | None, published: tuple[str, ...]) -> list[Path]:
+    """Return the results folders.
+
+    Raises:
+        ConfigError: If one of them is none, or there is nothing to compare.
+    """
+    for folder in folders or []:
+        if not folder.is_dir():
+            raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
+    if not folders and not published:
+        raise ConfigError("RESULTS or --published must be given, found neither. Name the --results of a run.")
+    return list(dict.fromkeys(folder.resolve() for folder in folders or [])) if len(folders or []) > 1 else folders or []

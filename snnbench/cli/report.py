@@ -1,0 +1,26 @@
+"""``snnbench report``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snnbench.cli.options import Folders, asks
+from snnbench.cli.output import errors, write_text
+
+if TYPE_CHECKING:
+    from snnbench.report import Question
+
+
+@asks
+def report(
+    question: "Question",
+    folders: Folders = None,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Page to write.")] = Path("report.html"),
+) -> None:
+    """Write a comparison as one page: tables, figures, learning curves, costs; it needs no network and no other file."""
+    from snnbench import benchmark
+
+    page = benchmark.report(folders or [], question)
+    write_text(output, page)
+    errors().print(f"Written to {output} ({len(page.encode()) / 1e6:.1f} MB)", soft_wrap=True)

@@ -1,0 +1,145 @@
+"""Critical-difference diagrams: mean ranks on a line, and bars over models that a test does not tell apart.
+
+Demšar, JMLR 7 (2006), figure 1; which models a bar joins is said in ``cliques``.
+"""
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from snnbench.errors import SnnbenchError
+from snnbench.report.analysis import Analysis
+from snnbench.report.cliques import find_cliques
+
+WIDTH = 560
+_ROW = 20
+"""Pixels of a row."""
+
+
+def draw_nemenyi(analysis: Analysis) -> Any:
+    """Draw the diagram of the Nemenyi test, with its critical difference.
+
+    Raises:
+        SnnbenchError: If there is one model only.
+    """
+    _check(analysis)
+    ranking = analysis.ranking
+    means = ranking.table["mean_rank"].to_numpy(dtype=float)
+    differ = np.abs(means[:, np.newaxis] - means) > ranking.critical_difference
+    title = (
+        f"Mean ranks on {ranking.n_tasks} tasks; bars join models that the Nemenyi test does not tell apart "
+        f"(p ≥ {_level(analysis)})"
+    )
+    return _draw(analysis, differ, title, ranking.critical_difference)
+
+
+def draw_wilcoxon(analysis: Analysis) -> Any:
+    """Draw the diagram of all pairwise Wilcoxon tests.
+
+    Raises:
+        SnnbenchError: If there is one model only.
+    """
+    _check(analysis)
+    differ = analysis.pairwise.adjusted_pvalue < analysis.ranking.question.alpha
+    title = (
+        f"Mean ranks on {analysis.ranking.n_tasks} tasks; bars join neighbours of which no two differ by a Wilcoxon test "
+        f"({analysis.pairwise_correction.capitalize()}, p ≥ {_level(analysis)})"
+    )
+    return _draw(analysis, differ, title)
+
+
+def _check(analysis: Analysis) -> None:
+    if analysis.ranking.n_models < 2:
+        raise SnnbenchError("A critical-difference diagram needs at least two models, found one; run or name another.")
+
+
+def _level(analysis: Analysis) -> str:
+    return f"{analysis.ranking.question.alpha:g}"
+
+
+def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_difference: float | None = None) -> Any:
+    table = analysis.ranking.table
+    cliques = find_cliques(differ)
+    means = table["mean_rank"].to_numpy(dtype=float)
+    above = 1.6 if critical_difference is None else 3.0
+    low, high = int(np.floor(means[0])), int(np.ceil(means[-1]))
+    if critical_difference is not None:
+        high = max(high, int(np.ceil(low + critical_difference)))
+    high = max(high, low + 1)
+    first_label = 0.6 * (len(cliques) + 1) + 0.6
+    n_left = (len(means) + 1) // 2
+    rows = [first_label + (place if place < n_left else len(means) - 1 - place) for place in range(len(means))]
+    x = alt.X("rank:Q", scale=alt.Scale(domain=[low, high], nice=False), axis=None)
+    y = alt.Y("row:Q", scale=alt.Scale(domain=[-above, first_label + n_left], reverse=True, nice=False), axis=None)
+    points = pd.DataFrame(
+        {
+            "model": [str(model) for model in table.index],
+            "rank": means,
+            "row": rows,
+            "end": [0 if place < n_left else WIDTH for place in range(len(means))],
+            "axis": 0.0,
+            "label": [
+                f"{model}  {mean:.2f}" if k < n_left else f"{mean:.2f}  {model}"
+                for k, (model, mean) in enumerate(zip(table.index, means, strict=True))
+            ],
+        }
+    )
+    left, right = points.iloc[:n_left], points.iloc[n_left:]
+    layers = [
+        *_axis(low, high, x, y),
+        alt.Chart(points).mark_rule(strokeWidth=1).encode(x=x, y=y, y2="axis"),
+        alt.Chart(left).mark_rule(strokeWidth=1).encode(x=x, y=y, x2=alt.value(0)),
+        alt.Chart(right).mark_rule(strokeWidth=1).encode(x=x, y=y, x2=alt.value(WIDTH)),
+        alt.Chart(left).mark_text(align="right", dx=-5, fontSize=12).encode(x=alt.value(0), y=y, text="label:N"),
+        alt.Chart(right).mark_text(align="left", dx=5, fontSize=12).encode(x=alt.value(WIDTH), y=y, text="label:N"),
+    ]
+    if cliques:
+        bars = pd.DataFrame(
+            {
+                "rank": [means[start] - _overhang(means, start, -1, high - low) for start, _ in cliques],
+                "to": [means[end] + _overhang(means, end, 1, high - low) for _, end in cliques],
+                "row": [0.6 * (number + 1) for number in range(len(cliques))],
+                "models": [", ".join(map(str, table.index[start : end + 1])) for start, end in cliques],
+            }
+        )
+        layers.append(
+            alt.Chart(bars)
+            .mark_rule(strokeWidth=5)
+            .encode(x=x, x2="to:Q", y=y, tooltip=alt.Tooltip("models:N", title="not told apart"))
+        )
+    if critical_difference is not None:
+        layers += _bracket(low, critical_difference, x, y)
+    height = _ROW * (above + first_label + n_left)
+    described = alt.Title(title, anchor="middle", fontSize=12, fontWeight="normal", limit=0)
+    return alt.layer(*layers).properties(width=WIDTH, height=height, title=described).configure_view(stroke=None)
+
+
+def _overhang(means: np.ndarray, place: int, step: int, length: float) -> float:
+    """Return how far a bar reaches beyond its last model: a little, and never as far as a model that it does not join."""
+    neighbour = place + step
+    gap = abs(means[neighbour] - means[place]) if 0 <= neighbour < len(means) else length
+    return min(0.01 * length, gap / 3)
+
+
+def _axis(low: int, high: int, x: Any, y: Any) -> list[Any]:
+    step = max(1, round((high - low) / 12))
+    ticks = pd.DataFrame({"rank": list(range(low, high + 1, step)), "row": 0.0, "top": -0.35})
+    line = pd.DataFrame({"rank": [low], "to": [high], "row": 0.0})
+    return [
+        alt.Chart(line).mark_rule(strokeWidth=1.5).encode(x=x, x2="to:Q", y=y),
+        alt.Chart(ticks).mark_rule().encode(x=x, y=y, y2="top"),
+        alt.Chart(ticks).mark_text(dy=-16, fontSize=12).encode(x=x, y=y, text="rank:Q"),
+    ]
+
+
+def _bracket(low: int, length: float, x: Any, y: Any) -> list[Any]:
+    bracket = pd.DataFrame({"rank": [low], "to": [low + length], "row": -1.9})
+    ends = pd.DataFrame({"rank": [low, low + length], "row": -2.1, "bottom": -1.7})
+    text = pd.DataFrame({"rank": [low + length / 2], "row": -1.9, "text": [f"critical difference {length:.2f}"]})
+    return [
+        alt.Chart(bracket).mark_rule(strokeWidth=2).encode(x=x, x2="to:Q", y=y),
+        alt.Chart(ends).mark_rule(strokeWidth=2).encode(x=x, y=y, y2="bottom"),
+        alt.Chart(text).mark_text(dy=-10, fontSize=12).encode(x=x, y=y, text="text:N"),
+    ]

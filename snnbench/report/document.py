@@ -1,0 +1,194 @@
+"""A ranking as a JSON document, for programs; ``schema`` says what its fields mean."""
+
+import math
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from snnbench import __version__, stats
+from snnbench.records import Comparison
+from snnbench.report import analysis as settings
+from snnbench.report import schema
+from snnbench.report.analysis import Analysis
+from snnbench.report.ranking import Ranking
+from snnbench.report.sensitivity import compare_without_flagged
+from snnbench.report.words import conclude
+
+
+def render_json(ranking: Ranking) -> str:
+    """Return everything at full precision, the scores of every task among it; NaN becomes null."""
+    return build_document(ranking).model_dump_json(indent=2) + "\n"
+
+
+def build_document(ranking: Ranking) -> schema.ComparisonDocument:
+    """Return the document of a ranking."""
+    analysis = Analysis(ranking)
+    several = ranking.n_models > 1
+    n_missing = ranking.scores.isna().sum(axis="index")
+    sensitivity = compare_without_flagged(ranking) if ranking.flags else None
+    question = ranking.question
+    return schema.ComparisonDocument(
+        snnbench_version=__version__,
+        suite=ranking.suite,
+        metric=ranking.metric,
+        conclusion=conclude(ranking),
+        options=schema.Options(
+            published=list(question.published),
+            models=list(question.models),
+            tasks=list(question.tasks),
+            subset=_known(question.subset),
+            min_samples=question.min_samples,
+            exclude_flagged=question.exclude_flagged,
+            missing=_known(question.missing),
+            alpha=question.alpha,
+            rope=question.rope,
+        ),
+        n_tasks=ranking.n_tasks,
+        n_models=ranking.n_models,
+        averaged=ranking.averaged,
+        baseline=ranking.baseline,
+        models=list(_models(analysis)),
+        omnibus=[_omnibus(ranking.friedman, ranking), _omnibus(ranking.iman_davenport, ranking)],
+        baseline_tests=[_baseline_test(test, ranking) for test in (ranking.wilcoxon, analysis.sign)] if several else [],
+        pair_tests=[_pair_test(test, analysis) for test in (analysis.nemenyi, analysis.pairwise)] if several else [],
+        bayesian=_bayesian(analysis) if several else None,
+        win_rates=_by_row(analysis.win_rates),
+        resampling=schema.Resampling(
+            confidence=settings.CONFIDENCE,
+            n_resamples_rank=settings.N_RESAMPLES,
+            n_resamples_effect=analysis.n_resamples,
+            n_resamples_elo=analysis.n_resamples_elo,
+            seed=settings.SEED,
+        ),
+        left_out=dict(ranking.left_out),
+        models_left_out=dict(ranking.models_left_out),
+        n_missing={str(model): int(count) for model, count in n_missing.items() if count},
+        flags={task: list(flags) for task, flags in ranking.flags.items()},
+        sensitivity=schema.Sensitivity(**vars(sensitivity)) if sensitivity else None,
+        scores=_by_row(ranking.scores),
+    )
+
+
+def _models(analysis: Analysis) -> Iterator[schema.Model]:
+    table, summary, elo, effects = analysis.ranking.table, analysis.summary, analysis.elo, analysis.effects
+    for model in table.index:
+        row, rating, effect, score = table.loc[model], elo.loc[model], effects.loc[model], summary.loc[model]
+        counts = {name: None if math.isnan(effect["wins"]) else int(row[name]) for name in ("won", "tied", "lost")}
+        sizes = {name: _number(effect[name]) for name in ("median_difference", "low", "high", "rank_biserial", "win_rate")}
+        measured = schema.Effect.model_validate({**sizes, **counts})
+        yield schema.Model(
+            model=str(model),
+            verdict=row["verdict"],
+            mean_rank=row["mean_rank"],
+            mean_rank_low=row["low"],
+            mean_rank_high=row["high"],
+            rank_difference=row["rank_difference"],
+            n_scores=int(score["n_scores"]),
+            mean_score=score["mean_score"],
+            median_score=score["median_score"],
+            mean_shifted_score=score["mean_shifted_score"],
+            wins=row["wins"],
+            elo=rating["rating"],
+            elo_low=rating["low"],
+            elo_high=rating["high"],
+            effect=measured,
+        )
+
+
+def _omnibus(test: Comparison, ranking: Ranking) -> schema.Omnibus:
+    degrees = [ranking.n_models - 1]
+    if test.test == "iman_davenport":
+        degrees.append((ranking.n_models - 1) * (ranking.n_tasks - 1))
+    return schema.Omnibus(
+        test=_known(test.test),
+        statistic=_number(test.statistic[0]),
+        degrees_of_freedom=degrees,
+        pvalue=_number(test.pvalue[0]),
+    )
+
+
+def _baseline_test(test: Comparison, ranking: Ranking) -> schema.BaselineTest:
+    question, is_wilcoxon = ranking.question, test.test == "wilcoxon"
+    description = (
+        stats.describe_wilcoxon(ranking.baseline, question.alternative, question.correction, question.zero_method)
+        if is_wilcoxon
+        else f"Sign test of {ranking.baseline} against each model: on how many tasks it scores higher; exact, ties dropped."
+    )
+    results = [
+        schema.BaselineResult(
+            model=str(model),
+            statistic=_number(test.statistic[position]),
+            pvalue=_number(test.pvalue[position]),
+            adjusted_pvalue=_number(test.adjusted_pvalue[position]),
+            n_tasks=int(ranking.table.at[model, "n_tests"]),
+        )
+        for position, model in enumerate(ranking.table.index)
+        if model != ranking.baseline
+    ]
+    return schema.BaselineTest(
+        test=_known(test.test),
+        description=description,
+        baseline=ranking.baseline,
+        alternative=question.alternative,
+        correction=_known(question.correction),
+        zero_method=_known(question.zero_method) if is_wilcoxon else None,
+        results=results,
+    )
+
+
+def _pair_test(test: Comparison, analysis: Analysis) -> schema.PairTest:
+    is_nemenyi = test.test == "nemenyi"
+    models = list(map(str, analysis.ranking.table.index))
+    pairs = [
+        schema.PairResult(
+            model=models[first],
+            other=models[second],
+            statistic=_number(test.statistic[first, second]),
+            pvalue=_number(test.pvalue[first, second]),
+            adjusted_pvalue=_number(test.adjusted_pvalue[first, second]),
+        )
+        for first, second in combinations(range(len(models)), 2)
+    ]
+    return schema.PairTest(
+        test=_known(test.test),
+        correction=_known("none" if is_nemenyi else analysis.pairwise_correction),
+        critical_difference=_number(analysis.ranking.critical_difference) if is_nemenyi else None,
+        pairs=pairs,
+    )
+
+
+def _bayesian(analysis: Analysis) -> schema.Bayesian:
+    results = [
+        schema.BayesianResult(
+            model=str(other),
+            p_higher=_number(row["p_higher"]),
+            p_equivalent=_number(row["p_equivalent"]),
+            p_lower=_number(row["p_lower"]),
+            n_tasks=int(row["n_tasks"]),
+        )
+        for (_, other), row in analysis.bayesian.iterrows()
+    ]
+    return schema.Bayesian(
+        baseline=analysis.ranking.baseline,
+        rope=analysis.ranking.question.rope,
+        prior=settings.PRIOR,
+        n_samples=settings.N_SAMPLES,
+        seed=settings.SEED,
+        results=results,
+    )
+
+
+def _by_row(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    rows = table.to_dict(orient="index")
+    return {str(name): {str(column): _number(value) for column, value in row.items()} for name, row in rows.items()}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _known(name: str) -> Any:
+    """Return a name that pydantic checks against those that the schema knows."""
+    return name

@@ -1,0 +1,143 @@
+"""A comparison as one page of HTML that needs nothing else: no network, no other file.
+
+The template has the words and tables, Altair the charts, vl-convert the library that draws them in the browser. Names come from
+users and files: the template escapes them in HTML, ``_as_script`` in the scripts.
+"""
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import jinja2
+import pandas as pd
+import vl_convert
+
+from snnbench import __version__, stats
+from snnbench.published import PUBLISHED
+from snnbench.report.analysis import MANY_MODELS, Analysis
+from snnbench.report.charts import draw_bayes, draw_ranks, draw_scatter
+from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
+from snnbench.report.question import DEFAULT, Question
+from snnbench.report.ranking import Ranking
+from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
+from snnbench.report.runs import Runs
+from snnbench.report.words import conclude, describe_comparison, describe_left_out, describe_sensitivity, describe_test, plural
+from snnbench.suites import load_suite
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
+    """Return the page.
+
+    Args:
+        analysis: What was compared.
+        runs: What one's own runs tell; parts without data are left out.
+        folders: The results folders, for the command that makes the page again.
+    """
+    ranking = analysis.ranking
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    charts = {name: _as_spec(chart()) for name, chart in _charts(analysis, runs).items()}
+    return environment.get_template("report.html").render(
+        ranking=ranking,
+        analysis=analysis,
+        runs=runs,
+        title=f"{plural(ranking.n_models, 'model')} on {plural(ranking.n_tasks, 'task')} of {ranking.suite}",
+        conclusion=conclude(ranking),
+        comparison=describe_comparison(ranking),
+        sensitivity=describe_sensitivity(ranking),
+        notes=describe_test(ranking),
+        left_out=describe_left_out(ranking),
+        many_models=MANY_MODELS,
+        heatmap=list(_heatmap(ranking)),
+        charts=charts,
+        specs=_as_script(charts),
+        library=_without_closing_tag(vl_convert.javascript_bundle()),  # type: ignore[call-arg]
+        published=[PUBLISHED[name] for name in ranking.question.published],
+        command=_command(folders, ranking.question),
+        version=__version__,
+        today=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def _charts(analysis: Analysis, runs: Runs) -> dict[str, Callable[[], Any]]:
+    """Return how each chart of the page is drawn; those that have nothing to show are not there."""
+    charts: dict[str, Callable[[], Any]] = {}
+    n_models = analysis.ranking.n_models
+    if 1 < n_models <= MANY_MODELS:
+        charts |= {"cd": lambda: draw_nemenyi(analysis), "cd-wilcoxon": lambda: draw_wilcoxon(analysis)}
+    if n_models > 1:
+        charts |= {
+            "ranks": lambda: draw_ranks(analysis),
+            "scatter": lambda: draw_scatter(analysis),
+            "bayes": lambda: draw_bayes(analysis),
+        }
+    if not runs.curves.empty:
+        charts["curves"] = lambda: draw_curves(runs)
+    if not runs.selected.empty:
+        charts["hyperparameters"] = lambda: draw_hyperparameters(runs)
+    if not runs.costs.empty:
+        charts["cost"] = lambda: draw_cost(runs)
+    return charts
+
+
+def _as_spec(chart: Any) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a chart; the page brings colours and fonts of its own."""
+    with alt.data_transformers.enable("default", consolidate_datasets=True, max_rows=None):
+        specification: dict[str, Any] = chart.to_dict(validate=False)
+    specification.pop("config", None)
+    specification.pop("$schema", None)
+    return specification
+
+
+def _as_script(content: object) -> str:
+    """Return JSON that may stand in a script of a page: no name in it can end the script or begin a comment."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _without_closing_tag(script: str) -> str:
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _heatmap(ranking: Ranking) -> Any:
+    """Yield one row a task: its name, number of rows, flags, and a cell a model with score, rank and shade (1 = best)."""
+    ranks = stats.rank(ranking.scores)
+    sizes = load_suite(ranking.suite).catalogue()["n_samples"]
+    for task in ranking.scores.index:
+        cells = [
+            {
+                "model": str(model),
+                "score": None if pd.isna(score) else float(score),
+                "rank": float(ranks.at[task, model]),
+                "shade": round(1 - (float(ranks.at[task, model]) - 1) / max(ranking.n_models - 1, 1), 3),
+            }
+            for model, score in ranking.scores.loc[task].items()
+        ]
+        yield {"task": str(task), "n_samples": int(sizes[task]), "flags": ranking.flags.get(str(task), []), "cells": cells}
+
+
+def _command(folders: Sequence[Path], question: Question) -> str:
+    """Return the command that makes the page again."""
+    words = ["snnbench", "report", *map(str, folders)]
+    names = {"models": "model", "tasks": "task"}
+    for field in fields(question):
+        value, option = getattr(question, field.name), "--" + names.get(field.name, field.name).replace("_", "-")
+        if value == getattr(DEFAULT, field.name):
+            continue
+        if value is True:
+            words.append(option)
+        else:
+            words += [word for item in (value if isinstance(value, tuple) else (value,)) for word in (option, str(item))]
+    return shlex.join(words)

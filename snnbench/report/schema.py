@@ -1,0 +1,304 @@
+"""The JSON of a comparison: every number, its test and its options, in a documented form.
+
+``docs/comparison.schema.json`` is made from these classes and held to them by a test. A field is never renamed or removed, and
+never changes its meaning, without another ``SCHEMA_VERSION``; fields may be added. NaN is written as null.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+_CONFIG = ConfigDict(extra="forbid", ser_json_inf_nan="null", use_attribute_docstrings=True)
+
+
+class Options(BaseModel):
+    """What was asked for; the options of ``snnbench compare``."""
+
+    model_config = _CONFIG
+
+    published: list[str]
+    """Names of the published score tables beside the results."""
+    models: list[str]
+    """The models that were asked for; empty = all."""
+    tasks: list[str]
+    """The tasks that were asked for; empty = all."""
+    subset: Literal["all", "small", "large"]
+    """Which tasks by size."""
+    min_samples: int
+    """Tasks with fewer rows are left out."""
+    exclude_flagged: bool
+    """Whether tasks that the audit of the data flags are left out."""
+    missing: Literal["worst", "drop-task", "drop-model"]
+    """What becomes of missing scores."""
+    alpha: float
+    """Adjusted p-values below this are called significant."""
+    rope: float
+    """Half the width of the region of practical equivalence, in units of the score."""
+
+
+class Effect(BaseModel):
+    """By how much, and how often, the baseline scores higher than a model; null at the baseline."""
+
+    model_config = _CONFIG
+
+    median_difference: float | None
+    """Median over the tasks of the baseline's score minus the model's."""
+    low: float | None
+    """Lower end of its bootstrap interval."""
+    high: float | None
+    """Upper end of its bootstrap interval."""
+    rank_biserial: float | None
+    """Matched-pairs rank-biserial correlation, -1 to 1."""
+    won: int | None
+    """Tasks on which the baseline scores higher."""
+    tied: int | None
+    """Tasks on which both score the same."""
+    lost: int | None
+    """Tasks on which the model scores higher."""
+    win_rate: float | None
+    """Share of tasks on which the baseline scores higher, a tie counting half."""
+
+
+class Model(BaseModel):
+    """A model of the comparison."""
+
+    model_config = _CONFIG
+
+    model: str
+    """Its name."""
+    verdict: Literal["baseline", "better", "worse", "undecided"]
+    """Significantly better or worse than the baseline by the Wilcoxon test, or undecided."""
+    mean_rank: float
+    """Mean over the tasks, 1 = best; ties share their mean rank, a missing score has the worst."""
+    mean_rank_low: float
+    """Lower end of its bootstrap interval over the tasks."""
+    mean_rank_high: float
+    """Upper end."""
+    rank_difference: float
+    """Mean rank minus the mean of all ranks, (n_models + 1) / 2; Table 1 of the paper prints this."""
+    n_scores: int
+    """On how many tasks the model has a score."""
+    mean_score: float
+    """Mean over the tasks that it has a score on."""
+    median_score: float
+    """Median over them."""
+    mean_shifted_score: float
+    """Mean of its score minus the best score of the task, at most 0."""
+    wins: float
+    """Tasks on which it is the best; a first place shared by k models counts 1/k."""
+    elo: float
+    """Elo rating among these models; their mean is 1000."""
+    elo_low: float
+    """Lower end of its bootstrap interval over the tasks."""
+    elo_high: float
+    """Upper end."""
+    effect: Effect
+    """The baseline against this model."""
+
+
+class Omnibus(BaseModel):
+    """A test of all models at once."""
+
+    model_config = _CONFIG
+
+    test: Literal["friedman", "iman_davenport"]
+    """Its name."""
+    statistic: float | None
+    """Chi-square or F; null with fewer than two models or tasks, or if infinite."""
+    degrees_of_freedom: list[int]
+    """One number for chi-square, two for F."""
+    pvalue: float | None
+    """Probability of such a statistic if all models had the same mean rank."""
+
+
+class BaselineResult(BaseModel):
+    """The baseline against one model."""
+
+    model_config = _CONFIG
+
+    model: str
+    """The model."""
+    statistic: float | None
+    """As SciPy defines it for this test."""
+    pvalue: float | None
+    """Not corrected."""
+    adjusted_pvalue: float | None
+    """Corrected for the number of comparisons."""
+    n_tasks: int
+    """Tasks on which both have a score."""
+
+
+class BaselineTest(BaseModel):
+    """A test of the baseline against every other model."""
+
+    model_config = _CONFIG
+
+    test: Literal["wilcoxon", "sign"]
+    """Its name."""
+    description: str
+    """The test in a sentence."""
+    baseline: str
+    """The model that the others are compared with."""
+    alternative: Literal["two-sided", "greater"]
+    """``greater``: the baseline scores higher."""
+    correction: Literal["holm", "hochberg", "none"]
+    """For the number of comparisons."""
+    zero_method: Literal["wilcox", "pratt", "zsplit"] | None
+    """What a Wilcoxon test does with differences of zero."""
+    results: list[BaselineResult]
+    """One entry a model, without the baseline."""
+
+
+class PairResult(BaseModel):
+    """Two models."""
+
+    model_config = _CONFIG
+
+    model: str
+    """The one of the better mean rank."""
+    other: str
+    """The other."""
+    statistic: float | None
+    """Studentized range (Nemenyi) or signed rank sum (Wilcoxon)."""
+    pvalue: float | None
+    """Not corrected, but for the Nemenyi test, whose p-values hold for all pairs at once."""
+    adjusted_pvalue: float | None
+    """Corrected for the number of pairs."""
+
+
+class PairTest(BaseModel):
+    """A two-sided test of all pairs of models."""
+
+    model_config = _CONFIG
+
+    test: Literal["nemenyi", "pairwise_wilcoxon"]
+    """Its name."""
+    correction: Literal["holm", "hochberg", "none"]
+    """For the number of pairs; the Nemenyi test needs none."""
+    critical_difference: float | None
+    """Nemenyi: how far apart two mean ranks must be to differ at ``alpha``."""
+    pairs: list[PairResult]
+    """Every pair once."""
+
+
+class BayesianResult(BaseModel):
+    """Posterior probabilities for the baseline against one model; they sum to 1."""
+
+    model_config = _CONFIG
+
+    model: str
+    """The model."""
+    p_higher: float | None
+    """That the baseline is better by more than the region of practical equivalence."""
+    p_equivalent: float | None
+    """That both are practically equivalent."""
+    p_lower: float | None
+    """That the model is better."""
+    n_tasks: int
+    """Tasks on which both have a score."""
+
+
+class Bayesian(BaseModel):
+    """The Bayesian signed-rank test of the baseline against every other model."""
+
+    model_config = _CONFIG
+
+    baseline: str
+    """The model that the others are compared with."""
+    rope: float
+    """Half the width of the region of practical equivalence."""
+    prior: float
+    """Weight of one imaginary task without a difference."""
+    n_samples: int
+    """Draws from the posterior."""
+    seed: int
+    """Of the draws."""
+    results: list[BayesianResult]
+    """One entry a model, without the baseline."""
+
+
+class Resampling(BaseModel):
+    """How the bootstrap intervals were made: percentiles over resampled tasks."""
+
+    model_config = _CONFIG
+
+    confidence: float
+    """Of all intervals."""
+    n_resamples_rank: int
+    """For mean ranks."""
+    n_resamples_effect: int
+    """For median differences."""
+    n_resamples_elo: int
+    """For Elo ratings."""
+    seed: int
+    """Of the draws."""
+
+
+class Sensitivity(BaseModel):
+    """The same comparison without the flagged tasks."""
+
+    model_config = _CONFIG
+
+    n_tasks: int
+    """Tasks that remain."""
+    baseline: str
+    """The model that the others are then compared with."""
+    moved: dict[str, tuple[int, int]]
+    """Places by mean rank, before and after, of the models whose place changes."""
+    changed: dict[str, tuple[str, str]]
+    """Verdicts, before and after, of the models whose verdict changes."""
+
+
+class ComparisonDocument(BaseModel):
+    """The outcome of ``snnbench compare --format json``."""
+
+    model_config = _CONFIG
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    """Of this document."""
+    snnbench_version: str
+    """Of the program that wrote it."""
+    suite: str
+    """Whose tasks."""
+    metric: str
+    """What the scores are; higher is better."""
+    conclusion: str
+    """What can and cannot be concluded, in a sentence."""
+    options: Options
+    """What was asked for."""
+    n_tasks: int
+    """Tasks that were compared."""
+    n_models: int
+    """Models that were compared."""
+    averaged: str
+    """What the score of a task is a mean of; empty if it is one number. A task counts once in every case."""
+    baseline: str
+    """The model that the others are compared with."""
+    models: list[Model]
+    """Best mean rank first."""
+    omnibus: list[Omnibus]
+    """Whether the models differ at all."""
+    baseline_tests: list[BaselineTest]
+    """The baseline against each model; none for a single model."""
+    pair_tests: list[PairTest]
+    """All pairs; none for a single model."""
+    bayesian: Bayesian | None
+    """Null for a single model."""
+    win_rates: dict[str, dict[str, float | None]]
+    """Share of tasks on which the first model scores higher than the second, a tie counting half."""
+    resampling: Resampling
+    """Behind every interval."""
+    left_out: dict[str, str]
+    """The reason for every task that was asked for and not compared."""
+    models_left_out: dict[str, str]
+    """The reason for every model that was not compared."""
+    n_missing: dict[str, int]
+    """Missing scores of the models that have any."""
+    flags: dict[str, list[str]]
+    """The flags of the compared tasks whose data the audit finds at fault."""
+    sensitivity: Sensitivity | None
+    """Null if no compared task is flagged, or all are."""
+    scores: dict[str, dict[str, float | None]] = Field(description="Scores by task and model; null = missing.")

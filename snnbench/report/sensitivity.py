@@ -1,0 +1,45 @@
+"""Does a conclusion rest on tasks whose data is at fault? The same comparison without them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from snnbench.report.ranking import Ranking, rank_models
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What changes without the flagged tasks.
+
+    Attributes:
+        n_tasks: How many tasks remain.
+        baseline: The model that the others are then compared with.
+        moved: The places by mean rank, before and after, of every model whose place changes.
+        changed: The verdicts, before and after, of every model whose verdict changes; empty if the baseline does.
+    """
+
+    n_tasks: int
+    baseline: str
+    moved: Mapping[str, tuple[int, int]]
+    changed: Mapping[str, tuple[str, str]]
+
+
+def compare_without_flagged(ranking: Ranking) -> Sensitivity | None:
+    """Repeat a comparison without the tasks that the audit of the data flags; None if no task would remain."""
+    scores = ranking.scores.loc[[task not in ranking.flags for task in map(str, ranking.scores.index)]]
+    if scores.notna().any(axis="columns").sum() == 0:
+        return None
+    without = rank_models(scores, question=replace(ranking.question, missing="worst"))
+    places = {model: place for place, model in enumerate(map(str, without.table.index), start=1)}
+    moved = {
+        model: (place, places[model])
+        for place, model in enumerate(map(str, ranking.table.index), start=1)
+        if model in places and places[model] != place
+    }
+    before, after = ranking.table["verdict"], without.table["verdict"]
+    same_baseline = without.baseline == ranking.baseline
+    changed = {
+        str(model): (str(before[model]), str(after[model]))
+        for model in before.index
+        if same_baseline and model in after.index and before[model] != after[model]
+    }
+    return Sensitivity(without.n_tasks, without.baseline, moved, changed)

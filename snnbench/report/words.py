@@ -1,0 +1,172 @@
+"""A ranking in words: what was compared, what can be concluded, how it was tested, what was left out."""
+
+import math
+from collections.abc import Iterable
+
+from snnbench import stats
+from snnbench.report.ranking import BETTER, UNDECIDED, WORSE, Ranking, group_by_reason
+from snnbench.report.sensitivity import compare_without_flagged
+
+MAX_TASKS = 20
+"""Tasks named for one reason; the JSON format names all."""
+MAX_MODELS = 8
+"""Models named in a sentence."""
+
+
+def conclude(ranking: Ranking) -> str:
+    """Return one sentence that says what can and what cannot be concluded from the tests against the baseline."""
+    baseline = ranking.baseline
+    if ranking.n_models == 1:
+        return "There is nothing to compare a single model with: no tests, no p-values."
+    if (ranking.table["tied"] == ranking.n_tasks).all():
+        return (
+            "All models score the same on every task: nothing tells them apart here, which does not make them equal elsewhere."
+        )
+    level = f"{ranking.question.alpha:.3g}"
+    smallest = _smallest_pvalue(ranking)
+    if smallest >= ranking.question.alpha:
+        return (
+            f"Nothing can be concluded: on {plural(ranking.n_tasks, 'task')} no difference can reach p < {level}, "
+            f"whatever the scores (the smallest possible p is {smallest:.2g})."
+        )
+    lower, higher = ranking.with_verdict(WORSE), ranking.with_verdict(BETTER)
+    open_ = ranking.with_verdict(UNDECIDED)
+    shown = [f"{baseline} scores higher than {name_models(lower)}"] if lower else []
+    shown += [f"{'' if lower else baseline + ' scores '}lower than {name_models(higher)}"] if higher else []
+    corrected = "" if ranking.question.correction != "none" or ranking.n_models == 2 else " in each test by itself"
+    parts = [f"{' and '.join(shown)} (p < {level}{corrected})"] if shown else []
+    if open_:
+        none = f"a difference from {name_models(open_)} is neither shown nor excluded"
+        parts.append(none if shown else f"No difference is shown at p < {level}: {baseline} ranks best, but {none}")
+        if not shown and ranking.table.index[0] != baseline:
+            parts[-1] = f"No difference is shown at p < {level}: {none}"
+    sentence = "; ".join(parts) + "."
+    return sentence if shown else sentence[0].upper() + sentence[1:]
+
+
+def describe_comparison(ranking: Ranking) -> list[str]:
+    """Return the lines above a table: how much was compared, what is missing, and whether the models differ at all."""
+    question = ranking.question
+    subset = "" if question.subset == "all" else f"{question.subset} "
+    n_asked = ranking.n_tasks + len(ranking.left_out)
+    n_tasks = f"{ranking.n_tasks}" if n_asked == ranking.n_tasks else f"{ranking.n_tasks} of {n_asked}"
+    of_suite = f" of {ranking.suite}" if ranking.suite else ""
+    metric = f", by {ranking.metric}" if ranking.metric else ""
+    counts = f"{plural(ranking.n_models, 'model')} on {n_tasks} {subset}task{'' if n_asked == 1 else 's'}{of_suite}{metric}."
+    if ranking.averaged:
+        counts += f" The score of a task is the mean of {ranking.averaged}; a task counts once."
+    lines = [counts, *ranking.notes, *describe_missing(ranking)]
+    if ranking.n_models == 1:
+        return lines
+    if ranking.n_tasks == 1:
+        return [*lines, "Friedman test: none, it needs at least 2 tasks."]
+    statistic, pvalue = ranking.friedman.statistic[0], ranking.friedman.pvalue[0]
+    degrees = ranking.n_models - 1
+    text = f"Friedman test of equal ranks: chi-square = {statistic:.2f} ({degrees} d.f.), p = {pvalue:.1e}; "
+    statistic, pvalue = ranking.iman_davenport.statistic[0], ranking.iman_davenport.pvalue[0]
+    text += f"Iman-Davenport: F = {statistic:.2f} ({degrees}, {degrees * (ranking.n_tasks - 1)} d.f.), p = {pvalue:.1e}."
+    return [*lines, text]
+
+
+def describe_missing(ranking: Ranking) -> list[str]:
+    """Return a line on the scores that are missing and yet compared; none if there is none."""
+    n_missing = ranking.scores.isna().sum(axis="index")
+    n_missing = n_missing[n_missing > 0].sort_values(ascending=False)
+    if n_missing.empty:
+        return []
+    names = [f"{model} {count}" for model, count in n_missing.items()]
+    some = ", ".join(names[:MAX_MODELS]) + (f" and {len(names) - MAX_MODELS} more models" if len(names) > MAX_MODELS else "")
+    total = int(n_missing.sum())
+    if total == 1:
+        return [f"1 missing score takes the worst rank on its task and is in no pair of a Wilcoxon test: {some}."]
+    return [f"{total} missing scores take the worst rank on their tasks and are in no pair of a Wilcoxon test: {some}."]
+
+
+def describe_columns(ranking: Ranking) -> str:
+    """Return what the columns of the table mean."""
+    mean = (ranking.n_models + 1) / 2
+    text = "rank: mean over the tasks, 1 = best, ties share; 95%: bootstrap interval over the tasks; "
+    text += f"diff.: rank - {mean:g}; score: mean"
+    if ranking.n_models == 1:
+        return "rank: mean over the tasks, 1 = best, ties share; 95%: bootstrap interval over the tasks."
+    return f"{text}; w/t/l: tasks on which {ranking.baseline} scores higher, equal, lower."
+
+
+def describe_test(ranking: Ranking) -> list[str]:
+    """Return the lines below a table that say what its columns mean and which test gave the p-values."""
+    if ranking.n_models == 1:
+        return [describe_columns(ranking)]
+    question = ranking.question
+    test = stats.describe_wilcoxon(ranking.baseline, question.alternative, question.correction, question.zero_method)
+    lines = [describe_columns(ranking), f"p: {test}"]
+    if question.baseline == "best":
+        lines[-1] += " The baseline was chosen as the best on these very tasks, which makes p a little too small."
+    return lines
+
+
+def describe_sensitivity(ranking: Ranking) -> list[str]:
+    """Return a line that says whether the ranking changes without the tasks that the audit of the data flags."""
+    if ranking.question.exclude_flagged:
+        return ["Tasks whose data the audit finds at fault are left out."]
+    if not ranking.flags or ranking.n_models == 1:
+        return []
+    without = compare_without_flagged(ranking)
+    n_flagged = len(ranking.flags)
+    start = f"Without the {plural(n_flagged, 'task')} whose data the audit finds at fault (--exclude-flagged)"
+    if without is None:
+        return [f"{start} no task is left to compare."]
+    start = f"{start}, on {without.n_tasks},"
+    if not without.moved and not without.changed:
+        return [f"{start} order and verdicts are the same."]
+    order = "the order is the same"
+    if without.moved:
+        order = "the order changes: " + _list_some(f"{name} {old} to {new}" for name, (old, new) in without.moved.items())
+    verdicts = "the verdicts are the same"
+    if without.baseline != ranking.baseline:
+        verdicts = f"the best is {without.baseline}"
+    elif without.changed:
+        changes = (f"{name} from {old} to {new}" for name, (old, new) in without.changed.items())
+        verdicts = "verdicts change: " + _list_some(changes)
+    return [f"{start} {order}; {verdicts}."]
+
+
+def describe_left_out(ranking: Ranking) -> list[str]:
+    """Return the lines that name every task that was not compared, tasks of one reason together; none if all were."""
+    if not ranking.left_out and not ranking.models_left_out:
+        return []
+    counts = [plural(len(ranking.left_out), "task")] if ranking.left_out else []
+    counts += [plural(len(ranking.models_left_out), "model")] if ranking.models_left_out else []
+    lines = [f"Left out: {' and '.join(counts)}."]
+    lines += [f"{model}: {reason}" for model, reason in ranking.models_left_out.items()]
+    for reason, tasks in group_by_reason(ranking.left_out).items():
+        count = f" ({len(tasks)} tasks)" if len(tasks) > 1 else ""
+        if len(tasks) > MAX_TASKS and reason == "no results":  # never asked for, most likely
+            lines.append(f"{len(tasks)} tasks: no results")
+            continue
+        more = f" and {len(tasks) - MAX_TASKS} more" if len(tasks) > MAX_TASKS else ""
+        lines.append(f"{reason}{count}: {', '.join(tasks[:MAX_TASKS])}{more}")
+    return lines
+
+
+def name_models(models: list[str]) -> str:
+    """Return names as a sentence has them: ``a, b and c``; of many, the first and their number."""
+    if len(models) > MAX_MODELS:
+        return f"{', '.join(models[: MAX_MODELS - 2])} and {len(models) - MAX_MODELS + 2} more"
+    return models[0] if len(models) == 1 else f"{', '.join(models[:-1])} and {models[-1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 task`` or ``2 tasks``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _list_some(changes: Iterable[str]) -> str:
+    listed = list(changes)
+    return ", ".join(listed[:MAX_MODELS]) + (f" and {len(listed) - MAX_MODELS} more" if len(listed) > MAX_MODELS else "")
+
+
+def _smallest_pvalue(ranking: Ranking) -> float:
+    """Return the smallest p-value that a signed-rank test of so many tasks can give, corrected."""
+    sides = 2 if ranking.question.alternative == "two-sided" else 1
+    n_comparisons = 1 if ranking.question.correction == "none" else ranking.n_models - 1
+    return min(1.0, n_comparisons * sides * math.pow(0.5, ranking.n_tasks))

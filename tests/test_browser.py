@@ -1,0 +1,209 @@
+"""The page in a real browser: headless Chromium, driven by Playwright."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from test_charts import RUNS
+from test_page import NASTY, synthetic_runs
+
+from snnbench.published import load_published
+from snnbench.report import Analysis, Question, rank_models, render_page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright: pip install -e '.[dev]'")
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need Chromium: apt-get install chromium")
+OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    ranking = rank_models(
+        load_published("snn2017"),
+        question=Question(published=("snn2017",)),
+        suite="uci",
+        metric="accuracy",
+        flags={"monks-3": ["train-not-standardised: x"]},
+    )
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    file.write_text(render_page(Analysis(ranking), synthetic_runs(["snn", "resnet"], ["iris", "wine"]), []), encoding="utf-8")
+    return file
+
+
+def visit(browser: "playwright.Browser", file: Path, **options: object) -> "playwright.Page":
+    """Open a page; what it asks for, says and throws is kept in ``page.requests`` and ``page.complaints``."""
+    page = browser.new_page(**options)
+    page.requests, page.complaints = [], []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.on("console", lambda message: page.complaints.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready=true]", timeout=60_000)
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(browser: "playwright.Browser", file: Path) -> Iterator["playwright.Page"]:
+    page = visit(browser, file, viewport={"width": 1200, "height": 900})
+    yield page
+    page.close()
+
+
+def tasks(page: "playwright.Page") -> list[str]:
+    return page.eval_on_selector_all("#heat tbody tr:not([hidden])", "rows => rows.map(row => row.dataset.task)")
+
+
+def test_it_loads_without_errors_and_without_the_network(page: "playwright.Page", file: Path) -> None:
+    assert page.complaints == []
+    assert [url for url in page.requests if url != file.as_uri() and not url.startswith(("data:", "blob:"))] == []
+    charts = page.eval_on_selector_all("figure svg.marks", "all => all.map(each => each.getAttribute('aria-label'))")
+    assert len(charts) == 8
+    assert all(charts)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_map_is_sorted_and_filtered(page: "playwright.Page") -> None:
+    column = page.locator("#heat thead th", has_text="msrainit")
+    column.locator("button").click()
+    scores = load_published("snn2017")["msrainit"]
+    assert column.get_attribute("aria-sort") == "descending"
+    shown = pd.Series(tasks(page)).map(scores)
+    assert list(shown.dropna()) == sorted(scores.dropna(), reverse=True)
+    assert tasks(page)[-1] == "trains"  # a missing score is last whichever way
+    column.locator("button").press("Enter")
+    assert column.get_attribute("aria-sort") == "ascending"
+    assert pd.Series(tasks(page)).map(scores).dropna().is_monotonic_increasing
+    assert tasks(page)[-1] == "trains"
+    assert "msrainit" in page.locator("#status").text_content()
+    page.get_by_label("Filter tasks").fill("MONKS")
+    assert sorted(tasks(page)) == ["monks-1", "monks-2", "monks-3"]
+    page.get_by_label("hide tasks flagged").check()
+    assert sorted(tasks(page)) == ["monks-1", "monks-2"]
+    assert page.locator("#filter-count").text_content() == "2 of 121 tasks"
+    page.get_by_label("hide tasks flagged").uncheck()
+    page.get_by_label("Filter tasks").fill("")
+    page.locator("#heat thead th", has_text="task").locator("button").click()
+    assert tasks(page) == sorted(tasks(page))
+
+
+def test_a_score_shows_its_task_to_the_mouse_and_to_the_keyboard(page: "playwright.Page") -> None:
+    cell = page.locator("#heat tr[data-task=iris] td[data-model=snn]")
+    cell.scroll_into_view_if_needed()
+    cell.hover()
+    tip = page.locator(".tip")
+    assert tip.inner_text().split("\n")[:2] == ["iris", f"snn: {load_published('snn2017').at['iris', 'snn']:g}"]
+    cell.focus()
+    page.keyboard.press("ArrowRight")
+    assert tip.inner_text().split("\n")[1].startswith("msrainit: ")
+    page.keyboard.press("ArrowDown")
+    assert tip.inner_text().startswith("led-display\n")
+    assert page.evaluate("document.activeElement.dataset.model") == "msrainit"
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+
+
+def test_a_mark_shows_its_task_and_both_models_can_be_chosen(page: "playwright.Page") -> None:
+    title = page.locator("#chart-scatter .role-title-text text")
+    assert title.text_content() == "snn (up) against msrainit (across), task by task"
+    page.locator("#controls-scatter select").nth(0).select_option("resnet")
+    page.locator("#controls-scatter select").nth(1).select_option("highway")
+    page.wait_for_function("document.querySelector('#chart-scatter .role-title-text').textContent.startsWith('resnet')")
+    assert title.text_content() == "resnet (up) against highway (across), task by task"
+    mark = page.locator("#chart-scatter .mark-symbol.role-mark path").nth(3)
+    mark.scroll_into_view_if_needed()
+    mark.hover(force=True)
+    tooltip = page.locator("#vg-tooltip-element")
+    tooltip.wait_for()
+    words = tooltip.inner_text().split()
+    scores = load_published("snn2017").loc[words[words.index("task") + 1].rstrip(":")] if "task" in words else None
+    assert scores is not None
+    assert float(words[words.index("across") + 1]) == scores["highway"]
+    assert float(words[words.index("up") + 1]) == scores["resnet"]
+
+
+def test_another_task_has_other_curves(page: "playwright.Page") -> None:
+    before = page.locator("#chart-curves svg.marks").inner_html()
+    page.locator("#controls-curves select").select_option("wine")
+    page.wait_for_function("document.querySelector('#chart-curves .role-title-text').textContent.includes('wine')")
+    assert page.locator("#chart-curves svg.marks").inner_html() != before
+
+
+def luminance(colour: list[float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (value / 255 for value in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+CONTRASTS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const over = (colours) => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const texts = [...document.querySelectorAll("p, h1, h2, th, td, a, figcaption, button, label, dt, dd, pre, .chart svg text")];
+  return texts.filter(text => text.textContent.trim() && text.getClientRects().length).map(text => {
+    const grounds = [];
+    for (let node = text; node; node = node.parentElement) grounds.unshift(getComputedStyle(node).backgroundColor);
+    const style = getComputedStyle(text);
+    const ink = text.closest("svg") ? style.fill : style.color;
+    return { text: text.textContent.trim().slice(0, 30), ink: over([...grounds, ink]), ground: over(grounds) };
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_is_readable(browser: "playwright.Browser", file: Path, scheme: str) -> None:
+    page = visit(browser, file, viewport={"width": 1000, "height": 800}, color_scheme=scheme)
+    texts = page.evaluate(CONTRASTS)
+    assert len(texts) > 1000
+    assert (luminance(texts[0]["ground"]) < 0.1) == (scheme == "dark")
+    pale = []
+    for text in texts:
+        light, dark = sorted((luminance(text["ink"]), luminance(text["ground"])), reverse=True)
+        contrast = (light + 0.05) / (dark + 0.05)
+        pale += [(text["text"], round(contrast, 2))] if contrast < 4.5 else []
+    assert pale == []
+    page.get_by_role("button", name="Switch between light and dark").click()
+    switched = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert switched == ("rgb(20, 23, 28)" if scheme == "light" else "rgb(255, 255, 255)")
+    page.close()
+
+
+def test_a_narrow_window_does_not_scroll_sideways_and_paper_is_white(browser: "playwright.Browser", file: Path) -> None:
+    page = visit(browser, file, viewport={"width": 390, "height": 800}, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator(".bar").is_visible()
+    assert page.locator("#heat").bounding_box()["height"] > 1500  # all tasks, not the first screen of them
+    page.close()
+
+
+def test_a_name_that_looks_like_a_script_is_a_name(browser: "playwright.Browser", tmp_path: Path) -> None:
+    scores = load_published("snn2017").iloc[:, :3].rename(columns={"snn": NASTY})
+    ranking = rank_models(scores, question=Question(baseline=NASTY), suite="uci", metric="accuracy")
+    file = tmp_path / "nasty.html"
+    file.write_text(render_page(Analysis(ranking), RUNS, []), encoding="utf-8")
+    page = visit(browser, file)
+    assert page.complaints == []
+    assert page.title() == "3 models on 120 tasks of uci · snnbench"
+    assert page.locator("img").count() == 0
+    page.locator("#heat td[data-model]").first.hover()
+    assert NASTY in page.locator(".tip").inner_text()
+    mark = page.locator("#chart-bayes .mark-rect.role-mark path").first
+    mark.scroll_into_view_if_needed()
+    mark.hover(force=True)
+    page.locator("#vg-tooltip-element").wait_for()
+    assert page.locator("img").count() == 0
+    assert page.title() == "3 models on 120 tasks of uci · snnbench"
+    page.close()

@@ -1,0 +1,131 @@
+"""The figures: which models a bar joins, what is drawn, and the files that the command line writes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from snnbench.errors import SnnbenchError
+from snnbench.published import load_published
+from snnbench.report import FIGURES, RUN_FIGURES, Analysis, Question, Runs, rank_models
+from snnbench.report.cliques import find_cliques
+
+RUNS = Runs(
+    models=("snn", "svm"),
+    curves=pd.DataFrame(
+        {"task": ["wine"], "model": ["snn"], "best_epoch": [3], "n_epochs": [4], "valid": [[0.1, 0.5, 0.9, 0.8]]}
+    ),
+    selected=pd.DataFrame(
+        {
+            "model": ["snn", "snn", "snn"],
+            "task": ["wine", "iris", "wine"],
+            "hyperparameter": ["depth (layers or blocks)", "depth (layers or blocks)", "form"],
+            "value": [2, 8, "conic"],
+        }
+    ),
+    costs=pd.DataFrame({"model": ["snn", "svm"], "seconds": [3.0, 0.1], "mean_rank": [1.2, 1.8], "mean_score": [0.9, 0.8]}),
+    window=2,
+)
+
+
+@pytest.fixture(scope="module")
+def analysis() -> Analysis:
+    return Analysis(rank_models(load_published("snn2017"), suite="uci", metric="accuracy"))
+
+
+@given(
+    st.integers(1, 9).flatmap(lambda n: arrays(float, n, elements=st.integers(0, 30).map(lambda k: k / 4))).map(np.sort),
+    st.integers(1, 40).map(lambda k: k / 8),
+)
+def test_by_nemenyi_models_share_a_bar_exactly_if_they_do_not_differ(means: np.ndarray, difference: float) -> None:
+    differ = np.abs(means[:, np.newaxis] - means) > difference
+    cliques = find_cliques(differ)
+    for i in range(len(means)):
+        for j in range(i + 1, len(means)):
+            assert any(start <= i and j <= end for start, end in cliques) == (not differ[i, j])
+    assert not any(a != b and a[0] <= b[0] and b[1] <= a[1] for a in cliques for b in cliques)
+
+
+@given(st.integers(1, 9).flatmap(lambda n: arrays(bool, (n, n))))
+def test_a_bar_never_joins_what_differs_and_is_as_long_as_it_can_be(half: np.ndarray) -> None:
+    differ = half | half.T
+    np.fill_diagonal(differ, False)
+    cliques = find_cliques(differ)
+    for start, end in cliques:
+        assert end > start
+        assert not differ[start : end + 1, start : end + 1].any()
+        longer = [(start - 1, end), (start, end + 1)]
+        assert all(a < 0 or b >= len(differ) or differ[a : b + 1, a : b + 1].any() for a, b in longer)
+    joined = {(k, k + 1) for start, end in cliques for k in range(start, end)}
+    assert joined == {(k, k + 1) for k in range(len(differ) - 1) if not differ[k, k + 1]}
+
+
+def test_everything_differs_or_nothing() -> None:
+    assert find_cliques(~np.eye(4, dtype=bool)) == []
+    assert find_cliques(np.zeros((4, 4), dtype=bool)) == [(0, 3)]
+
+
+def datasets(name: str, analysis: Analysis) -> list[pd.DataFrame]:
+    return [pd.DataFrame(rows) for rows in FIGURES[name](analysis).to_dict()["datasets"].values()]
+
+
+def test_the_diagram_of_table_a11_is_what_the_text_says(analysis: Analysis) -> None:
+    bars = next(table for table in datasets("cd", analysis) if "models" in table)
+    assert list(bars["models"]) == [
+        "snn, msrainit, layernorm, highway",
+        "msrainit, layernorm, highway, resnet, weightnorm, batchnorm",
+    ]
+    means = analysis.ranking.table["mean_rank"]
+    # A bar ends before the next model that it does not join.
+    assert means["highway"] < bars["to"][0] < means["resnet"]
+    assert means["snn"] < bars["rank"][1] < means["msrainit"]
+    lines = [table for table in datasets("cd", analysis) if list(table.columns) == ["rank", "to", "row"]]
+    (bracket,) = [line for line in lines if line["row"][0] < 0]
+    assert bracket["to"][0] - bracket["rank"][0] == pytest.approx(analysis.ranking.critical_difference)
+    wilcoxon = next(table for table in datasets("cd-wilcoxon", analysis) if "models" in table)
+    adjusted = pd.DataFrame(analysis.pairwise.adjusted_pvalue, means.index, means.index)
+    for names in wilcoxon["models"]:
+        clique = names.split(", ")
+        assert not (adjusted.loc[clique, clique] < 0.05).any(axis=None)
+
+
+def test_missing_scores_are_empty_fields_of_the_heat_map(analysis: Analysis) -> None:
+    (table,) = datasets("heatmap", analysis)
+    assert len(table) == 121 * 7
+    assert set(table[table["rank"].isna()]["task"]) == {"trains"}
+    assert table["rank"].isna().sum() == 4
+
+
+def test_the_scatter_starts_with_the_models_that_were_named() -> None:
+    scores = load_published("snn2017")[["highway", "resnet", "snn"]]
+    named = Analysis(rank_models(scores, question=Question(models=("highway", "resnet", "snn"))))
+    chart = FIGURES["scatter"](named).to_dict()
+    assert {param["name"]: param["value"] for param in chart["params"]} == {"up": "highway", "across": "resnet"}
+
+
+@pytest.mark.parametrize("name", ["cd", "cd-wilcoxon", "scatter", "bayes"])
+def test_a_figure_of_one_model_is_refused(name: str) -> None:
+    one = Analysis(rank_models(load_published("snn2017")[["snn"]]))
+    with pytest.raises(SnnbenchError, match=r"found one; run or name another"):
+        FIGURES[name](one)
+
+
+@pytest.mark.parametrize("name", RUN_FIGURES)
+def test_a_figure_of_runs_that_are_not_there_is_refused(name: str) -> None:
+    nothing = Runs(("snn",))
+    with pytest.raises(SnnbenchError, match=r"found none"):
+        RUN_FIGURES[name](nothing)
+    assert RUN_FIGURES[name](RUNS).to_dict()["datasets"]
+
+
+def test_every_figure_is_valid_and_can_be_written(analysis: Analysis, tmp_path) -> None:
+    from snnbench.figures import write_figure
+
+    charts = {name: draw(analysis) for name, draw in FIGURES.items()} | {name: draw(RUNS) for name, draw in RUN_FIGURES.items()}
+    for name, chart in charts.items():
+        write_figure(chart, tmp_path / f"{name}.svg")
+        text = (tmp_path / f"{name}.svg").read_text()
+        assert ("snn" in text) or name == "scatter", name
+        assert "NaN" not in text, name

@@ -1,0 +1,96 @@
+"""What a ranking says in words: what can be concluded, what cannot, and what that rests on."""
+
+import numpy as np
+import pandas as pd
+
+from snnbench.report import Question, rank_models
+from snnbench.report.sensitivity import compare_without_flagged
+from snnbench.report.words import conclude, describe_comparison, describe_sensitivity, name_models
+
+NAN = float("nan")
+
+
+def table(n_tasks: int = 12, **shifts: float) -> pd.DataFrame:
+    """Scores of models that differ by a shift on every task, by another noise on each."""
+    noise = np.random.default_rng(0).normal(scale=0.01, size=(n_tasks, len(shifts)))
+    scores = 0.5 + np.array(list(shifts.values())) + noise
+    return pd.DataFrame(scores, columns=list(shifts), index=[f"task-{k}" for k in range(n_tasks)])
+
+
+def test_shown_and_open_differences_are_in_one_sentence() -> None:
+    ranking = rank_models(table(a=0.2, b=0.2, c=0.0, d=-0.2), question=Question(baseline="a"))
+    assert conclude(ranking) == "a scores higher than c and d (p < 0.05); a difference from b is neither shown nor excluded."
+    middle = rank_models(table(a=0.2, b=0.2, c=0.0, d=-0.2), question=Question(baseline="c"))
+    assert conclude(middle).startswith("c scores higher than d and lower than ")
+    assert set(middle.with_verdict("better")) == {"a", "b"}
+
+
+def test_uncorrected_tests_are_called_so() -> None:
+    ranking = rank_models(table(a=0.2, b=0.0, c=-0.2), question=Question(correction="none"))
+    assert conclude(ranking) == "a scores higher than b and c (p < 0.05 in each test by itself)."
+    two = rank_models(table(a=0.2, b=0.0), question=Question(correction="none", alpha=0.01))
+    assert conclude(two) == "a scores higher than b (p < 0.01)."
+
+
+def test_no_difference_is_not_called_equality() -> None:
+    ranking = rank_models(table(a=0.0, b=0.0, c=0.0))
+    assert conclude(ranking).startswith(f"No difference is shown at p < 0.05: {ranking.baseline} ranks best, but a difference")
+    assert conclude(ranking).endswith("is neither shown nor excluded.")
+
+
+def test_too_few_tasks_are_called_so() -> None:
+    ranking = rank_models(table(n_tasks=2, a=0.2, b=0.0))
+    assert conclude(ranking) == (
+        "Nothing can be concluded: on 2 tasks no difference can reach p < 0.05, whatever the scores "
+        "(the smallest possible p is 0.5)."
+    )
+    # Six tasks suffice for two models, and Holm's correction makes them too few for three.
+    assert conclude(rank_models(table(n_tasks=6, a=0.2, b=0.0))).startswith("a scores higher")
+    assert conclude(rank_models(table(n_tasks=6, a=0.2, b=0.0, c=-0.2))).startswith("Nothing can be concluded")
+    one_sided = Question(alternative="greater")
+    assert conclude(rank_models(table(n_tasks=5, a=0.2, b=0.0), question=one_sided)).startswith("a scores higher")
+
+
+def test_all_ties_are_called_so() -> None:
+    ranking = rank_models(pd.DataFrame({"a": [0.5] * 8, "b": [0.5] * 8}))
+    assert conclude(ranking).startswith("All models score the same on every task")
+    assert list(ranking.table["adjusted_pvalue"].fillna(-1)) == [-1, 1]
+
+
+def test_many_models_are_counted() -> None:
+    assert name_models(["a"]) == "a"
+    assert name_models(list("abcdefgh")) == "a, b, c, d, e, f, g and h"
+    assert name_models(list("abcdefghij")) == "a, b, c, d, e, f and 4 more"
+
+
+def test_averaging_and_gaps_are_said() -> None:
+    scores = table(a=0.2, b=0.0)
+    scores.iloc[0, 1] = NAN
+    ranking = rank_models(scores, suite="core", metric="auc", averaged="4 repetitions and 3 seeds")
+    assert describe_comparison(ranking)[:2] == [
+        "2 models on 12 tasks of core, by auc. "
+        "The score of a task is the mean of 4 repetitions and 3 seeds; a task counts once.",
+        "1 missing score takes the worst rank on its task and is in no pair of a Wilcoxon test: b 1.",
+    ]
+
+
+def test_the_ranking_without_flagged_tasks_is_compared() -> None:
+    scores = table(n_tasks=20, a=0.2, b=0.0)
+    scores.iloc[:8] = scores.iloc[:8, ::-1].to_numpy()
+    flags = {f"task-{k}": ["class-not-in-test: 2 of 13 classes"] for k in range(8)} | {"elsewhere": ["x"]}
+    ranking = rank_models(scores, flags=flags)
+    assert set(ranking.flags) == {f"task-{k}" for k in range(8)}
+    without = compare_without_flagged(ranking)
+    assert without is not None
+    assert (without.n_tasks, without.baseline, dict(without.moved)) == (12, "a", {})
+    assert dict(without.changed) == {"b": ("undecided", "worse")}
+    (line,) = describe_sensitivity(ranking)
+    assert line == (
+        "Without the 8 tasks whose data the audit finds at fault (--exclude-flagged), on 12, the order is the same; "
+        "verdicts change: b from undecided to worse."
+    )
+    unmoved = rank_models(table(n_tasks=20, a=0.2, b=0.0), flags=flags)
+    assert describe_sensitivity(unmoved)[0].endswith("on 12, order and verdicts are the same.")
+    assert describe_sensitivity(rank_models(scores)) == []
+    only = rank_models(scores.iloc[:8], flags=flags)
+    assert describe_sensitivity(only)[0].endswith("no task is left to compare.")
