@@ -49,7 +49,7 @@ def test_the_published_values_by_depth_stand_beside():
     reference = load_reference("table_2").set_index(["method", "depth"])["auc_mean_percent"]
     assert breakdown.values.at[("snn", 32), "published_mean"] == reference["snn", 32] / 100 == 0.825
     assert np.isnan(breakdown.values.at[("snn", 32), "mean"])
-    assert breakdown.cells.loc["  published"].iloc[1].tolist()[:2] == ["83.7±0.3", "84.4±0.5"]
+    assert breakdown.cells.loc[" published"].iloc[1].tolist()[:2] == ["83.7±0.3", "84.4±0.5"]
     assert max(map(len, as_text(render_breakdown(breakdown)).splitlines())) <= 80
 
 
