@@ -13,6 +13,7 @@ from snnbench.cli.data import app as data_app
 from snnbench.cli.models import app as models_app
 from snnbench.cli.output import FLAG, say
 from snnbench.cli.run import run
+from snnbench.cli.theory import app as theory_app
 from snnbench.errors import SnnbenchError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.command()(run)
 app.command()(compare)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
+app.add_typer(theory_app, name="theory")
 
 
 def _print_version(wanted: bool) -> None:
