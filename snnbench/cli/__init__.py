@@ -10,6 +10,7 @@ import typer
 from snnbench import __version__
 from snnbench.cli.compare import compare
 from snnbench.cli.data import app as data_app
+from snnbench.cli.figure import app as figure_app
 from snnbench.cli.models import app as models_app
 from snnbench.cli.output import FLAG, say
 from snnbench.cli.run import run
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(compare)
+app.add_typer(figure_app, name="figure")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(theory_app, name="theory")
