@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from flint import arb
 
 PRECISION_BITS = 96
-"""Of the midpoints: so much that only the width of the boxes matters, at float64's speed."""
+"""Of the midpoints in proofs: so much that only the width of the boxes matters. Balls hold at any precision."""
 
 
 def load_flint() -> Any:
-    """Return python-flint with its precision set.
+    """Return python-flint.
 
     Raises:
         SnnbenchError: If it is not installed.
@@ -30,7 +30,6 @@ def load_flint() -> Any:
         raise SnnbenchError(
             "The proofs need python-flint, which is not installed. Install it with: pip install 'snnbench[theory]'."
         ) from error
-    flint.ctx.prec = PRECISION_BITS
     return flint
 
 

@@ -1,5 +1,7 @@
 """Fixed points of the moment map, and the parameters of SELU that put one where it is wanted."""
 
+import math
+
 import numpy as np
 
 from snnbench.errors import SnnbenchError
@@ -64,14 +66,17 @@ def solve_parameters(mean: float = 0.0, variance: float = 1.0, omega: float = 0.
     evaluate(mean, variance, omega, tau, 1.0, 1.0)  # refuses what the formulas do not hold for
     a, b, c, d = _coefficients(parts_of(np.float64(mean * omega), np.float64(variance * tau), anchor=0.0))
     square = variance + mean * mean
-    if mean == 0:
-        roots = np.array([-a / b])
-    else:
-        roots = np.roots([square * b * b - mean * mean * d, 2 * square * a * b, square * a * a - mean * mean * c])
-    for alpha in sorted(float(root.real) for root in roots if abs(root.imag) < 1e-12 * abs(root)):
-        scale = float(np.sqrt(square / (c + alpha * alpha * d)))
-        if alpha > 0 and abs(scale * (a + alpha * b) - mean) <= 1e-9 * max(1.0, abs(mean)):
-            return alpha, scale
+    # Written so that it does not cancel for a mean near 0, where the two roots meet.
+    discriminant = square * (a * a * d + b * b * c) - mean * mean * c * d
+    denominator = square * b * b - mean * mean * d
+    if discriminant >= 0 and denominator != 0:
+        root = abs(mean) * math.sqrt(discriminant)
+        found = [((sign * root - square * a * b) / denominator) for sign in (1, -1)]
+        pairs = [(alpha, math.sqrt(square / (c + alpha * alpha * d))) for alpha in found if alpha > 0]
+        # Squaring brought in the root whose mean has the other sign.
+        residuals = [abs(scale * (a + alpha * b) - mean) for alpha, scale in pairs]
+        if pairs and min(residuals) <= 1e-9 * max(1.0, abs(mean)):
+            return pairs[residuals.index(min(residuals))]
     raise SnnbenchError(
         f"No α > 0 and λ > 0 make (mean {mean:g}, variance {variance:g}) a fixed point at ω = {omega:g}, τ = {tau:g}. "
         "Take a mean nearer to 0."

@@ -69,7 +69,8 @@ def evaluate(mean: Any, variance: Any, omega: Any, tau: Any, alpha: float, scale
     # A variance of 0 is the limit, and the smallest normal number is as good.
     # Anchored at f(m): without that the variance would cancel where f hardly varies.
     anchor = np.where(m > 0, m, alpha * np.expm1(np.minimum(m, 0)))
-    found = moments(parts_of(m, np.maximum(v, np.finfo(np.float64).tiny), anchor), alpha, scale)
+    with np.errstate(over="ignore"):  # m²/v of a variance near 0, of which exp(−m²/v) is taken
+        found = moments(parts_of(m, np.maximum(v, np.finfo(np.float64).tiny), anchor), alpha, scale)
     return found._replace(
         mean=np.where(v == 0, selu(m, alpha, scale), found.mean), variance=np.where(v == 0, 0, found.variance)
     )

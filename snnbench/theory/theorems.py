@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from snnbench.errors import UnknownNameError
-from snnbench.theory.balls import ball_moments, exact, load_flint, selu_parameters
+from snnbench.theory.balls import PRECISION_BITS, ball_moments, exact, load_flint, selu_parameters
 from snnbench.theory.domain import Domain
 from snnbench.theory.subdivision import Box, Enclosure, Function, Objective, Report, enclose_maximum, mean_value_form
 
@@ -66,7 +66,8 @@ def verify(claim: Claim, tolerance: float, max_boxes: int, report: Report = lamb
     """Prove or refute one claim; ``tolerance`` is how well its extreme is to be known, infinite for no better than needed."""
     start = time.perf_counter()
     sign = 1 if claim.side == "largest" else -1
-    found = enclose_maximum(claim.pieces, tolerance, sign * claim.limit, max_boxes, report)
+    with load_flint().ctx.workprec(PRECISION_BITS):
+        found = enclose_maximum(claim.pieces, tolerance, sign * claim.limit, max_boxes, report)
     low, high = sorted((sign * found.lower, sign * found.upper))
     at = claim.domain.witness(*found.at, largest_variance=claim.quantity == GROWTH and claim.side == "smallest")
     return Verdict(
@@ -157,8 +158,8 @@ def claims_of(theorem: str, domain: Domain | None = None) -> list[Claim]:
     """
     if theorem not in THEOREMS:
         raise UnknownNameError("theorem", theorem, THEOREMS)
-    load_flint()
-    return THEOREMS[theorem](domain)
+    with load_flint().ctx.workprec(PRECISION_BITS):
+        return THEOREMS[theorem](domain)
 
 
 def _contraction(domain: Domain, quantity: str, printed: str = "") -> Claim:
