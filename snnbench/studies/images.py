@@ -4,6 +4,7 @@ Neither format needs anything but bytes: no file is unpickled.
 """
 
 import gzip
+import math
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -100,11 +101,12 @@ def read_idx(file: Path) -> np.ndarray:
         raise DataError(f"{file} must be a gzipped idx file, but unpacking it says: {error}. Download it again.") from error
     if len(content) < 4 or content[:3] != bytes((0, 0, _IDX_UNSIGNED_BYTES)):
         raise DataError(f"{file} must begin with the bytes 0, 0, 8 of an idx file of bytes, found {list(content[:3])}.")
-    n_axes, n_header = content[3], 4 + 4 * content[3]
+    n_header = 4 + 4 * content[3]
+    if len(content) < n_header:
+        raise DataError(f"{file} must have a header of {n_header} bytes for {content[3]} axes, found {len(content)} bytes.")
     shape = tuple(int(length) for length in np.frombuffer(content[4:n_header], dtype=">u4"))
-    n_values = int(np.prod(shape, dtype=np.int64))
-    if len(shape) != n_axes or len(content) - n_header != n_values:
-        raise DataError(f"{file} must hold {n_values} values for its shape {shape}, found {len(content) - n_header}.")
+    if len(content) - n_header != math.prod(shape):
+        raise DataError(f"{file} must hold {math.prod(shape)} values for its shape {shape}, found {len(content) - n_header}.")
     return np.frombuffer(content, dtype=np.uint8, offset=n_header).reshape(shape)
 
 

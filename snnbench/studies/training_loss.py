@@ -164,7 +164,7 @@ def draw_losses(losses: pd.DataFrame, title: str) -> Any:
         .mark_line(strokeWidth=2)
         .encode(
             x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False)),
-            y=alt.Y("loss:Q", title="training loss", scale=alt.Scale(type="log")),
+            y=alt.Y("loss:Q", title="training loss", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(grid=False)),
             color=alt.Color("model:N", title=None, scale=alt.Scale(domain=list(names.values()), range=[ORANGE, BLUE])),
             strokeDash=alt.StrokeDash(
                 "depth:O",
