@@ -1,6 +1,7 @@
 """Largest and smallest values of a function over a rectangle, proved by adaptive subdivision."""
 
 import heapq
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -35,13 +36,17 @@ class Box:
         """The middle, as floats inside the box."""
         return (self.m[0] + self.m[1]) / 2, (self.v[0] + self.v[1]) / 2
 
-    def halves(self, scale: "Box") -> "tuple[Box, Box]":
-        """Split the side that is longer in proportion to ``scale``."""
-        m, v = self.centre
-        share_m = _length(self.m) / (_length(scale.m) or 1)
-        if share_m > _length(self.v) / (_length(scale.v) or 1):
-            return Box((self.m[0], m), self.v), Box((m, self.m[1]), self.v)
-        return Box(self.m, (self.v[0], v)), Box(self.m, (v, self.v[1]))
+    def halves(self) -> "tuple[Box, Box]":
+        """Split the side along which z ~ N(m, v) changes more: m in standard deviations, v in proportion.
+
+        A v of several orders of magnitude is split in the geometric middle.
+        """
+        low, high = self.v
+        if (self.m[1] - self.m[0]) / math.sqrt(low) > math.log(high / low):
+            middle = (self.m[0] + self.m[1]) / 2
+            return Box((self.m[0], middle), self.v), Box((middle, self.m[1]), self.v)
+        middle = (low + high) / 2 if high < 2 * low else math.sqrt(low * high)
+        return Box(self.m, (low, middle)), Box(self.m, (middle, high))
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def enclose_maximum(
             report(len(heap), best, -bound)
             return Enclosure(best, -bound, at, box, len(heap))
         heapq.heappop(heap)
-        for half in box.halves(pieces[piece][1]):
+        for half in box.halves():
             add(piece, half)
         if len(heap) % _BOXES_BETWEEN_REPORTS == 0:
             report(len(heap), best, -bound)
@@ -120,7 +125,3 @@ def mean_value_form(objective: "Objective") -> "Function":
         return value.intersection(centred) if value.is_finite() and centred.is_finite() else value
 
     return function
-
-
-def _length(side: tuple[float, float]) -> float:
-    return side[1] - side[0]
