@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnbench.cli import completion
 from snnbench.cli.output import FLAG, duration, errors, results
+from snnbench.cli.run import Device
 from snnbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its suffix says the format: .svg, .pdf, .png.")]
 
@@ -26,14 +30,6 @@ class Preset(StrEnum):
 
     quick = "quick"
     paper = "paper"
-
-
-class Device(StrEnum):
-    """Where networks are trained; ``auto`` takes a GPU if there is one."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 def training_loss(
@@ -195,10 +191,7 @@ def _write(chart: object, output: Path) -> None:
     _say(f"Written to {output}")
 
 
-def _write_table(losses: "object", file: Path) -> None:
-    import pandas as pd
-
-    assert isinstance(losses, pd.DataFrame)
+def _write_table(losses: "pd.DataFrame", file: Path) -> None:
     try:
         losses.to_csv(file, index=False)
     except OSError as error:
