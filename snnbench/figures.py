@@ -10,6 +10,8 @@ from typing import Any
 from snnbench.errors import ConfigError
 
 FORMATS = (".svg", ".png", ".pdf")
+BLUE, ORANGE, GREEN = "#3f7fd1", "#d2691e", "#2e9e78"
+"""Readable on white and on near-black."""
 _PIXELS_PER_POINT = 2.0
 
 

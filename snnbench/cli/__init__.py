@@ -15,6 +15,7 @@ from snnbench.cli.models import app as models_app
 from snnbench.cli.output import FLAG, say
 from snnbench.cli.report import report
 from snnbench.cli.run import run
+from snnbench.cli.theory import app as theory_app
 from snnbench.errors import SnnbenchError
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command()(report)
 app.add_typer(figure_app, name="figure")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
+app.add_typer(theory_app, name="theory")
 
 
 def _print_version(wanted: bool) -> None:

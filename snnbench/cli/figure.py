@@ -8,6 +8,7 @@ import typer
 
 from snnbench.cli.options import Folders, asks
 from snnbench.cli.output import errors
+from snnbench.cli.paper_figures import PAPER_FIGURES
 
 if TYPE_CHECKING:
     from snnbench.report import Question
@@ -64,6 +65,7 @@ def _of_runs(name: str) -> Callable[..., None]:
 COMMANDS: dict[str, tuple[str, Callable[..., None]]] = {
     **{name: (words, _of_scores(name)) for name, words in OF_SCORES.items()},
     **{name: (words, _of_runs(name)) for name, words in OF_RUNS.items()},
+    **PAPER_FIGURES,
 }
 """Every figure with its description and its command; a new one is one entry here."""
 
