@@ -61,7 +61,7 @@ def by_depth(rows: pd.DataFrame, metric: str = "", published: Sequence[str] = ()
     cells = _pivot(values, "mean", "std")
     if published:
         beside = _pivot(values, "published_mean", "published_std")
-        pairs = [(cells.loc[[model]], beside.loc[[model]].set_axis(["  published"])) for model in cells.index]
+        pairs = [(cells.loc[[model]], beside.loc[[model]].set_axis([" published"])) for model in cells.index]
         cells = pd.concat([row for pair in pairs for row in pair])
     seeds = values["n_seeds"].dropna().astype(int)
     n_seeds = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
