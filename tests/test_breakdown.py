@@ -50,7 +50,9 @@ def test_the_published_values_by_depth_stand_beside():
     assert breakdown.values.at[("snn", 32), "published_mean"] == reference["snn", 32] / 100 == 0.825
     assert np.isnan(breakdown.values.at[("snn", 32), "mean"])
     assert breakdown.cells.loc[" published"].iloc[1].tolist()[:2] == ["83.7±0.3", "84.4±0.5"]
-    assert max(map(len, as_text(render_breakdown(breakdown)).splitlines())) <= 80
+    table = [line for line in as_text(render_breakdown(breakdown)).splitlines() if "±" in line and "mean" not in line]
+    assert [line.split()[0] for line in table] == ["msrainit", "published", "snn", "published"]
+    assert max(map(len, table)) <= 80
 
 
 def test_one_seed_has_no_deviation_and_the_table_says_what_to_do():
