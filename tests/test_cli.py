@@ -114,7 +114,7 @@ def assert_refused(answer: Answer, expected: str) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("run cor", "Unknown suite 'cor'. Did you mean 'core'? Known: core, uci"),
+        ("run cor", "Unknown suite 'cor'. Did you mean 'core'? Known: core, htru2, tox21, uci"),
         ("run core --model sn", "Unknown model of preset quick 'sn'. Did you mean 'snn'?"),
         ("run core --model [bold]", "Unknown model of preset quick '[bold]'."),
         ("run core --model random_forest --config tiny.toml", "Unknown model of tiny.toml 'random_forest'. Known: snn, svm."),
