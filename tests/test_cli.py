@@ -41,6 +41,7 @@ dropout_rate = 0.0
 estimator = "sklearn.svm.SVC"
 grid = {C = [1.0, 10.0]}
 """
+CHECKOUT = Path(__file__).parents[1]
 PROGRAM = [sys.executable, "-c", "from snnbench.cli import main; main()"]
 TASKS = ("--task", "iris", "--task", "wine")
 
@@ -565,6 +566,21 @@ def test_the_data_commands(program):
     assert [line.split()[0] for line in tasks.out.splitlines()] == ["task", *load_suite("core").catalogue().index]
     assert program("data", "verify", "core") == Answer(0, "13 of 13 tasks loaded\n", "")
     assert program("data", "fetch", "core") == Answer(0, "core is embedded: there is nothing to fetch.\n", "")
+
+
+def test_the_audit_as_a_summary_in_full_and_for_machines(program, tmp_path):
+    assert re.search(r"caution +duplicated-rows +2 +iris, led-display", program("data", "audit", "core").out)
+    one = program("data", "audit", "core", "--task", "iris")
+    assert "1 of 1 tasks loaded" in one.err
+    assert re.search(r"iris +rows-in-train-and-test +1 \(2.7%\) of the test rows +caution", one.out)
+    found = json.loads(program("data", "audit", "core", "--format", "json").out)
+    assert {"task": "iris", "flag": "duplicated-rows", "detail": "1 (0.7%) of the rows", "severity": "caution"} in found
+    assert program("data", "audit", "core", "--format", "csv", "--output", "flags.csv").code == 0
+    assert (tmp_path / "flags.csv").read_text() == (CHECKOUT / "datasets" / "core_flags.csv").read_text()
+    refused = program("data", "audit", "core", "--task", "iris", "--output", "no/flags.csv")
+    assert refused.err.splitlines()[1].startswith("Error: --output must be a file that can be written, but no/flags.csv says")
+    assert refused.code == 2
+    assert_refused(program("data", "audit", "core", "--task", "irsi"), "Did you mean 'iris'?")
 
 
 def test_an_archive_is_fetched_once(program, tmp_path, monkeypatch):

@@ -1,11 +1,17 @@
 """``snnbench data``."""
 
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import errors, missing_sentence, results, say
+from snnbench.cli.output import FLAG, errors, missing_sentence, name_some, results, say
+from snnbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="The tasks and their files.")
 
@@ -16,6 +22,17 @@ Source = Annotated[
     str | None,
     typer.Option(metavar="DIR|FILE|URL", help="Folder, archive or URL with the data. Default: the official URL."),
 ]
+
+
+_MAX_NAMES = 8
+
+
+class AuditFormat(StrEnum):
+    """How the findings of an audit are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
 
 
 @app.command("list")
@@ -77,6 +94,71 @@ def verify(suite: SuiteName, source: Source = None) -> None:
     results().print(missing_sentence(n_sound, len(module.catalogue()), missing), soft_wrap=True)
     if damaged or missing:
         raise typer.Exit(2 if damaged else 1)
+
+
+@app.command()
+def audit(
+    suite: SuiteName,
+    source: Source = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Task; may be repeated. Default: all.", autocompletion=completion.tasks),
+    ] = None,
+    details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Print every finding, not a summary.")] = False,
+    format_: Annotated[AuditFormat, typer.Option("--format", help="How findings are printed.")] = AuditFormat.table,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
+) -> None:
+    """Look for scientific faults: scales, missing classes, duplicates, leaks, imbalance, tiny test sets.
+
+    All of it is computed from the files. The findings of an official archive travel with snnbench in `datasets/`.
+    """
+    from snnbench.suites import load_suite, open_source
+    from snnbench.suites.audit import audit_suite
+    from snnbench.suites.flags import COLUMNS, as_table
+    from snnbench.suites.material import check_tasks
+
+    check_tasks(suite, task or ())
+    folder = open_source(suite, source, report=_report)
+    findings, missing = audit_suite(suite, folder, task or ())
+    table = as_table(findings)
+    n_tasks = len(set(task or load_suite(suite).catalogue().index))
+    errors().print(missing_sentence(n_tasks - len(missing), n_tasks, missing, _MAX_NAMES), soft_wrap=True)
+    if format_ is AuditFormat.table and output is None:
+        results().print(_all_findings(table) if details or task else _summary(table))
+        return
+    as_json = format_ is AuditFormat.json
+    text = table.to_json(orient="records", indent=2) + "\n" if as_json else table[COLUMNS].to_csv(index=False)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(f"--output must be a file that can be written, but {output} says: {error.strerror}.") from error
+    errors().print(f"Written to {output}", soft_wrap=True)
+
+
+def _summary(table: "pd.DataFrame") -> object:
+    from rich.table import Table
+
+    from snnbench.suites.flags import FLAGS, SEVERITIES
+
+    summary = Table("severity", "flag", "tasks", "which", "meaning", box=None, header_style="bold", pad_edge=False)
+    summary.columns[2].justify = "right"
+    for name, flag in sorted(FLAGS.items(), key=lambda item: SEVERITIES.index(item[1].severity)):
+        tasks = list(table.loc[table["flag"] == name, "task"])
+        if tasks:
+            summary.add_row(flag.severity, name, str(len(tasks)), name_some(tasks, 3), flag.meaning)
+    return summary
+
+
+def _all_findings(table: "pd.DataFrame") -> object:
+    from rich.table import Table
+
+    findings = Table(*table.columns, box=None, header_style="bold", pad_edge=False)
+    for row in table.itertuples(index=False):
+        findings.add_row(*row)
+    return findings
 
 
 def _report(message: str) -> None:

@@ -14,6 +14,7 @@ from snnbench.models import code_digest, implementation
 from snnbench.models.accelerators import accelerator_version
 from snnbench.models.estimator import build_estimator, families, resize
 from snnbench.records import Compute, Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
+from snnbench.suites.flags import flags_of
 from snnbench.training.batches import TaskRows
 from snnbench.training.estimators import fit_estimator
 from snnbench.training.networks import NetworkMember, train_networks
@@ -142,6 +143,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
         "task_n_outputs": task.n_outputs,
         "task_sha256": task.sha256,
         "task_source": task.source,
+        "task_flags": flags_of(job.suite, task.name),
         "n_stack": len(job.members),
         "accelerator": accelerator_version(context.settings.models[config.model]),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
