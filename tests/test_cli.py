@@ -125,6 +125,7 @@ def assert_refused(answer: Answer, expected: str) -> None:
         ("run core --config no.toml", "no.toml must be a readable TOML file, found: No such file"),
         ("run core --config [red]:x:.toml", "[red]:x:.toml must be a readable TOML file"),
         ("run core --config results", "results must be a readable TOML file"),
+        ("run core --preprocessing restandardise", "those of core are standardised on the training rows anyway. Leave it out."),
         ("run core --repetition 5", "--repetition must be 1 to 4, found 5."),
         ("run core --source x", "The suite core is embedded and has no --source, found 'x'. Leave it out."),
         ("run uci --source nowhere", "must be a folder, an archive or a URL, found nothing at nowhere. Check the spelling"),

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +28,13 @@ _SHORT_SECONDS = 10
 _LONG_SECONDS = 12 * 3600
 _MAX_NAMES = 12
 """Tasks named for one reason; ``snnbench data verify`` names all."""
+
+
+class Preprocessing(StrEnum):
+    """How published features are used; restandardise: standardised again, on the training rows alone."""
+
+    as_published = "as-published"
+    restandardise = "restandardise"
 
 
 class Device(StrEnum):
@@ -92,6 +100,9 @@ def run(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0)] = 0,
     seeds: Annotated[int, typer.Option(metavar="N", help="Final trainings of each selected configuration.", min=1)] = 1,
+    preprocessing: Annotated[
+        Preprocessing | None, typer.Option(help="Use published features as they are, or standardise them again.")
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
     precision: Annotated[
         Precision, typer.Option(help="Of matrix products. Default: tf32 on a GPU, float32 on a CPU.")
@@ -121,6 +132,7 @@ def run(
     request = _resolve(
         suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, compute, workers, accelerator
     )
+    request = _preprocessed(request, preprocessing)
     material = benchmark.prepare(request)
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
@@ -193,6 +205,14 @@ def _resolve(
         compute=compute,
         n_workers=workers or (_n_gpus() if compute.device == "cuda" else _n_cores()),
     )
+
+
+def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "Request":
+    """Put the option's value, if it was given, in the place of the config's."""
+    if preprocessing is None:
+        return request
+    settings = request.settings.model_copy(update={"preprocessing": preprocessing.value})
+    return replace(request, settings=settings)
 
 
 def _n_cores() -> int:

@@ -14,15 +14,12 @@ from snnbench.errors import DataError
 from snnbench.records import Dataset, Split
 from snnbench.suites import load_suite
 from snnbench.suites.flags import Finding
-from snnbench.suites.splits import is_standardised, varying_features
+from snnbench.suites.scales import scale_fault, varying_features
 
 TINY_INTERVAL = 0.2
 """A test set is tiny if the 95 % interval of an accuracy of 0.5 on it is wider than this: fewer than 93 rows."""
 EXTREME_SHARE, EXTREME_RATIO = 0.9, 50.0
 """Imbalance is extreme if the largest class has this share of all rows, or this many times the rows of the smallest."""
-
-_OFF_SCALE_ERRORS = 4.0
-"""Test rows are on another scale than training rows if the median feature is this many standard errors away."""
 
 Finder = Callable[[Dataset, Sequence[Split]], Iterable[tuple[str, str]]]
 
@@ -83,25 +80,6 @@ def interval_width(n_test: int) -> float:
     return float(interval.high - interval.low)
 
 
-def scale_fault(dataset: Dataset, split: Split) -> str:
-    """Return how training and test rows were standardised, as a flag; "" if on the training rows, as it should be.
-
-    The side without test rows is training and validation rows together, as published standardisations knew no validation.
-    """
-    rest = np.concatenate([split.train, split.valid])
-    train_done, test_done = is_standardised(dataset.X[rest]), is_standardised(dataset.X[split.test])
-    if train_done and test_done:
-        return "standardised-separately"
-    if is_standardised(dataset.X):
-        return "standardised-together"
-    if test_done:
-        return "train-not-standardised"
-    if train_done:
-        errors = np.maximum(*_errors_from_scale(dataset.X[rest], dataset.X[split.test]))
-        return "test-not-standardised" if np.median(errors) > _OFF_SCALE_ERRORS else ""
-    return "not-standardised"
-
-
 def _scales(dataset: Dataset, splits: Sequence[Split]) -> Iterator[tuple[str, str]]:
     split = splits[0]
     flag = scale_fault(dataset, split)
@@ -128,16 +106,6 @@ def _describe_scale(X: np.ndarray) -> str:
     X = varying_features(X)
     means, stds = X.mean(axis=0), X.std(axis=0)
     return f"means from {means.min():.3g} to {means.max():.3g}, standard deviations from {stds.min():.3g} to {stds.max():.3g}"
-
-
-def _errors_from_scale(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many standard errors the test rows' means and standard deviations are from 0 and 1, feature by feature."""
-    varying = (train != train[0]).any(axis=0)
-    X = test[:, varying].astype(np.float64)
-    if X.shape[1] == 0 or len(X) < 2:
-        return np.zeros(1), np.zeros(1)
-    share = np.sqrt(1 / len(test) + 1 / len(train))
-    return np.abs(X.mean(axis=0)) / share, np.abs(X.std(axis=0) - 1) / (share / np.sqrt(2))
 
 
 def _classes(dataset: Dataset, splits: Sequence[Split]) -> Iterator[tuple[str, str]]:

@@ -141,23 +141,3 @@ def standardise(X: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
     scaled = (X - train.mean(axis=0)) / np.where(constant, 1.0, scale)
     scaled[:, constant] = 0.0
     return scaled.astype(np.float32)
-
-
-def is_standardised(X: np.ndarray, tolerance: float = 1e-3) -> bool:
-    """Say whether every feature that varies has mean 0 and standard deviation 1 on these rows, with either ``ddof``.
-
-    Published values are rounded, hence the tolerance. Rows without any feature that varies are not standardised: nothing can be
-    seen of it.
-    """
-    varying = varying_features(X)
-    if len(X) < 2 or varying.shape[1] == 0:
-        return False
-    deviation = varying.std(axis=0)
-    off = np.minimum(np.abs(deviation - 1), np.abs(deviation * np.sqrt(len(X) / (len(X) - 1)) - 1))
-    return bool(np.abs(varying.mean(axis=0)).max() < tolerance and off.max() < tolerance)
-
-
-def varying_features(X: np.ndarray) -> np.ndarray:
-    """Return the features that are not constant on these rows, (n_samples, n_varying) float64."""
-    constant = (X == X[0]).all(axis=0)
-    return X[:, ~constant].astype(np.float64)

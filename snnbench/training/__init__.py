@@ -64,7 +64,7 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
 
 
 def _rows(job: Job, context: JobContext, task: str, split: str) -> TaskRows:
-    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder)
+    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder, context.settings.preprocessing)
     return TaskRows(train, held_out, context.tasks[task].n_outputs, context.tasks[task].metric)
 
 
@@ -84,7 +84,7 @@ def _fit_bundle(settings: ModelSettings, job: Job, context: JobContext) -> list[
 
 def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext, grown: BaseEstimator | None) -> Result:
     task = context.tasks[member.task]
-    train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder)
+    train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder, context.settings.preprocessing)
     seed, config = _stream_seed(member, job), member.config
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -138,6 +138,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
     provenance = {
         **context.provenance,
         "grid": context.settings.grid_digest(config.model) + code_digest(path)[:8],
+        "preprocessing": context.settings.preprocessing,
         "metric": task.metric,
         "task_n_samples": task.n_samples,
         "task_n_outputs": task.n_outputs,
