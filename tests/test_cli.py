@@ -596,6 +596,33 @@ def test_an_archive_is_fetched_once(program, tmp_path, monkeypatch):
     assert (Path(second.out.split()[-1]) / "wine" / "wine_R.dat").is_file()
 
 
+def test_a_bundle_is_made_and_used(program, tmp_path, monkeypatch):
+    make_archive(tmp_path / "data.tar.gz", write_delgado(tmp_path / "made", "wine", *wine_like(), 44))
+    made = program("data", "fetch", "uci", "--source", "data.tar.gz", "--to", "bundle")
+    assert (made.code, made.err) == (0, "Use it with --source bundle\n")
+    assert (tmp_path / "bundle" / "uci" / "data.tar.gz").read_bytes() == (tmp_path / "data.tar.gz").read_bytes()
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "elsewhere"))
+    assert program("data", "verify", "uci", "--source", "bundle", "--offline").out.startswith("1 of 121 tasks loaded; ")
+    assert_refused(program("data", "fetch", "all", "--offline"), "Without the network the data must be in the cache already")
+    assert_refused(program("data", "fetch", "core", "--to", "bundle"), "core is embedded and needs no bundle. Leave it out.")
+    assert_refused(program("data", "fetch", "uci", "--source", "made", "--to", "b"), "found the folder made. Name an archive")
+    assert_refused(program("run", "uci", "--offline"), "Fetch it elsewhere by `snnbench data fetch all --to bundle`")
+
+
+def test_an_unpacked_file_with_a_flipped_bit_is_found(program, tmp_path, monkeypatch):
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache"))
+    make_archive(tmp_path / "data.tar.gz", write_delgado(tmp_path / "made", "wine", *wine_like(), 44))
+    folder = Path(program("data", "fetch", "uci", "--source", "data.tar.gz").out.split()[-1])
+    file = folder / "wine" / "wine_R.dat"
+    times = file.stat()
+    damaged = bytearray(file.read_bytes())
+    damaged[1000] ^= 1
+    file.write_bytes(damaged)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    answer = program("data", "verify", "uci", "--source", "data.tar.gz")
+    assert_refused(answer, "the SHA-256 of wine/wine_R.dat must be")
+
+
 def test_models_and_version(program):
     models = program("models", "list")
     assert re.search(r"^snn +216 +12 .*snnbench\.models\.snn\.SNN *$", models.out, re.MULTILINE)

@@ -1,5 +1,6 @@
 """``snnbench data``."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,9 @@ Source = Annotated[
 ]
 
 
+Offline = Annotated[
+    bool, typer.Option("--offline", metavar=FLAG, help="Use what is in the cache, never the network (SNNBENCH_OFFLINE).")
+]
 _MAX_NAMES = 8
 
 
@@ -62,24 +66,47 @@ def list_tasks(
 
 
 @app.command()
-def fetch(suite: SuiteName, source: Source = None) -> None:
-    """Download and unpack a suite into the cache; nothing happens if it is there already."""
-    from snnbench.suites import open_source
+def fetch(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE|all", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
+    ],
+    source: Source = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Make or extend an offline bundle for --source.")] = None,
+    offline: Offline = False,
+) -> None:
+    """Download and unpack a suite into the cache; nothing happens if it is there already.
 
-    folder = open_source(suite, source, report=_report)
-    results().print(
-        f"{suite} is embedded: there is nothing to fetch." if folder is None else f"{suite} is in {folder}", soft_wrap=True
-    )
+    With `--to`, the archive is put into a bundle with a manifest, for machines without network: `--source DIR` reads it there.
+    """
+    from snnbench.suites import SUITES, bundle_source, load_suite, open_source
+
+    wanted = [name for name in SUITES if load_suite(name).URLS] if suite == "all" else [suite]
+    for name in wanted:
+        if to is not None:
+            copy = bundle_source(name, to, source, _report, offline)
+            results().print(f"{name} is in {copy}", soft_wrap=True)
+            continue
+        folder = open_source(name, source, _report, offline=offline)
+        words = f"{name} is embedded: there is nothing to fetch." if folder is None else f"{name} is in {folder}"
+        results().print(words, soft_wrap=True)
+    if to is not None:
+        errors().print(f"Use it with --source {shlex.quote(str(to))}", soft_wrap=True)
 
 
 @app.command()
-def verify(suite: SuiteName, source: Source = None) -> None:
-    """Read every task of a suite and compare it with the catalogue; exit code 2 if any is damaged, 1 if any is missing."""
+def verify(suite: SuiteName, source: Source = None, offline: Offline = False) -> None:
+    """Read every file and task of a suite and compare them with what was unpacked and with the catalogue.
+
+    Exit code 2 if anything is damaged, 1 if a task is missing.
+    """
     from snnbench.errors import DataError
     from snnbench.suites import load_suite, open_source
+    from snnbench.suites.archive import find_damage
 
     module = load_suite(suite)
-    folder = open_source(suite, source, report=_report)
+    folder = open_source(suite, source, _report, offline=offline)
+    if folder is not None and (damage := find_damage(folder, every_byte=True)):
+        raise DataError(f"{folder} must hold what was unpacked, but {damage}. Remove that folder and fetch the data again.")
     found, missing = module.tasks(folder)
     damaged: dict[str, str] = {}
     for task in found:
@@ -100,6 +127,7 @@ def verify(suite: SuiteName, source: Source = None) -> None:
 def audit(
     suite: SuiteName,
     source: Source = None,
+    offline: Offline = False,
     task: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Task; may be repeated. Default: all.", autocompletion=completion.tasks),
@@ -118,7 +146,7 @@ def audit(
     from snnbench.suites.material import check_tasks
 
     check_tasks(suite, task or ())
-    folder = open_source(suite, source, report=_report)
+    folder = open_source(suite, source, _report, offline=offline)
     findings, missing = audit_suite(suite, folder, task or ())
     table = as_table(findings)
     n_tasks = len(set(task or load_suite(suite).catalogue().index))

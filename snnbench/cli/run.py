@@ -103,6 +103,9 @@ def run(
     preprocessing: Annotated[
         Preprocessing | None, typer.Option(help="Use published features as they are, or standardise them again.")
     ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", metavar=FLAG, help="Use data in the cache, never the network (SNNBENCH_OFFLINE).")
+    ] = False,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
     precision: Annotated[
         Precision, typer.Option(help="Of matrix products. Default: tf32 on a GPU, float32 on a CPU.")
@@ -130,7 +133,20 @@ def run(
 
     compute = _compute(device, precision, stacking)
     request = _resolve(
-        suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, compute, workers, accelerator
+        suite,
+        model,
+        task,
+        preset,
+        config,
+        source,
+        offline,
+        results_folder,
+        repetition,
+        seed,
+        seeds,
+        compute,
+        workers,
+        accelerator,
     )
     request = _preprocessed(request, preprocessing)
     material = benchmark.prepare(request)
@@ -157,6 +173,7 @@ def _resolve(
     preset: str | None,
     config: Path | None,
     source: str | None,
+    offline: bool,
     results_folder: Path,
     repetitions: list[int] | None,
     seed: int,
@@ -195,9 +212,7 @@ def _resolve(
         preset=config.stem if config else preset,
         settings=settings,
         results=results_folder,
-        folder=open_source(
-            suite, source, report=lambda message: errors().print(message, soft_wrap=True), options=settings.data
-        ),
+        folder=open_source(suite, source, lambda message: errors().print(message, soft_wrap=True), settings.data, offline),
         tasks=tuple(dict.fromkeys(tasks or ())),
         repetitions=tuple(dict.fromkeys(repetitions or module.REPETITIONS)),
         seed=seed,
