@@ -8,6 +8,7 @@ may write to one folder at once: they take turns, and a row that another one sto
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -209,7 +210,7 @@ def _check_schema_version(dataset: pads.Dataset) -> None:
     """Refuse files of a newer form; the footers that say so are read once and kept for the reading of the rows."""
     for fragment in dataset.get_fragments():
         said = (fragment.physical_schema.metadata or {}).get(_SCHEMA_KEY, b"0")
-        version = int(said) if said.isdigit() else 0
+        version = int(said) if re.fullmatch(rb"[0-9]{1,9}", said) else 0
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{fragment.path} must be of results schema {SCHEMA_VERSION} or earlier, found {version}: a newer snnbench "

@@ -6,19 +6,22 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snnbench import __version__
 from snnbench.cli import completion
 from snnbench.cli.output import FLAG, duration, errors, missing_sentence, name_some, plural, quantity, results, say
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from snnbench.benchmark import Material, Outcome, Request
     from snnbench.plan import Plan
     from snnbench.records import Compute
@@ -130,6 +133,8 @@ def run(
     Results are stored job by job: the same command goes on where a run was stopped, and does nothing once all is done.
     """
     from snnbench import benchmark
+    from snnbench.provenance import installed_packages
+    from snnbench.runlog import log_event, open_log
 
     compute = _compute(device, precision, stacking)
     request = _resolve(
@@ -153,12 +158,17 @@ def run(
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
     _print_plan(request, material, plan, seconds)
+    _print_unused(request, material, plan)
     if dry_run:
         return
     if seconds > _LONG_SECONDS and not yes:
         _confirm(seconds)
-    with display(progress) as report, _stop_on_interrupt() as stop:
-        outcome = benchmark.run(request, material, plan, report, stop)
+    with open_log(request.results) as warnings:
+        log_event("run started", command=sys.argv[1:], version=__version__, packages=installed_packages())
+        with display(progress) as report, _stop_on_interrupt() as stop:
+            outcome = benchmark.run(request, material, plan, report, stop)
+        log_event("run ended", n_trained=outcome.n_trained, n_failed=len(outcome.failures), stopped=outcome.stopped)
+    _print_warnings(warnings)
     _print_outcome(request, outcome)
     if outcome.stopped:
         raise typer.Exit(130)
@@ -308,6 +318,33 @@ def _describe(compute: "Compute") -> str:
     """Return how networks are computed, leaving out what is usual."""
     usual = {"float32", "within-task"} if compute.device == "cpu" else {"tf32", "across-tasks"}
     return ", ".join([compute.device, *(word for word in (compute.precision, compute.stacking) if word not in usual)])
+
+
+def _print_unused(request: "Request", material: "Material", plan: "Plan") -> None:
+    """Say how many stored rows do not count for this run, and why."""
+    from snnbench.store import read_results
+    from snnbench.unused import COLUMNS, explain_unused
+
+    rows = read_results([request.results], COLUMNS)
+    rows = rows[rows["suite"] == request.suite] if len(rows) else rows
+    reasons = explain_unused(rows, plan.members, material.by_name, request.settings, asdict(request.compute), request.results)
+    for reason, n_rows in reasons.most_common(_MAX_NAMES):
+        errors().print(f"{plural(n_rows, 'stored training')} not used here: {reason}.", soft_wrap=True)
+    if len(reasons) > _MAX_NAMES:
+        errors().print(
+            f"And {sum(reasons.values()) - sum(dict(reasons.most_common(_MAX_NAMES)).values()):,} for other reasons."
+        )
+
+
+def _print_warnings(warnings: "Counter[tuple[str, str]]") -> None:
+    """Show each warning once, with the models and tasks that gave it."""
+    sources: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    for (source, message), n_times in warnings.items():
+        sources.setdefault(message, []).append(source)
+        counts[message] = counts.get(message, 0) + n_times
+    for message, places in sources.items():
+        say("Warning:", f"{counts[message]:,} × {message} ({name_some(places, _MAX_NAMES)})")
 
 
 def _confirm(seconds: float) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from snnbench.config import ModelSettings, RunSettings
+from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings
 from snnbench.models import code_digest, implementation
 from snnbench.models.accelerators import accelerator_version
 from snnbench.models.estimator import build_estimator, families, resize
@@ -138,6 +138,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
     provenance = {
         **context.provenance,
         "grid": context.settings.grid_digest(config.model) + code_digest(path)[:8],
+        "protocol_version": PROTOCOL_VERSION,
         "preprocessing": context.settings.preprocessing,
         "metric": task.metric,
         "task_n_samples": task.n_samples,
