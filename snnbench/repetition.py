@@ -15,6 +15,7 @@ from snnbench.collection import find_rows
 from snnbench.config import RunSettings
 from snnbench.engines import ENGINES
 from snnbench.errors import DataError, SnnbenchError, StoreError
+from snnbench.models.allowed import check_imports
 from snnbench.plan import evaluation_member, search_member
 from snnbench.records import Compute, Config, Job, Member, Result, Split, Task
 from snnbench.selection import only_suite
@@ -48,6 +49,7 @@ def repeat_rows(
     suite: str | None,
     open_folder: Callable[[str], Path | None],
     n_workers: int = 1,
+    allowed: Sequence[str] = (),
 ) -> list[Repetition]:
     """Train stored rows again, each from its own settings, seed and number of epochs; nothing is stored.
 
@@ -57,6 +59,7 @@ def repeat_rows(
         suite: Whose rows, if there are several.
         open_folder: Returns where the data of a suite lies.
         n_workers: Number of processes.
+        allowed: Packages that the settings may import beside the usual ones.
 
     Raises:
         SnnbenchError: If there is no such row, its settings are gone, or data, code or protocol are no longer those of the row.
@@ -68,6 +71,7 @@ def repeat_rows(
     outcomes = []
     for (name, digest, *how), group in rows.groupby(["suite", "settings_digest", "device", "precision", "stacking"]):
         settings, folder = _settings(results, str(digest)), open_folder(str(name))
+        check_imports(settings, set(group["model"]) & set(settings.models), allowed)
         tasks = {task.name: task for task in load_suite(str(name)).tasks(folder)[0]}
         jobs = {job.key: (job, row) for job, row in _jobs(group, settings, tasks, folder)}
         context = JobContext(folder, tasks, settings, Compute(*how), {})

@@ -37,22 +37,10 @@ SCORES = ["status", "valid_score", "test_score", "best_epoch", "train_loss", "va
 pytestmark = pytest.mark.slow
 
 
-def command(results: object = "results", config: str = "many.toml", tasks: tuple[str, ...] = TASKS) -> list[str]:
+def command(config: str = "many.toml", tasks: tuple[str, ...] = TASKS) -> list[str]:
     named = [word for task in tasks for word in ("--task", task)]
-    return [
-        *PROGRAM,
-        "run",
-        "core",
-        "--config",
-        config,
-        *named,
-        "--workers",
-        "2",
-        "--progress",
-        "none",
-        "--results",
-        str(results),
-    ]
+    named += [word for name in ("greedy", "jumpy") for word in ("--allow-import", name)]
+    return [*PROGRAM, "run", "core", "--config", config, *named, "--workers", "2", "--progress", "none"]
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess:

@@ -1,5 +1,6 @@
 """``snnbench repeat``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,10 @@ def repeat(
     suite: Annotated[
         str | None, typer.Option(metavar="NAME", help="Suite, if there are several.", autocompletion=completion.suites)
     ] = None,
+    allow_import: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PACKAGE", help="Package of your own that the settings may import, from this folder."),
+    ] = None,
     workers: Annotated[int, typer.Option(metavar="N", help="Worker processes.", min=1)] = 1,
 ) -> None:
     """Train again exactly what produced stored rows, and compare: exit code 0 if all bits are equal, 1 if not.
@@ -37,8 +42,15 @@ def repeat(
 
     if not folder.is_dir():
         raise ConfigError(f"RESULTS must be a folder with results, but {folder} is none. Name the --results of a run.")
+    if allow_import:
+        sys.path.append(str(Path.cwd()))
     outcomes = repeat_rows(
-        folder, key or (), suite, lambda name: open_source(name, source, lambda m: errors().print(m, soft_wrap=True)), workers
+        folder,
+        key or (),
+        suite,
+        lambda name: open_source(name, source, lambda message: errors().print(message, soft_wrap=True)),
+        workers,
+        allow_import or (),
     )
     differing = [outcome for outcome in outcomes if not outcome.is_equal]
     if differing:

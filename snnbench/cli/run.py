@@ -109,6 +109,10 @@ def run(
     offline: Annotated[
         bool, typer.Option("--offline", metavar=FLAG, help="Use data in the cache, never the network (SNNBENCH_OFFLINE).")
     ] = False,
+    allow_import: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PACKAGE", help="Package of your own that the config may import; may be repeated."),
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
     precision: Annotated[
         Precision, typer.Option(help="Of matrix products. Default: tf32 on a GPU, float32 on a CPU.")
@@ -133,6 +137,7 @@ def run(
     Results are stored job by job: the same command goes on where a run was stopped, and does nothing once all is done.
     """
     from snnbench import benchmark
+    from snnbench.models.allowed import check_imports
     from snnbench.provenance import installed_packages
     from snnbench.runlog import log_event, open_log
 
@@ -154,6 +159,7 @@ def run(
         accelerator,
     )
     request = _preprocessed(request, preprocessing)
+    check_imports(request.settings, request.models, allow_import or ())
     material = benchmark.prepare(request)
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
@@ -204,7 +210,8 @@ def _resolve(
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     preset = preset or _PRESET
     if config:
-        sys.path.insert(0, str(config.absolute().parent))  # a network of the user's own lies beside the config
+        # A network of the user's own lies beside the config; behind all others, so that nothing there poses as a library.
+        sys.path.append(str(config.absolute().parent))
     settings = load_config(suite, preset, config)
     if accelerator:
         settings = accelerate(settings, accelerator)
