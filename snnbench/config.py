@@ -136,8 +136,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
     if parent is None:
         return tables
     suite, _, preset = str(parent).partition("/")
-    if preset not in presets(suite):
-        known = [f"{folder.name}/{name}" for folder in resource("configs").iterdir() for name in presets(folder.name)]
+    known = [f"{folder.name}/{name}" for folder in resource("configs").iterdir() for name in presets(folder.name)]
+    if parent not in known:
         raise UnknownNameError(f"config to extend in {file}", str(parent), known)
     merged = _read_toml(resource("configs", suite, f"{preset}.toml"))
     return _merge(merged, tables)

@@ -16,8 +16,8 @@ from snnbench.config import PROTOCOL_VERSION, RunSettings
 from snnbench.records import Member, Task
 
 COLUMNS = (
-    "stage", "suite", "task", "split", "model", "config", "seed", "n_epochs", "device", "precision", "stacking", "grid", "task_sha256",
-    "preprocessing", "protocol_version", "settings_digest",
+    "stage", "suite", "task", "split", "model", "config", "seed", "n_epochs", "device", "precision", "stacking", "grid",
+    "task_sha256", "preprocessing", "protocol_version", "settings_digest",
 )  # fmt: skip
 
 

@@ -147,3 +147,28 @@ def test_leftovers_of_a_killed_write_are_not_read(tmp_path):
     [file] = tmp_path.rglob("*.parquet")
     file.with_name(f".{file.name}.123.tmp").write_bytes(b"PAR1")
     assert len(read_results([tmp_path])) == len(pd.read_parquet(tmp_path)) == 1
+
+
+def test_a_flipped_bit_in_the_numbers_is_noticed(tmp_path):
+    """Every page has a checksum; only what describes the pages has none."""
+    curve = tuple(float(k) for k in np.random.default_rng(0).normal(size=5000))
+    write_results(tmp_path, job_of("a"), [result("a", valid_curve=curve)])
+    [file] = tmp_path.rglob("*.parquet")
+    whole = file.read_bytes()
+    place = whole.index(np.float64(curve[100]).tobytes())
+    for bit in range(8):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
+        with pytest.raises(StoreError, match=r"must be a whole Parquet file, but reading it says: .*(CRC|checksum)"):
+            read_results([tmp_path])
+
+
+def test_rows_of_an_earlier_version_lack_columns(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    new = result("b")
+    new.provenance["preprocessing"] = "as-published"
+    write_results(tmp_path, job_of("b"), [new])
+    for columns in (["preprocessing", "no_such_column"], None):
+        rows = read_results([tmp_path], columns).set_index("key")
+        assert rows.at["b", "preprocessing"] == "as-published"
+        assert pd.isna(rows.at["a", "preprocessing"])
+    assert read_results([tmp_path], ["no_such_column"])["no_such_column"].isna().all()

@@ -258,15 +258,17 @@ def find_damage(unpacked: Path, every_byte: bool = False) -> str:
     """
     try:
         listing = json.loads((unpacked / LISTING).read_text(encoding="utf-8"))
+        files = [(str(path), size_bytes, time_ns, sha256) for path, (size_bytes, time_ns, sha256) in listing.items()]
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         return f"{LISTING} cannot be read: {error}"
-    for path, (size_bytes, time_ns, sha256) in listing.items():
+    for path, size_bytes, time_ns, sha256 in files:
         file = unpacked / path
-        if not file.is_file():
+        try:
+            stat_ = file.stat()
+        except (OSError, ValueError):
             return f"{path} is missing"
-        stat_ = file.stat()
         if stat_.st_size != size_bytes:
             return f"{path} must have {size_bytes} bytes, found {stat_.st_size}"
         if (every_byte or stat_.st_mtime_ns != time_ns) and (found := sha256_of(file)) != sha256:
