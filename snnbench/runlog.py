@@ -51,7 +51,7 @@ def open_log(results: Path) -> Iterator[Counter[tuple[str, str]]]:
         StoreError: If the file cannot be written.
     """
     folder = results / "_logs"
-    name = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
+    name = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%f')}-{os.getpid()}.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log = _Log((folder / name).open("a", encoding="utf-8", buffering=1))

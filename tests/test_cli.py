@@ -319,7 +319,7 @@ def test_a_full_results_folder_loses_nothing(program, tmp_path):
         reason = "No space left on device" if mounted else "File too large"
         assert f"{reason}. Make room or name another one with --results; what is stored already stays" in full.err
         before = contents(tmp_path / "disk")
-        assert all(name.endswith((".parquet", ".json", ".lock")) for name in before)
+        assert all(name.endswith((".parquet", ".json", ".jsonl", ".lock")) for name in before)
         if mounted:
             assert not pd.read_parquet(tmp_path / "disk").empty
             subprocess.run(["mount", "-o", "remount,size=8m", str(tmp_path / "disk")], check=True)
