@@ -17,7 +17,8 @@ from snnbench.store import prepare_store, read_results, read_rows, write_table, 
 OUTCOME = ("status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
 """What two rows with one key must agree in."""
 
-_RUN = ["suite", "preset", "model", "seed", "device", "cpu", "snnbench_version"]
+_COUNTS = ["n_tasks", "n_search", "n_evaluations", "n_failed", "seconds", "finished_at"]
+_RUN = ["suite", "preset", "model", "device", "cpu", "snnbench_version"]
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,20 @@ class Removal:
 
 
 def list_runs(folders: Sequence[Path]) -> pd.DataFrame:
-    """Return what is stored, one row for each suite, preset, model, seed, device, CPU and version.
+    """Return what is stored, one row for each suite, preset, model, device, CPU and version.
 
     Returns:
-        With n_tasks, n_search, n_evaluations, n_failed, seconds (of all trainings) and finished_at (the latest).
+        With seeds (``"0, 1, 2"``), n_tasks, n_search, n_evaluations, n_failed, seconds (of all trainings) and finished_at (the latest).
     """
-    rows = read_results(folders, ["stage", "task", "seconds", *_RUN])
+    rows = read_results(folders, ["stage", "task", "seed", "seconds", *_RUN])
     if rows.empty:
-        return pd.DataFrame(columns=[*_RUN, "n_tasks", "n_search", "n_evaluations", "n_failed", "seconds", "finished_at"])
+        return pd.DataFrame(columns=[*_RUN, "seeds", *_COUNTS])
     rows = rows.assign(**{name: rows[name].fillna("") for name in _RUN if rows[name].dtype == object})
     groups = rows.assign(
         search=rows["stage"] == "search", evaluate=rows["stage"] == "evaluate", failed=rows["status"] == "failed"
     ).groupby(_RUN, sort=True, dropna=False)
     return groups.agg(
+        seeds=("seed", lambda seeds: ", ".join(map(str, sorted(set(seeds))))),
         n_tasks=("task", "nunique"),
         n_search=("search", "sum"),
         n_evaluations=("evaluate", "sum"),

@@ -665,7 +665,7 @@ def test_warnings_are_shown_once_at_the_end_and_logged(program, tmp_path):
 
 def test_results_are_listed_shown_merged_and_pruned(program, results, tmp_path):
     listed = program("results", "ls", "results").out
-    assert re.search(r"core +tiny +snn +0 +2 +8 +2 +0 ", listed)
+    assert re.search(r"core +tiny +snn +0 +2 +8 +2 +0 +\d+ s +cpu, ", listed)
     rows = program("results", "ls", "results", "--rows").out
     assert len(rows.splitlines()) == 1 + 16
     key = re.search(r"^(\w+) +evaluate +core +wine .* svm", rows, re.MULTILINE)[1]

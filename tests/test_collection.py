@@ -29,6 +29,7 @@ def test_runs_are_listed_by_what_they_are(tmp_path):
     assert runs.loc["one", ["n_tasks", "n_search", "n_evaluations", "n_failed", "seconds"]].tolist() == [2, 2, 1, 0, 3.5]
     assert runs.loc["two", ["n_search", "n_failed"]].tolist() == [1, 1]
     assert runs.at["one", "finished_at"] == "2026-03-01"
+    assert runs.at["one", "seeds"] == "0"
     assert list_runs([tmp_path / "none"]).empty
 
 

@@ -29,7 +29,7 @@ from snnbench.suites import SUITES, load_suite
 from snnbench.suites.archive import find_damage, list_members, unpack
 from snnbench.suites.bundle import add_to_bundle, find_in_bundle
 
-N_INPUTS = {"suite file": 800, "toml": 2500, "results": 1500, "expected": 1500, "manifest": 1500, "archive": 1200}
+N_INPUTS = {"suite file": 500, "toml": 1500, "results": 1500, "expected": 1200, "manifest": 1000, "archive": 900}
 """Damaged inputs of each kind (of a suite: for each of its files)."""
 
 MAX_SECONDS = 5.0

@@ -19,7 +19,7 @@ def ls(
     folders: Folders,
     rows: Annotated[bool, typer.Option("--rows", metavar=FLAG, help="List every row with its key instead.")] = False,
 ) -> None:
-    """List what is stored, by suite, preset, model, seed, machine and version."""
+    """List what is stored, by suite, preset, model, machine and version."""
     from rich.table import Table
 
     from snnbench.collection import list_runs
@@ -35,32 +35,15 @@ def ls(
             table.add_row(*(str(getattr(row, name)) for name in columns[:-2]), *numbers)
         results().print(table)
         return
-    runs = list_runs(folders)
-    names = [
-        "suite",
-        "preset",
-        "model",
-        "seed",
-        "tasks",
-        "searched",
-        "tested",
-        "failed",
-        "took",
-        "latest",
-        "device",
-        "cpu",
-        "version",
-    ]
+    names = ["suite", "preset", "model", "seeds", "tasks", "searched", "tested", "failed", "took", "machine"]
     table = Table(*names, box=None, header_style="bold", pad_edge=False)
-    for run in runs.itertuples():
-        table.add_row(
-            *(
-                str(value)
-                for value in (run.suite, run.preset, run.model, run.seed, run.n_tasks, run.n_search, run.n_evaluations)
-            ),
-            *(str(run.n_failed), duration(run.seconds), str(run.finished_at)[:16].replace("T", " ")),
-            *(run.device, run.cpu, run.snnbench_version),
-        )
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    table.columns[-1].min_width, table.columns[-1].overflow = 12, "fold"
+    for run in list_runs(folders).itertuples():
+        counts = (str(count) for count in (run.n_tasks, run.n_search, run.n_evaluations, run.n_failed))
+        machine = f"{run.device}, {run.cpu}, snnbench {run.snnbench_version}"
+        table.add_row(run.suite, run.preset, run.model, run.seeds, *counts, duration(run.seconds), machine)
     results().print(table)
 
 
