@@ -56,7 +56,8 @@ def list_runs(folders: Sequence[Path]) -> pd.DataFrame:
     """Return what is stored, one row for each suite, preset, model, device, CPU and version.
 
     Returns:
-        With seeds (``"0, 1, 2"``), n_tasks, n_search, n_evaluations, n_failed, seconds (of all trainings) and finished_at (the latest).
+        With seeds (``"0, 1, 2"``), n_tasks, n_search, n_evaluations, n_failed, seconds (of all trainings) and finished_at (the
+        latest).
     """
     rows = read_results(folders, ["stage", "task", "seed", "seconds", *_RUN])
     if rows.empty:

@@ -24,6 +24,7 @@ from snnbench.suites import load_suite
 from snnbench.training import JobContext, failed, run_job
 from snnbench.training.process import prepare_process
 
+_MADE_WITH = ["suite", "settings_digest", "device", "precision", "stacking"]
 _NUMBERS = ("valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
 
 
@@ -68,8 +69,10 @@ def repeat_rows(
     rows = rows[rows["status"] != "failed"].drop_duplicates("key")
     if rows.empty:
         raise SnnbenchError(f"There must be a finished row to repeat, found none in {results}. Run `snnbench run` first.")
+    if absent := [name for name in _MADE_WITH if name not in rows]:
+        raise StoreError(f"Repeating needs rows that say how they were made, but these do not say {', '.join(absent)}.")
     outcomes = []
-    for (name, digest, *how), group in rows.groupby(["suite", "settings_digest", "device", "precision", "stacking"]):
+    for (name, digest, *how), group in rows.groupby(_MADE_WITH, dropna=False):
         settings, folder = _settings(results, str(digest)), open_folder(str(name))
         check_imports(settings, set(group["model"]) & set(settings.models), allowed)
         tasks = {task.name: task for task in load_suite(str(name)).tasks(folder)[0]}
