@@ -17,14 +17,18 @@ from snnbench.errors import StoreError
 
 
 @dataclass
-class _Log:
-    """A file that is being written, and how often each warning came, by source and message."""
+class RunLog:
+    """A file that is being written, and how often each warning came, by source and message.
+
+    One that is not ``kept`` goes at the end of a run that had nothing to do.
+    """
 
     file: TextIO
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    kept: bool = True
 
 
-_open_logs: list[_Log] = []
+_open_logs: list[RunLog] = []
 
 
 def log_event(name: str, /, **fields: object) -> None:
@@ -44,8 +48,8 @@ def log_warning(source: str, message: str) -> None:
 
 
 @contextmanager
-def open_log(results: Path) -> Iterator[Counter[tuple[str, str]]]:
-    """Log events into a new file of a results folder; yield the warnings as they are counted, by source and message.
+def open_log(results: Path) -> Iterator[RunLog]:
+    """Log events into a new file of a results folder.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -54,7 +58,7 @@ def open_log(results: Path) -> Iterator[Counter[tuple[str, str]]]:
     name = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%f')}-{os.getpid()}.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        log = _Log((folder / name).open("a", encoding="utf-8", buffering=1))
+        log = RunLog((folder / name).open("a", encoding="utf-8", buffering=1))
     except OSError as error:
         raise StoreError(
             f"The results folder must be writable, but writing to {results} says: {error.strerror or error}. "
@@ -62,7 +66,7 @@ def open_log(results: Path) -> Iterator[Counter[tuple[str, str]]]:
         ) from error
     _open_logs.append(log)
     try:
-        yield log.warnings
+        yield log
     except BaseException as error:
         log_event("run ended", error=f"{type(error).__name__}: {error}")
         raise
@@ -70,3 +74,6 @@ def open_log(results: Path) -> Iterator[Counter[tuple[str, str]]]:
         _open_logs.remove(log)
         with suppress(OSError):
             log.file.close()
+            if not log.kept:
+                (folder / name).unlink()
+                folder.rmdir()  # unless there are other logs

@@ -169,12 +169,13 @@ def run(
         return
     if seconds > _LONG_SECONDS and not yes:
         _confirm(seconds)
-    with open_log(request.results) as warnings:
+    with open_log(request.results) as log:
         log_event("run started", command=sys.argv[1:], version=__version__, packages=installed_packages())
         with display(progress) as report, _stop_on_interrupt() as stop:
             outcome = benchmark.run(request, material, plan, report, stop)
+        log.kept = outcome.n_trained > 0 or outcome.stopped
         log_event("run ended", n_trained=outcome.n_trained, n_failed=len(outcome.failures), stopped=outcome.stopped)
-    _print_warnings(warnings)
+    _print_warnings(log.warnings)
     _print_outcome(request, outcome)
     if outcome.stopped:
         raise typer.Exit(130)
