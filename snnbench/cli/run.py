@@ -1,12 +1,11 @@
 """``snnbench run``."""
 
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,22 +14,19 @@ import typer
 
 from snnbench import __version__
 from snnbench.cli import completion
-from snnbench.cli.output import FLAG, duration, errors, missing_sentence, name_some, plural, quantity, results, say
+from snnbench.cli.outcome import MAX_NAMES, print_outcome, print_unused, print_warnings
+from snnbench.cli.output import FLAG, duration, errors, missing_sentence, plural, quantity, results
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections import Counter
-
-    from snnbench.benchmark import Material, Outcome, Request
+    from snnbench.benchmark import Material, Request
     from snnbench.plan import Plan
     from snnbench.records import Compute
 
 _PRESET = "quick"
 _SHORT_SECONDS = 10
 _LONG_SECONDS = 12 * 3600
-_MAX_NAMES = 12
-"""Tasks named for one reason; ``snnbench data verify`` names all."""
 
 
 class Preprocessing(StrEnum):
@@ -164,7 +160,7 @@ def run(
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
     _print_plan(request, material, plan, seconds)
-    _print_unused(request, material, plan)
+    print_unused(request, material, plan)
     if dry_run:
         return
     if seconds > _LONG_SECONDS and not yes:
@@ -175,8 +171,8 @@ def run(
             outcome = benchmark.run(request, material, plan, report, stop)
         log.kept = outcome.n_trained > 0 or outcome.stopped
         log_event("run ended", n_trained=outcome.n_trained, n_failed=len(outcome.failures), stopped=outcome.stopped)
-    _print_warnings(log.warnings)
-    _print_outcome(request, outcome)
+    print_warnings(log.warnings)
+    print_outcome(request, outcome)
     if outcome.stopped:
         raise typer.Exit(130)
     if outcome.failures or outcome.unselected:
@@ -304,7 +300,7 @@ def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("suite", f"{request.suite}, preset {request.preset}, seed {request.seed}")
-    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing), _MAX_NAMES))
+    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing), MAX_NAMES))
     table.add_row("grids", f"{grids} configurations a task")
     table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
     table.add_row("then", f"up to {plural(plan.n_evaluations * request.n_seeds, 'evaluation')} of the selected configurations")
@@ -326,33 +322,6 @@ def _describe(compute: "Compute") -> str:
     """Return how networks are computed, leaving out what is usual."""
     usual = {"float32", "within-task"} if compute.device == "cpu" else {"tf32", "across-tasks"}
     return ", ".join([compute.device, *(word for word in (compute.precision, compute.stacking) if word not in usual)])
-
-
-def _print_unused(request: "Request", material: "Material", plan: "Plan") -> None:
-    """Say how many stored rows do not count for this run, and why."""
-    from snnbench.store import read_results
-    from snnbench.unused import COLUMNS, explain_unused
-
-    rows = read_results([request.results], COLUMNS)
-    rows = rows[rows["suite"] == request.suite] if len(rows) else rows
-    reasons = explain_unused(rows, plan.members, material.by_name, request.settings, asdict(request.compute), request.results)
-    for reason, n_rows in reasons.most_common(_MAX_NAMES):
-        errors().print(f"{plural(n_rows, 'stored training')} not used here: {reason}.", soft_wrap=True)
-    if len(reasons) > _MAX_NAMES:
-        errors().print(
-            f"And {sum(reasons.values()) - sum(dict(reasons.most_common(_MAX_NAMES)).values()):,} for other reasons."
-        )
-
-
-def _print_warnings(warnings: "Counter[tuple[str, str]]") -> None:
-    """Show each warning once, with the models and tasks that gave it."""
-    sources: dict[str, list[str]] = {}
-    counts: dict[str, int] = {}
-    for (source, message), n_times in warnings.items():
-        sources.setdefault(message, []).append(source)
-        counts[message] = counts.get(message, 0) + n_times
-    for message, places in sources.items():
-        say("Warning:", f"{counts[message]:,} × {message} ({name_some(places, _MAX_NAMES)})")
 
 
 def _confirm(seconds: float) -> None:
@@ -379,29 +348,3 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _print_outcome(request: "Request", outcome: "Outcome") -> None:
-    failures: dict[tuple[str, str], list[str]] = {}
-    for row in outcome.failures:
-        failures.setdefault((row.model, row.error), []).append(row.task)
-    for (model, error), tasks in failures.items():
-        names = name_some(sorted(set(tasks)), _MAX_NAMES)
-        say("Failed:", f"{plural(len(tasks), 'training')} of {model} on {names}: {error}")
-    unselected: dict[tuple[str, str], list[str]] = {}
-    for (task, split, model, _), reason in outcome.unselected.items():
-        place = task if len(request.repetitions) == 1 else f"{task} ({split})"
-        unselected.setdefault((model, reason), []).append(place)
-    for (model, reason), places in unselected.items():
-        say("No score:", f"{model} on {name_some(places, _MAX_NAMES)}: {reason}")
-    if outcome.stopped:
-        errors().print("Stopped. The same command goes on from here.")
-        return
-    if outcome.failures:
-        errors().print("The same command tries again what failed.")
-    done = f"{plural(outcome.n_trained, 'training')} stored in {request.results}"
-    if outcome.n_trained == 0:
-        done = "0 trainings were left to do"
-    elif outcome.failures:
-        done += f", {len(outcome.failures):,} of them failed"
-    results().print(f"{done}. Next: snnbench compare {shlex.quote(str(request.results))}", soft_wrap=True)
