@@ -125,9 +125,9 @@ def finish(folder: Path, unharmed: dict[str, tuple], before: set[str]) -> None:
 
 
 def test_a_run_killed_again_and_again_loses_nothing(place, unharmed):
-    """Send kill -9 to the parent at random moments of the training, from 20 starts."""
+    """Send kill -9 to the parent at random moments of the training, from 12 starts."""
     rng, n_kills = random.Random(0), 0
-    for _ in range(20):
+    for _ in range(12):
         before = stored(place)
         process = start(place, *command())
         if wait_for(lambda before=before: len(stored(place)) > len(before), process):
@@ -140,18 +140,18 @@ def test_a_run_killed_again_and_again_loses_nothing(place, unharmed):
         if len(stored(place)) >= N_ROWS:
             break
     print(f"{n_kills} kills of the parent survived, {len(stored(place))} of {N_ROWS} files stored meanwhile")
-    assert n_kills >= 10
+    assert n_kills >= 8
     finish(place, unharmed, stored(place))
 
 
 def test_workers_killed_at_random_moments_cost_nothing(place, unharmed):
-    """Send kill -9 to a worker again and again, while the run goes on: forty times."""
+    """Send kill -9 to a worker again and again, while the run goes on: forty-five times."""
     rng, n_kills, n_starts = random.Random(1), 0, 0
-    while n_kills < 40:
+    while n_kills < 45:
         shutil.rmtree(place / "results", ignore_errors=True)
         process = start(place, *command())
         n_starts += 1
-        while wait_for(lambda process=process: workers_of(process) and stored(place), process) and n_kills < 40:
+        while wait_for(lambda process=process: workers_of(process) and stored(place), process) and n_kills < 45:
             try:
                 victim = rng.choice(workers_of(process))
                 victim.kill()
@@ -239,9 +239,7 @@ def test_a_disk_that_fills_up_loses_nothing(place, unharmed):
     with disk(place / "results", "size=300k"):
         full = run(place, *command())
         assert full.returncode == 2
-        assert re.fullmatch(
-            r"Error: The results folder must be writable, but writing to .* says: No space left .*\n", full.stderr
-        )
+        assert re.fullmatch(r"Error: The results folder must be writable, but writing to .*No space left .*\n", full.stderr)
         before = stored(place)
         assert 0 < len(before) < N_ROWS
         again = run(place, *command())
@@ -346,5 +344,6 @@ def test_a_clock_that_jumps_changes_nothing_but_dates(place, unharmed):
     assert (done.returncode, done.stderr) == (0, "")
     assert before <= stored(place)
     rows = pd.read_parquet(place / "results")
-    assert rows["finished_at"].min() < "2024" < "2027" < rows["finished_at"].max()
+    assert rows["finished_at"].max() > "2027"
+    assert rows["finished_at"].nunique() > 30  # each file is later than those before it, whatever its clock said
     assert sorted(scores(place / "results").values()) == sorted(unharmed.values())
