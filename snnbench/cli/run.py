@@ -15,7 +15,7 @@ import typer
 from snnbench import __version__
 from snnbench.cli import completion
 from snnbench.cli.outcome import MAX_NAMES, print_outcome, print_unused, print_warnings
-from snnbench.cli.output import FLAG, duration, errors, missing_sentence, plural, quantity, results
+from snnbench.cli.output import FLAG, duration, errors, missing_sentence, plural, quantity, results, say
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
 
