@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RESULTS ?= results
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast browser check format bench wheel clean
+.PHONY: help setup demo reproduce test test-fast browser check format bench wheel clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup  ## Run two networks and two baselines on the embedded tasks and compare them
 	$(BIN)/snnbench run core --model snn --model msrainit --model random_forest --model svm --results $(RESULTS)
 	$(BIN)/snnbench compare $(RESULTS) --suite core
+
+reproduce: setup  ## Run the preset ci and check its scores against those in the repository (under three minutes)
+	$(BIN)/snnbench run core --preset ci --seeds 3 --results build/reproduction --progress plain
+	$(BIN)/snnbench check build/reproduction --against configs/core/ci.json --junit build/reproduction.xml
 
 test: setup  ## Run all tests
 	$(BIN)/python -m pytest

@@ -58,7 +58,7 @@ def prepare(request: Request) -> Material:
         DataError: If a task's files are damaged, or a task that was named is not at hand.
         UnknownNameError: If there is no such task.
     """
-    return gather(request.suite, request.folder, request.tasks, request.repetitions)
+    return gather(request.suite, request.folder, request.tasks, request.repetitions, request.settings.preprocessing)
 
 
 def plan(request: Request, material: Material) -> Plan:

@@ -66,6 +66,7 @@ class RunSettings(BaseModel):
 
     ``data`` says how features are prepared, where the suite leaves a choice. ``select_by`` is what the best configuration is
     selected of: of all of a ``"model"``, or of those of each ``"depth"``, so that depths can be compared.
+    ``preprocessing`` is how published features are used: as they are, or standardised again on the training rows.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -73,6 +74,7 @@ class RunSettings(BaseModel):
     training: TrainingSettings = TrainingSettings()
     data: dict[str, Value] = {}
     select_by: Literal["model", "depth"] = "model"
+    preprocessing: Literal["as-published", "restandardise"] = "as-published"
     models: Annotated[dict[str, ModelSettings], MinLen(1)]
 
     @property
@@ -83,7 +85,12 @@ class RunSettings(BaseModel):
     def grid_digest(self, model: str) -> str:
         """Identify a model's grid and training: results with equal digests may share a column of a table."""
         training = None if self.models[model].estimator else self.training.model_dump()
-        return digest([PROTOCOL_VERSION, training, self.models[model].model_dump()], length=8)
+        return digest([PROTOCOL_VERSION, training, self.models[model].model_dump(), *self.data_settings], length=8)
+
+    @property
+    def data_settings(self) -> list[str]:
+        """What a key says of the preprocessing: nothing where features are used as published, as before there was a choice."""
+        return [] if self.preprocessing == "as-published" else [self.preprocessing]
 
 
 def presets(suite: str) -> list[str]:
@@ -129,8 +136,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
     if parent is None:
         return tables
     suite, _, preset = str(parent).partition("/")
-    if preset not in presets(suite):
-        known = [f"{folder.name}/{name}" for folder in resource("configs").iterdir() for name in presets(folder.name)]
+    known = [f"{folder.name}/{name}" for folder in resource("configs").iterdir() for name in presets(folder.name)]
+    if parent not in known:
         raise UnknownNameError(f"config to extend in {file}", str(parent), known)
     merged = _read_toml(resource("configs", suite, f"{preset}.toml"))
     return _merge(merged, tables)

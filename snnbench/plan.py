@@ -257,5 +257,5 @@ def _identity(task: Task, split: str, config: Config, settings: RunSettings, see
     # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
     how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(compute)]
     path = implementation(config.model, table)
-    data = [task.suite, task.name, task.sha256, split]
+    data = [task.suite, task.name, task.sha256, split, *settings.data_settings]
     return [*data, config.model, config.values, PROTOCOL_VERSION, path, code_digest(path), *how, seed]

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 import psutil
@@ -12,11 +12,11 @@ import psutil
 from snnbench import __version__
 from snnbench.records import Compute, Value
 
-_PACKAGES = ("numpy", "torch", "scikit-learn")
+_PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "pandas", "pyarrow")
 
 
 def describe_environment(compute: Compute) -> dict[str, Value]:
-    """Return what the machine and the installed packages are; loads none of them.
+    """Return what the machine and the installed packages are; loads none of them but torch.
 
     Args:
         compute: How networks are computed.
@@ -32,6 +32,29 @@ def describe_environment(compute: Compute) -> dict[str, Value]:
         "n_cores": os.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
         **asdict(compute),
+        **_describe_libraries(),
+    }
+
+
+def installed_packages() -> dict[str, str]:
+    """Return the version of every installed package, by name."""
+    return dict(sorted((package.metadata["Name"], package.version) for package in distributions() if package.metadata["Name"]))
+
+
+def _describe_libraries() -> dict[str, Value]:
+    """Return what torch computes with: the flags behind which two machines give different bits."""
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    return {
+        "gpu": torch.cuda.get_device_name() if has_gpu else "",
+        "n_gpus": torch.cuda.device_count(),
+        "cuda_version": (torch.version.cuda or "") if has_gpu else "",
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "n_threads": 1,  # of every worker, see ``training.process``
+        "blas": "mkl" if torch.backends.mkl.is_available() else "other",
+        "onednn": torch.backends.mkldnn.is_available(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
     }
 
 

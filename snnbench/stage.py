@@ -1,6 +1,7 @@
 """One stage of a run: its jobs go to the engine, its results to the store, and word of both to whoever watches."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from snnbench.engines import ENGINES
 from snnbench.records import Job, Result, Stage
+from snnbench.runlog import log_event, log_warning
 from snnbench.store import write_results
 from snnbench.training import JobContext, failed, run_job
 from snnbench.training.process import prepare_process
@@ -68,6 +70,7 @@ def run_jobs(
         in_flight[job.key] = job
         tell()
 
+    log_event("stage started", stage=stage, n_jobs=len(jobs), n_workers=n_workers, planned_seconds=planned)
     for job, outcome in _finished_jobs(jobs, partial(run_job, context=context), n_workers, started, stop):
         del in_flight[job.key]
         if outcome is None:
@@ -75,9 +78,11 @@ def run_jobs(
             continue
         rows = [failed(member, job, context, outcome) for member in job.members] if isinstance(outcome, Exception) else outcome
         write_results(results_folder, job, rows)
+        _log_job(job, rows)
         failures += [row for row in rows if row.status == "failed" or (row.status, stage) == ("diverged", "evaluate")]
         n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
         tell()
+    log_event("stage ended", stage=stage, n_jobs=n_done, n_failed=len(failures), seconds=time.monotonic() - start)
     return StageOutcome(n_trained, tuple(failures), stopped=stop() and n_done < n_jobs)
 
 
@@ -104,3 +109,15 @@ def _finished_jobs(
             else:
                 yield job, outcome
         waiting = [] if stop() else halves
+
+
+def _log_job(job: Job, rows: Sequence[Result]) -> None:
+    statuses = Counter(row.status for row in rows)
+    tasks, models = sorted({row.task for row in rows}), sorted({row.model for row in rows})
+    seconds = sum(row.seconds for row in rows)
+    log_event("job stored", stage=job.stage, key=job.key, tasks=tasks, models=models, statuses=statuses, seconds=seconds)
+    for row in rows:
+        if row.status != "ok":
+            log_event("training not ok", key=row.key, task=row.task, model=row.model, status=row.status, error=row.error)
+        for message in row.warnings.splitlines():
+            log_warning(f"{row.model} on {row.task}", message)

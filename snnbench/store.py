@@ -1,21 +1,26 @@
 """The results folder: one Parquet dataset, written job by job.
 
 ``results/<suite>/<stage>-<digest>.parquet`` holds the rows of a finished job. A file appears whole or not at all and its name
-follows from what was trained, so runs can be killed, repeated and merged by copying. ``pandas.read_parquet("results/<suite>")``
-reads all rows of a suite. ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run.
+follows from what was trained: runs can be killed, repeated and merged by copying. ``pandas.read_parquet("results/<suite>")``
+reads all rows of a suite. ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run. Several runs
+may write to one folder at once: they take turns, and a row that another one stored meanwhile is not stored again.
 """
 
 import json
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 from pyarrow import dataset as pads
 
 from snnbench.errors import StoreError
@@ -25,6 +30,8 @@ SCHEMA_VERSION = 1
 """Of the stored rows: raised when a column changes its meaning, so that an older program refuses what it would misread."""
 _SCHEMA_KEY = b"snnbench_schema_version"
 
+_READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError)
+"""What pyarrow raises on damaged files; a damaged length may ask for more memory than there is."""
 _LISTS = {"train_loss": pa.float64(), "valid_curve": pa.float64(), "test_targets": pa.int32(), "test_outputs": pa.float32()}
 
 
@@ -44,7 +51,7 @@ def prepare_store(results: Path) -> None:
 
 
 def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
-    """Store the rows of a finished job, atomically.
+    """Store the rows of a finished job, atomically; those that are stored already are left out.
 
     A failed row has a file of its own, which its next attempt replaces or removes: so a retried run leaves no key twice.
 
@@ -52,14 +59,71 @@ def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
         StoreError: If the folder cannot be written or is full; nothing half-written stays behind.
     """
     folder = results / job.suite
-    finished = [row for row in rows if row.status != "failed"]
-    failed = [row for row in rows if row.status == "failed"]
-    if finished:
-        _write_rows(folder / f"{job.stage}-{digest([row.key for row in finished])}.parquet", finished)
-    for row in failed:
-        _write_rows(_failure_file(folder, row), [row])
-    for row in finished:
-        _failure_file(folder, row).unlink(missing_ok=True)
+    with _locked(folder):
+        stored = _look(folder)
+        new = [_not_before(stored.latest, row) for row in rows if row.key not in stored.keys]
+        finished = [row for row in new if row.status != "failed"]
+        failed = [row for row in new if row.status == "failed"]
+        if finished:
+            _write_rows(folder / f"{job.stage}-{digest([row.key for row in finished])}.parquet", finished)
+        for row in failed:
+            _write_rows(_failure_file(folder, row), [row])
+        for row in finished:
+            _failure_file(folder, row).unlink(missing_ok=True)
+
+
+@dataclass
+class _Stored:
+    """What is known of a suite's folder: its files, the keys in them, and the time of the latest row."""
+
+    names: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    latest: str = ""
+
+
+_stored: dict[Path, _Stored] = {}
+
+
+def _look(folder: Path) -> _Stored:
+    """Return what is stored in a suite's folder; only files that are new since the last look are read."""
+    known = _stored.setdefault(folder.absolute(), _Stored())
+    names = {file.name for file in folder.glob("[!.]*.parquet") if "-failed-" not in file.name}
+    if known.names - names:  # somebody took files away
+        _stored[folder.absolute()] = known = _Stored()
+    for name in names - known.names:
+        try:
+            rows = pq.read_table(folder / name, columns=["key", "finished_at"]).to_pydict()
+        except (*_READ_ERRORS, KeyError):  # a damaged file is named by whoever reads it; here nothing must be lost
+            continue
+        known.names.add(name)
+        known.keys.update(rows["key"])
+        known.latest = max([known.latest, *rows["finished_at"]])
+    return known
+
+
+def _not_before(latest: str, row: Result) -> Result:
+    """Return a row that is later than what is stored, whatever the clock says: the newest of several is the one that counts."""
+    finished_at = str(row.provenance.get("finished_at", ""))
+    if finished_at > latest or not finished_at:
+        return row
+    after = datetime.fromisoformat(latest) + timedelta(milliseconds=1)
+    return replace(row, provenance={**row.provenance, "finished_at": after.isoformat(timespec="milliseconds")})
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time write to a suite's folder; a lock ends with its process, however that ends."""
+    lock = FileLock(folder / ".lock", mode=0o666)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(NotImplementedError):  # some file systems have no locks; files still appear whole or not at all
+            lock.acquire()
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _failure_file(folder: Path, row: Result) -> Path:
@@ -73,14 +137,31 @@ def _write_rows(file: Path, rows: Sequence[Result]) -> None:
     for name, item in _LISTS.items():
         schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(item)))
     schema = schema.with_metadata({_SCHEMA_KEY: str(SCHEMA_VERSION)})
-    table = pa.Table.from_pylist(flat, schema=schema)
-    _write_whole(file, lambda temporary: pq.write_table(table, temporary))
+    write_table(file, pa.Table.from_pylist(flat, schema=schema))
+
+
+def write_table(file: Path, table: pa.Table) -> None:
+    """Write rows to a file that appears whole or not at all; its pages carry checksums.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
+    _write_whole(file, lambda temporary: pq.write_table(table, temporary, write_page_checksum=True))
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file that appears whole or not at all.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
+    _write_whole(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_settings(results: Path, name: str, settings: dict[str, object], provenance: dict[str, Value]) -> None:
     """Store the resolved settings of a run beside its results, under the name that its rows carry."""
     text = json.dumps({"settings": settings, "provenance": provenance}, indent=2) + "\n"
-    _write_whole(results / "_settings" / f"{name}.json", lambda temporary: temporary.write_text(text))
+    write_text(results / "_settings" / f"{name}.json", text)
 
 
 def read_settings(folders: Iterable[Path]) -> dict[str, object]:
@@ -100,10 +181,11 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
 
     Args:
         folders: Results folders; one that does not exist yet is empty.
-        columns: Which columns are needed besides ``key``, ``status`` and ``finished_at``; None for all.
+        columns: Which columns are needed besides ``key``, ``status`` and ``finished_at``; None for all. Rows of an earlier
+            version may lack some, which are then missing values.
 
     Raises:
-        StoreError: If a file cannot be read, or is of a newer form.
+        StoreError: If a file cannot be read, is not what was written, or is of a newer form.
     """
     folders = list(folders)
     wanted = None if columns is None else list(dict.fromkeys([*columns, "key", "status", "finished_at"]))
@@ -112,11 +194,9 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
         if not files:
             return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
         try:
-            dataset = pads.dataset(files, format="parquet")
-            _check_schema_version(dataset)
-            rows = dataset.to_table(columns=wanted).to_pandas()
+            rows = _read_table(files, wanted).to_pandas()
             break
-        except (pa.ArrowException, OSError) as error:
+        except _READ_ERRORS as error:
             if all(Path(file).exists() for file in files):
                 raise _find_damage(files, error) from error
             # Another run has just replaced a failure: look again.
@@ -129,12 +209,42 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
 def _check_schema_version(dataset: pads.Dataset) -> None:
     """Refuse files of a newer form; the footers that say so are read once and kept for the reading of the rows."""
     for fragment in dataset.get_fragments():
-        version = int((fragment.physical_schema.metadata or {}).get(_SCHEMA_KEY, SCHEMA_VERSION))
+        said = (fragment.physical_schema.metadata or {}).get(_SCHEMA_KEY, b"0")
+        version = int(said) if re.fullmatch(rb"[0-9]{1,9}", said) else 0
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{fragment.path} must be of results schema {SCHEMA_VERSION} or earlier, found {version}: a newer snnbench "
                 "wrote it. Update this one with `pip install --upgrade snnbench`."
             )
+
+
+def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of one file as dictionaries; columns that it lacks are None.
+
+    Raises:
+        StoreError: If the file cannot be read, or is not what was written.
+    """
+    try:
+        return _read_table([str(file)], list(columns)).to_pylist()
+    except _READ_ERRORS as error:
+        raise _find_damage([str(file)], error) from error
+
+
+def _read_table(files: Sequence[str], columns: Sequence[str] | None) -> pa.Table:
+    """Read files together and compare every page with its checksum."""
+    options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+    form = pads.ParquetFileFormat(default_fragment_scan_options=options)
+    dataset = pads.dataset(files, format=form)
+    _check_schema_version(dataset)
+    if columns is None or not set(columns) <= set(dataset.schema.names):
+        # The first file alone says what columns there are, and an earlier version may have written it.
+        schema = pa.unify_schemas([pq.read_schema(file) for file in files], promote_options="permissive")
+        absent = [name for name in columns or () if name not in schema.names]
+        dataset = dataset.replace_schema(pa.schema([*schema, *(pa.field(name, pa.null()) for name in absent)]))
+    table = dataset.to_table(columns=columns)
+    if not {"key", "status"} & set(table.column_names):
+        raise pa.ArrowInvalid("it has no results")
+    return table
 
 
 def _write_whole(file: Path, write) -> None:  # type: ignore[no-untyped-def]
@@ -161,10 +271,11 @@ def _find_damage(files: list[str], error: Exception) -> StoreError:
     """Name the first file that is no Parquet file, or pass on what the reader said."""
     for file in files:
         try:
-            pq.read_metadata(file)
-        except (pa.ArrowException, OSError) as damage:
+            _read_table([file], None).validate(full=True)
+        except _READ_ERRORS as damage:
+            reason = (str(damage).splitlines() or [type(damage).__name__])[0]
             return StoreError(
-                f"{file} must be a whole Parquet file, but reading it says: {str(damage).splitlines()[0]} "
+                f"{file} must be a whole Parquet file, but reading it says: {reason} "
                 "Move it away; the next run trains its configurations again."
             )
     return StoreError(f"The results cannot be read together: {error}")

@@ -41,6 +41,7 @@ dropout_rate = 0.0
 estimator = "sklearn.svm.SVC"
 grid = {C = [1.0, 10.0]}
 """
+CHECKOUT = Path(__file__).parents[1]
 PROGRAM = [sys.executable, "-c", "from snnbench.cli import main; main()"]
 TASKS = ("--task", "iris", "--task", "wine")
 
@@ -124,6 +125,7 @@ def assert_refused(answer: Answer, expected: str) -> None:
         ("run core --config no.toml", "no.toml must be a readable TOML file, found: No such file"),
         ("run core --config [red]:x:.toml", "[red]:x:.toml must be a readable TOML file"),
         ("run core --config results", "results must be a readable TOML file"),
+        ("run core --preprocessing restandardise", "those of core are standardised on the training rows anyway. Leave it out."),
         ("run core --repetition 5", "--repetition must be 1 to 4, found 5."),
         ("run core --source x", "The suite core is embedded and has no --source, found 'x'. Leave it out."),
         ("run uci --source nowhere", "must be a folder, an archive or a URL, found nothing at nowhere. Check the spelling"),
@@ -317,7 +319,7 @@ def test_a_full_results_folder_loses_nothing(program, tmp_path):
         reason = "No space left on device" if mounted else "File too large"
         assert f"{reason}. Make room or name another one with --results; what is stored already stays" in full.err
         before = contents(tmp_path / "disk")
-        assert all(name.endswith((".parquet", ".json")) for name in before)
+        assert all(name.endswith((".parquet", ".json", ".jsonl", ".lock")) for name in before)
         if mounted:
             assert not pd.read_parquet(tmp_path / "disk").empty
             subprocess.run(["mount", "-o", "remount,size=8m", str(tmp_path / "disk")], check=True)
@@ -567,6 +569,21 @@ def test_the_data_commands(program):
     assert program("data", "fetch", "core") == Answer(0, "core is embedded: there is nothing to fetch.\n", "")
 
 
+def test_the_audit_as_a_summary_in_full_and_for_machines(program, tmp_path):
+    assert re.search(r"caution +duplicated-rows +2 +iris, led-display", program("data", "audit", "core").out)
+    one = program("data", "audit", "core", "--task", "iris")
+    assert "1 of 1 tasks loaded" in one.err
+    assert re.search(r"iris +rows-in-train-and-test +1 \(2.7%\) of the test rows +caution", one.out)
+    found = json.loads(program("data", "audit", "core", "--format", "json").out)
+    assert {"task": "iris", "flag": "duplicated-rows", "detail": "1 (0.7%) of the rows", "severity": "caution"} in found
+    assert program("data", "audit", "core", "--format", "csv", "--output", "flags.csv").code == 0
+    assert (tmp_path / "flags.csv").read_text() == (CHECKOUT / "datasets" / "core_flags.csv").read_text()
+    refused = program("data", "audit", "core", "--task", "iris", "--output", "no/flags.csv")
+    assert refused.err.splitlines()[1].startswith("Error: --output must be a file that can be written, but no/flags.csv says")
+    assert refused.code == 2
+    assert_refused(program("data", "audit", "core", "--task", "irsi"), "Did you mean 'iris'?")
+
+
 def test_an_archive_is_fetched_once(program, tmp_path, monkeypatch):
     monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache" / ("long-" * 40)))
     make_archive(tmp_path / "data.tar.gz", write_delgado(tmp_path / "made", "wine", *wine_like(), 44))
@@ -579,9 +596,166 @@ def test_an_archive_is_fetched_once(program, tmp_path, monkeypatch):
     assert (Path(second.out.split()[-1]) / "wine" / "wine_R.dat").is_file()
 
 
+def test_a_bundle_is_made_and_used(program, tmp_path, monkeypatch):
+    make_archive(tmp_path / "data.tar.gz", write_delgado(tmp_path / "made", "wine", *wine_like(), 44))
+    made = program("data", "fetch", "uci", "--source", "data.tar.gz", "--to", "bundle")
+    assert (made.code, made.err) == (0, "Use it with --source bundle\n")
+    assert (tmp_path / "bundle" / "uci" / "data.tar.gz").read_bytes() == (tmp_path / "data.tar.gz").read_bytes()
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "elsewhere"))
+    assert program("data", "verify", "uci", "--source", "bundle", "--offline").out.startswith("1 of 121 tasks loaded; ")
+    assert_refused(program("data", "fetch", "all", "--offline"), "Without the network the data must be in the cache already")
+    assert_refused(program("data", "fetch", "core", "--to", "bundle"), "core is embedded and needs no bundle. Leave it out.")
+    assert_refused(program("data", "fetch", "uci", "--source", "made", "--to", "b"), "found the folder made. Name an archive")
+    assert_refused(program("run", "uci", "--offline"), "Fetch it elsewhere by `snnbench data fetch all --to bundle`")
+
+
+def test_an_unpacked_file_with_a_flipped_bit_is_found(program, tmp_path, monkeypatch):
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache"))
+    make_archive(tmp_path / "data.tar.gz", write_delgado(tmp_path / "made", "wine", *wine_like(), 44))
+    folder = Path(program("data", "fetch", "uci", "--source", "data.tar.gz").out.split()[-1])
+    file = folder / "wine" / "wine_R.dat"
+    times = file.stat()
+    damaged = bytearray(file.read_bytes())
+    damaged[1000] ^= 1
+    file.write_bytes(damaged)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    answer = program("data", "verify", "uci", "--source", "data.tar.gz")
+    assert_refused(answer, "the SHA-256 of wine/wine_R.dat must be")
+
+
+def test_code_beside_the_config_is_asked_about(program, tmp_path):
+    (tmp_path / "beside.py").write_text("from snnbench.models.snn import SNN\n\nclass Mine(SNN):\n    pass\n")
+    (tmp_path / "mine.toml").write_text(
+        TINY.replace("[models.snn.grid]", '[models.own]\nnetwork = "beside.Mine"\n[models.own.grid]')
+    )
+    line = ["run", "core", "--config", "mine.toml", "--model", "own", "--task", "iris", "--dry-run"]
+    assert_refused(program(*line), "If you trust it, say --allow-import beside.")
+    assert program(*line, "--allow-import", "beside").code == 0
+
+
+def test_stored_rows_that_do_not_count_are_explained(program, results, tmp_path):
+    answer = program("run", "core", "--config", "tiny.toml", *TASKS, "--seed", "3", "--dry-run")
+    assert answer.err == "12 stored trainings not used here: seed 0.\n"
+    (tmp_path / "other.toml").write_text(TINY.replace("n_epochs = 4", "n_epochs = 5").replace("[0.01, 0.1]", "[0.1, 1.0]"))
+    answer = program("run", "core", "--config", "other.toml", *TASKS, "--dry-run")
+    assert sorted(answer.err.splitlines()) == [
+        "4 stored trainings not used here: n_epochs = 4.",
+        "4 stored trainings not used here: n_epochs = 4; configuration not in the grid.",
+    ]
+    assert "4 of them stored already" in answer.out  # those of the estimator
+
+
+def test_warnings_are_shown_once_at_the_end_and_logged(program, tmp_path):
+    (tmp_path / "warn.toml").write_text(
+        '[models.mlp]\nestimator = "sklearn.neural_network.MLPClassifier"\n'
+        "grid = { max_iter = [1, 2], hidden_layer_sizes = 4 }\n"
+    )
+    answer = program("run", "core", "--config", "warn.toml", *TASKS, "--progress", "none")
+    assert answer.code == 0
+    assert answer.err.count("Warning: ") == len(answer.err.splitlines()) == 2
+    assert re.search(r"Warning: \d × Stochastic Optimizer: Maximum iterations \(1\) reached.*mlp on iris", answer.err)
+    [log] = (tmp_path / "results" / "_logs").iterdir()
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert events[0]["event"] == "run started"
+    assert events[-1]["event"] == "run ended"
+    assert events[0]["command"][:2] == ["run", "core"]
+    assert events[0]["packages"]["torch"] == torch.__version__
+    assert sum(event["event"] == "job stored" for event in events) >= 4
+
+
+def test_results_are_listed_shown_merged_and_pruned(program, results, tmp_path):
+    listed = program("results", "ls", "results").out
+    assert re.search(r"core +tiny +snn +0 +2 +8 +2 +0 +\d+ s +cpu, ", listed)
+    rows = program("results", "ls", "results", "--rows").out
+    assert len(rows.splitlines()) == 1 + 16
+    key = re.search(r"^(\w+) +evaluate +core +wine .* svm", rows, re.MULTILINE)[1]
+    shown = program("results", "show", "results", "--key", key[:6]).out
+    assert re.search(rf"^key +{key} *$", shown, re.MULTILINE)
+    assert re.search(r"^task_sha256 +[0-9a-f]{64} *$", shown, re.MULTILINE)
+    assert_refused(program("results", "show", "results", "--key", "zz"), "found none for 'zz' among 16.")
+    merged = program("results", "merge", "results", "--to", "all")
+    assert (merged.code, merged.out) == (0, "16 rows new in all, 0 there already, 0 in conflict.\n")
+    assert program("results", "prune", "all").out == "Nothing is superfluous.\n"
+    shutil.copytree(tmp_path / "all" / "core", tmp_path / "all" / "copy")
+    pruned = program("results", "prune", "all")
+    assert pruned.out.count("stored twice") == pruned.out.count("\n") > 4
+    assert pruned.err == "Nothing was removed; say --yes to do so.\n"
+    assert program("results", "prune", "all", "--yes").code == 0
+    assert len(pd.read_parquet(tmp_path / "all")) == 16
+    file = next((tmp_path / "all").rglob("search-*.parquet"))
+    table = pd.read_parquet(file)
+    table.assign(valid_score=table["valid_score"] / 2).to_parquet(file)
+    conflict = program("results", "merge", "results", "--to", "all")
+    assert conflict.code == 1
+    assert conflict.err.count("Conflict: ") == len(table)
+
+
+def test_a_check_has_exit_codes_for_ci(program, results, tmp_path):
+    assert program("check", "results", "--record", "expected.json").err == "4 evaluations recorded in expected.json\n"
+    same = program(
+        "check", "results", "--against", "expected.json", "--mode", "strict", "--junit", "j.xml", "--markdown", "m.md"
+    )
+    assert (same.code, same.out.splitlines()[-1]) == (0, "Same.")
+    assert 'failures="0"' in (tmp_path / "j.xml").read_text()
+    assert (tmp_path / "m.md").read_text().startswith("### snnbench check: same")
+    text = (tmp_path / "expected.json").read_text()
+    evaluation = json.loads(text)["evaluations"][0]
+    (tmp_path / "expected.json").write_text(text.replace(evaluation["bits"], "0" * 16))
+    differs = program("check", "results", "--against", "expected.json", "--mode", "strict")
+    assert (differs.code, differs.out.splitlines()[-1]) == (1, "1 difference.")
+    assert repr(evaluation["test_score"]) in differs.out
+    (tmp_path / "empty").mkdir()
+    for line, reason in (
+        ("check results --against expected.json", "needs at least two of them on one side"),
+        ("check results --against nowhere", "found nothing at nowhere."),
+        ("check results --against empty", "found none"),
+        ("check results", "--against or --record must be given, found neither."),
+        ("check nowhere --against x", "RESULTS must be folders with results, but nowhere is none."),
+        ("check results --record no/file.json", "--record must be a file that can be written"),
+    ):
+        assert_refused(program(*line.split()), reason)
+
+
+def test_stored_rows_can_be_repeated(program, results):
+    answer = program("repeat", "results")
+    assert (answer.code, answer.out) == (0, "4 rows repeated: 4 with equal bits, 0 not.\n")
+    key = next(iter(pd.read_parquet(results).query("stage == 'search' and model == 'snn'")["key"]))
+    assert program("repeat", "results", "--key", key[:8]).out == "1 row repeated: 1 with equal bits, 0 not.\n"
+
+    def change(**columns: object) -> None:
+        for file in (results / "core").glob("evaluate-*.parquet"):
+            pd.read_parquet(file).assign(**columns).to_parquet(file)
+
+    change(test_score=0.125)
+    tampered = program("repeat", "results")
+    assert (tampered.code, tampered.out.splitlines()[-1]) == (1, "4 rows repeated: 0 with equal bits, 4 not.")
+    change(n_epochs=3)
+    assert "must have the key that its settings give now, found another" in program("repeat", "results").err
+    change(task_sha256="0" * 64)
+    assert_refused(program("repeat", "results"), "that it was trained on, found other or none. See --source.")
+    shutil.rmtree(results / "_settings")
+    assert_refused(program("repeat", "results"), "Repeating needs the settings of the run in results/_settings/")
+
+
+def test_the_doctor_sees_the_environment(program, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy:3128")
+    monkeypatch.setenv("SNNBENCH_CACHE", "nothing-in-it")
+    healthy = program("doctor")
+    assert healthy.code == 0
+    assert re.search(r"^data uci +not in the cache; snnbench data fetch uci, or --source *$", healthy.out, re.MULTILINE)
+    assert "secret" not in healthy.out
+    found = json.loads(program("doctor", "--format", "json").out)
+    assert found["environment"]["torch_version"] == torch.__version__
+    assert found["environment"]["HTTPS_PROXY"] == "http://proxy:3128"
+    assert {"cpu", "n_threads", "cpu_capability", "git_commit", "python_version"} <= set(found["environment"])
+    monkeypatch.setattr("snnbench.diagnosis.MIN_FREE_BYTES", 2**80)
+    ill = program("doctor")
+    assert (ill.code, ill.out.count("Problem: ")) == (1, 1)
+
+
 def test_models_and_version(program):
     models = program("models", "list")
-    assert re.search(r"^snn +216 +12 .*snnbench\.models\.snn\.SNN *$", models.out, re.MULTILINE)
+    assert re.search(r"^snn +2 +216 +12 .*snnbench\.models\.snn\.SNN *$", models.out, re.MULTILINE)
     assert re.search(r"^random_forest .*sklearn\.ensemble\.RandomForestClassifier *$", models.out, re.MULTILINE)
     assert re.fullmatch(r"snnbench \d+\.\d+\.\d+\n", program("--version").out)
 

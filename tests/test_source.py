@@ -22,7 +22,7 @@ import pytest
 
 from snnbench.errors import DataError
 from snnbench.suites import archive as archive_module
-from snnbench.suites import download
+from snnbench.suites import transfer
 from snnbench.suites.archive import unpacked_name
 from snnbench.suites.source import cache_folder, locate, sha256_of
 
@@ -54,7 +54,8 @@ def make_zip(path: Path, files: dict[str, bytes] = FILES) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != archive_module.LISTING)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @dataclass
@@ -89,7 +90,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             pass
 
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(download, "RETRY_WAITS_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(transfer, "RETRY_WAITS_SECONDS", (0.0, 0.0))
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -240,7 +241,7 @@ def test_links_and_devices_in_a_tar_are_refused_where_wanted(tmp_path: Path, typ
         add_to_tar(tar, "abalone/raw", type=type_, linkname="/etc/passwd")
     assert_refused(path, tmp_path, "must be plain files, found the link or device 'abalone/raw'")
     folder = locate("uci", (), str(path), wanted=WANTED, cache=tmp_path / "cache")
-    assert [found.name for found in folder.rglob("*")] == ["abalone", "abalone.txt"]
+    assert contents(folder) == {"abalone/abalone.txt": b"n_clases= 3\n"}
 
 
 def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
@@ -440,8 +441,8 @@ def test_every_failed_address_is_named(tmp_path: Path, site: Site) -> None:
 
 def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.1)
-    monkeypatch.setattr(download, "RETRY_WAITS_SECONDS", ())
+    monkeypatch.setattr(transfer, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(transfer, "RETRY_WAITS_SECONDS", ())
     # It listens and never accepts.
     with (
         socket.create_server(("127.0.0.1", 0)) as server,

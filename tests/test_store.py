@@ -1,3 +1,5 @@
+import multiprocessing
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,11 +36,55 @@ def test_what_is_written_is_read_and_by_plain_pandas_too(tmp_path):
         assert rows.at["a", "n_cores"] == 2
 
 
-def test_the_same_job_again_replaces_its_rows(tmp_path):
-    for score in (0.1, 0.2):
-        write_results(tmp_path, job_of("a", "b"), [result("a", valid_score=score), result("b")])
-    assert pd.read_parquet(tmp_path).set_index("key")["valid_score"]["a"] == 0.2
-    assert len(pd.read_parquet(tmp_path)) == 2
+def test_a_row_that_is_stored_is_not_stored_again(tmp_path):
+    write_results(tmp_path, job_of("a", "b"), [result("a", valid_score=0.1), result("b")])
+    write_results(tmp_path, job_of("b", "c"), [result("b", valid_score=0.2), result("c")])
+    write_results(tmp_path, job_of("a"), [result("a", status="failed", error="too late")])
+    rows = pd.read_parquet(tmp_path)
+    assert rows["key"].tolist() == ["a", "b", "c"]
+    assert rows.set_index("key").at["a", "valid_score"] == 0.1
+
+
+def test_a_row_that_was_taken_away_may_come_again(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a", valid_score=0.1)])
+    next(tmp_path.rglob("*.parquet")).unlink()
+    write_results(tmp_path, job_of("a"), [result("a", valid_score=0.2)])
+    assert pd.read_parquet(tmp_path)["valid_score"].tolist() == [0.2]
+
+
+def test_a_damaged_file_of_somebody_else_loses_nothing(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    next(tmp_path.rglob("*.parquet")).with_name("other.parquet").write_bytes(b"PAR1")
+    write_results(tmp_path, job_of("b"), [result("b")])
+    assert len(list(tmp_path.rglob("*.parquet"))) == 3
+
+
+def test_what_is_stored_later_is_newer_whatever_the_clock_says(tmp_path):
+    clock = ["2026-05-01T10:00:00+00:00", "2020-01-01T00:00:00+00:00", "2020-01-01T00:00:00+00:00", "2026-05-01T10:00:01+00:00"]
+    for key, finished_at in zip("abcd", clock, strict=True):
+        write_results(tmp_path, job_of(key), [result(key, finished_at=finished_at)])
+    rows = pd.read_parquet(tmp_path).set_index("key")["finished_at"].sort_index()
+    assert rows.tolist() == [
+        clock[0], "2026-05-01T10:00:00.001+00:00", "2026-05-01T10:00:00.002+00:00", clock[3]
+    ]  # fmt: skip
+    assert rows.is_monotonic_increasing
+
+
+def write_one_by_one(results, number):
+    for k in range(40):
+        key = f"{k}"
+        write_results(results, job_of(key), [result(key, valid_score=float(number))])
+
+
+def test_two_processes_never_store_a_key_twice(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    processes = [context.Process(target=write_one_by_one, args=(tmp_path, number)) for number in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert sorted(pd.read_parquet(tmp_path)["key"], key=int) == [str(k) for k in range(40)]
 
 
 def test_the_next_attempt_takes_the_place_of_a_failure(tmp_path):
@@ -85,14 +131,15 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_the_way_out(tmp_path):
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     write_results(tmp_path, job_of("a"), [result("a")])
 
-    def full(table, place):
+    def full(table, place, **options):
         place.write_bytes(b"PAR1")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("snnbench.store.pq.write_table", full)
     with pytest.raises(StoreError, match="No space left on device"):
         write_results(tmp_path, job_of("b"), [result("b")])
-    assert len(list(tmp_path.rglob("*.*"))) == 1
+    assert {file.suffix or file.name for file in tmp_path.rglob("*.*")} == {".parquet", ".lock"}
+    assert len(pd.read_parquet(tmp_path)) == 1
 
 
 def test_leftovers_of_a_killed_write_are_not_read(tmp_path):
@@ -100,3 +147,28 @@ def test_leftovers_of_a_killed_write_are_not_read(tmp_path):
     [file] = tmp_path.rglob("*.parquet")
     file.with_name(f".{file.name}.123.tmp").write_bytes(b"PAR1")
     assert len(read_results([tmp_path])) == len(pd.read_parquet(tmp_path)) == 1
+
+
+def test_a_flipped_bit_in_the_numbers_is_noticed(tmp_path):
+    """Every page has a checksum; only what describes the pages has none."""
+    curve = tuple(float(k) for k in np.random.default_rng(0).normal(size=5000))
+    write_results(tmp_path, job_of("a"), [result("a", valid_curve=curve)])
+    [file] = tmp_path.rglob("*.parquet")
+    whole = file.read_bytes()
+    place = whole.index(np.float64(curve[100]).tobytes())
+    for bit in range(8):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
+        with pytest.raises(StoreError, match=r"must be a whole Parquet file, but reading it says: .*(CRC|checksum)"):
+            read_results([tmp_path])
+
+
+def test_rows_of_an_earlier_version_lack_columns(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    new = result("b")
+    new.provenance["preprocessing"] = "as-published"
+    write_results(tmp_path, job_of("b"), [new])
+    for columns in (["preprocessing", "no_such_column"], None):
+        rows = read_results([tmp_path], columns).set_index("key")
+        assert rows.at["b", "preprocessing"] == "as-published"
+        assert pd.isna(rows.at["a", "preprocessing"])
+    assert read_results([tmp_path], ["no_such_column"])["no_such_column"].isna().all()

@@ -197,3 +197,12 @@ def test_both_real_layouts_agree(shared):
 def test_test_sets_have_the_sizes_of_the_paper(task, n_test, shared):
     split = uci.splits(task, open_source("uci", str(shared / "data" / "uci")))[0]
     assert len(split.test) == n_test
+
+
+@pytest.mark.parametrize("name", ["../wine/wine_R.dat", "/etc/passwd", "a" * 300, "²" * 120, "", "a b.dat"])
+def test_a_description_names_files_of_its_own_folder_only(tmp_path, name):
+    place = write_delgado(tmp_path, "wine", *wine_like(), 44)
+    file = place / "wine.txt"
+    file.write_text(file.read_text().replace("fich1= wine_R.dat", f"fich1= {name}"))
+    with pytest.raises(DataError, match=r"wine\.txt must name plain files, found"):
+        uci.load("wine", tmp_path)

@@ -8,12 +8,16 @@ import sys
 import typer
 
 from snnbench import __version__
+from snnbench.cli.check import check
 from snnbench.cli.compare import compare
 from snnbench.cli.data import app as data_app
+from snnbench.cli.doctor import doctor
 from snnbench.cli.figure import app as figure_app
 from snnbench.cli.models import app as models_app
 from snnbench.cli.output import FLAG, say
+from snnbench.cli.repeat import repeat
 from snnbench.cli.report import report
+from snnbench.cli.results import app as results_app
 from snnbench.cli.run import run
 from snnbench.cli.theory import app as theory_app
 from snnbench.errors import SnnbenchError
@@ -28,8 +32,12 @@ app = typer.Typer(
 app.command()(run)
 app.command()(compare)
 app.command()(report)
+app.command()(check)
+app.command()(repeat)
+app.command()(doctor)
 app.add_typer(figure_app, name="figure")
 app.add_typer(data_app, name="data")
+app.add_typer(results_app, name="results")
 app.add_typer(models_app, name="models")
 app.add_typer(theory_app, name="theory")
 

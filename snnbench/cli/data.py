@@ -1,11 +1,18 @@
 """``snnbench data``."""
 
-from typing import Annotated
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import errors, missing_sentence, results, say
+from snnbench.cli.output import FLAG, errors, missing_sentence, name_some, results, say
+from snnbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="The tasks and their files.")
 
@@ -16,6 +23,20 @@ Source = Annotated[
     str | None,
     typer.Option(metavar="DIR|FILE|URL", help="Folder, archive or URL with the data. Default: the official URL."),
 ]
+
+
+Offline = Annotated[
+    bool, typer.Option("--offline", metavar=FLAG, help="Use what is in the cache, never the network (SNNBENCH_OFFLINE).")
+]
+_MAX_NAMES = 8
+
+
+class AuditFormat(StrEnum):
+    """How the findings of an audit are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
 
 
 @app.command("list")
@@ -45,24 +66,47 @@ def list_tasks(
 
 
 @app.command()
-def fetch(suite: SuiteName, source: Source = None) -> None:
-    """Download and unpack a suite into the cache; nothing happens if it is there already."""
-    from snnbench.suites import open_source
+def fetch(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE|all", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
+    ],
+    source: Source = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Make or extend an offline bundle for --source.")] = None,
+    offline: Offline = False,
+) -> None:
+    """Download and unpack a suite into the cache; nothing happens if it is there already.
 
-    folder = open_source(suite, source, report=_report)
-    results().print(
-        f"{suite} is embedded: there is nothing to fetch." if folder is None else f"{suite} is in {folder}", soft_wrap=True
-    )
+    With `--to`, the archive is put into a bundle with a manifest, for machines without network: `--source DIR` reads it there.
+    """
+    from snnbench.suites import SUITES, bundle_source, load_suite, open_source
+
+    wanted = [name for name in SUITES if load_suite(name).URLS] if suite == "all" else [suite]
+    for name in wanted:
+        if to is not None:
+            copy = bundle_source(name, to, source, _report, offline)
+            results().print(f"{name} is in {copy}", soft_wrap=True)
+            continue
+        folder = open_source(name, source, _report, offline=offline)
+        words = f"{name} is embedded: there is nothing to fetch." if folder is None else f"{name} is in {folder}"
+        results().print(words, soft_wrap=True)
+    if to is not None:
+        errors().print(f"Use it with --source {shlex.quote(str(to))}", soft_wrap=True)
 
 
 @app.command()
-def verify(suite: SuiteName, source: Source = None) -> None:
-    """Read every task of a suite and compare it with the catalogue; exit code 2 if any is damaged, 1 if any is missing."""
+def verify(suite: SuiteName, source: Source = None, offline: Offline = False) -> None:
+    """Read every file and task of a suite and compare them with what was unpacked and with the catalogue.
+
+    Exit code 2 if anything is damaged, 1 if a task is missing.
+    """
     from snnbench.errors import DataError
     from snnbench.suites import load_suite, open_source
+    from snnbench.suites.archive import find_damage
 
     module = load_suite(suite)
-    folder = open_source(suite, source, report=_report)
+    folder = open_source(suite, source, _report, offline=offline)
+    if folder is not None and (damage := find_damage(folder, every_byte=True)):
+        raise DataError(f"{folder} must hold what was unpacked, but {damage}. Remove that folder and fetch the data again.")
     found, missing = module.tasks(folder)
     damaged: dict[str, str] = {}
     for task in found:
@@ -77,6 +121,72 @@ def verify(suite: SuiteName, source: Source = None) -> None:
     results().print(missing_sentence(n_sound, len(module.catalogue()), missing), soft_wrap=True)
     if damaged or missing:
         raise typer.Exit(2 if damaged else 1)
+
+
+@app.command()
+def audit(
+    suite: SuiteName,
+    source: Source = None,
+    offline: Offline = False,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Task; may be repeated. Default: all.", autocompletion=completion.tasks),
+    ] = None,
+    details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Print every finding, not a summary.")] = False,
+    format_: Annotated[AuditFormat, typer.Option("--format", help="How findings are printed.")] = AuditFormat.table,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
+) -> None:
+    """Look for scientific faults: scales, missing classes, duplicates, leaks, imbalance, tiny test sets.
+
+    All of it is computed from the files. The findings of an official archive travel with snnbench in `datasets/`.
+    """
+    from snnbench.suites import load_suite, open_source
+    from snnbench.suites.audit import audit_suite
+    from snnbench.suites.flags import COLUMNS, as_table
+    from snnbench.suites.material import check_tasks
+
+    check_tasks(suite, task or ())
+    folder = open_source(suite, source, _report, offline=offline)
+    findings, missing = audit_suite(suite, folder, task or ())
+    table = as_table(findings)
+    n_tasks = len(set(task or load_suite(suite).catalogue().index))
+    errors().print(missing_sentence(n_tasks - len(missing), n_tasks, missing, _MAX_NAMES), soft_wrap=True)
+    if format_ is AuditFormat.table and output is None:
+        results().print(_all_findings(table) if details or task else _summary(table))
+        return
+    as_json = format_ is AuditFormat.json
+    text = table.to_json(orient="records", indent=2) + "\n" if as_json else table[COLUMNS].to_csv(index=False)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(f"--output must be a file that can be written, but {output} says: {error.strerror}.") from error
+    errors().print(f"Written to {output}", soft_wrap=True)
+
+
+def _summary(table: "pd.DataFrame") -> object:
+    from rich.table import Table
+
+    from snnbench.suites.flags import FLAGS, SEVERITIES
+
+    summary = Table("severity", "flag", "tasks", "which", "meaning", box=None, header_style="bold", pad_edge=False)
+    summary.columns[2].justify = "right"
+    for name, flag in sorted(FLAGS.items(), key=lambda item: SEVERITIES.index(item[1].severity)):
+        tasks = list(table.loc[table["flag"] == name, "task"])
+        if tasks:
+            summary.add_row(flag.severity, name, str(len(tasks)), name_some(tasks, 3), flag.meaning)
+    return summary
+
+
+def _all_findings(table: "pd.DataFrame") -> object:
+    from rich.table import Table
+
+    findings = Table(*table.columns, box=None, header_style="bold", pad_edge=False)
+    for row in table.itertuples(index=False):
+        findings.add_row(*row)
+    return findings
 
 
 def _report(message: str) -> None:

@@ -1,32 +1,39 @@
 """``snnbench run``."""
 
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snnbench import __version__
 from snnbench.cli import completion
-from snnbench.cli.output import FLAG, duration, errors, missing_sentence, name_some, plural, quantity, results, say
+from snnbench.cli.outcome import MAX_NAMES, print_outcome, print_unused, print_warnings
+from snnbench.cli.output import FLAG, duration, errors, missing_sentence, plural, quantity, results, say
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
 
 if TYPE_CHECKING:
-    from snnbench.benchmark import Material, Outcome, Request
+    from snnbench.benchmark import Material, Request
     from snnbench.plan import Plan
     from snnbench.records import Compute
 
 _PRESET = "quick"
 _SHORT_SECONDS = 10
 _LONG_SECONDS = 12 * 3600
-_MAX_NAMES = 12
-"""Tasks named for one reason; ``snnbench data verify`` names all."""
+
+
+class Preprocessing(StrEnum):
+    """How published features are used; restandardise: standardised again, on the training rows alone."""
+
+    as_published = "as-published"
+    restandardise = "restandardise"
 
 
 class Device(StrEnum):
@@ -92,6 +99,16 @@ def run(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0)] = 0,
     seeds: Annotated[int, typer.Option(metavar="N", help="Final trainings of each selected configuration.", min=1)] = 1,
+    preprocessing: Annotated[
+        Preprocessing | None, typer.Option(help="Use published features as they are, or standardise them again.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", metavar=FLAG, help="Use data in the cache, never the network (SNNBENCH_OFFLINE).")
+    ] = False,
+    allow_import: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PACKAGE", help="Package of your own that the config may import; may be repeated."),
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
     precision: Annotated[
         Precision, typer.Option(help="Of matrix products. Default: tf32 on a GPU, float32 on a CPU.")
@@ -116,22 +133,46 @@ def run(
     Results are stored job by job: the same command goes on where a run was stopped, and does nothing once all is done.
     """
     from snnbench import benchmark
+    from snnbench.models.allowed import check_imports
+    from snnbench.provenance import installed_packages
+    from snnbench.runlog import log_event, open_log
 
     compute = _compute(device, precision, stacking)
     request = _resolve(
-        suite, model, task, preset, config, source, results_folder, repetition, seed, seeds, compute, workers, accelerator
+        suite,
+        model,
+        task,
+        preset,
+        config,
+        source,
+        offline,
+        results_folder,
+        repetition,
+        seed,
+        seeds,
+        compute,
+        workers,
+        accelerator,
     )
+    request = _preprocessed(request, preprocessing)
+    check_imports(request.settings, request.models, allow_import or ())
     material = benchmark.prepare(request)
     plan = benchmark.plan(request, material)
     seconds = _estimate(request, plan)
     _print_plan(request, material, plan, seconds)
+    print_unused(request, material, plan)
     if dry_run:
         return
     if seconds > _LONG_SECONDS and not yes:
         _confirm(seconds)
-    with display(progress) as report, _stop_on_interrupt() as stop:
-        outcome = benchmark.run(request, material, plan, report, stop)
-    _print_outcome(request, outcome)
+    with open_log(request.results) as log:
+        log_event("run started", command=sys.argv[1:], version=__version__, packages=installed_packages())
+        with display(progress) as report, _stop_on_interrupt() as stop:
+            outcome = benchmark.run(request, material, plan, report, stop)
+        log.kept = outcome.n_trained > 0 or outcome.stopped
+        log_event("run ended", n_trained=outcome.n_trained, n_failed=len(outcome.failures), stopped=outcome.stopped)
+    print_warnings(log.warnings)
+    print_outcome(request, outcome)
     if outcome.stopped:
         raise typer.Exit(130)
     if outcome.failures or outcome.unselected:
@@ -145,6 +186,7 @@ def _resolve(
     preset: str | None,
     config: Path | None,
     source: str | None,
+    offline: bool,
     results_folder: Path,
     repetitions: list[int] | None,
     seed: int,
@@ -165,7 +207,8 @@ def _resolve(
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     preset = preset or _PRESET
     if config:
-        sys.path.insert(0, str(config.absolute().parent))  # a network of the user's own lies beside the config
+        # A network of the user's own lies beside the config; behind all others, so that nothing there poses as a library.
+        sys.path.append(str(config.absolute().parent))
     settings = load_config(suite, preset, config)
     if accelerator:
         settings = accelerate(settings, accelerator)
@@ -183,9 +226,7 @@ def _resolve(
         preset=config.stem if config else preset,
         settings=settings,
         results=results_folder,
-        folder=open_source(
-            suite, source, report=lambda message: errors().print(message, soft_wrap=True), options=settings.data
-        ),
+        folder=open_source(suite, source, lambda message: errors().print(message, soft_wrap=True), settings.data, offline),
         tasks=tuple(dict.fromkeys(tasks or ())),
         repetitions=tuple(dict.fromkeys(repetitions or module.REPETITIONS)),
         seed=seed,
@@ -193,6 +234,14 @@ def _resolve(
         compute=compute,
         n_workers=workers or (_n_gpus() if compute.device == "cuda" else _n_cores()),
     )
+
+
+def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "Request":
+    """Put the option's value, if it was given, in the place of the config's."""
+    if preprocessing is None:
+        return request
+    settings = request.settings.model_copy(update={"preprocessing": preprocessing.value})
+    return replace(request, settings=settings)
 
 
 def _n_cores() -> int:
@@ -251,7 +300,7 @@ def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("suite", f"{request.suite}, preset {request.preset}, seed {request.seed}")
-    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing), _MAX_NAMES))
+    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing), MAX_NAMES))
     table.add_row("grids", f"{grids} configurations a task")
     table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
     table.add_row("then", f"up to {plural(plan.n_evaluations * request.n_seeds, 'evaluation')} of the selected configurations")
@@ -299,29 +348,3 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _print_outcome(request: "Request", outcome: "Outcome") -> None:
-    failures: dict[tuple[str, str], list[str]] = {}
-    for row in outcome.failures:
-        failures.setdefault((row.model, row.error), []).append(row.task)
-    for (model, error), tasks in failures.items():
-        names = name_some(sorted(set(tasks)), _MAX_NAMES)
-        say("Failed:", f"{plural(len(tasks), 'training')} of {model} on {names}: {error}")
-    unselected: dict[tuple[str, str], list[str]] = {}
-    for (task, split, model, _), reason in outcome.unselected.items():
-        place = task if len(request.repetitions) == 1 else f"{task} ({split})"
-        unselected.setdefault((model, reason), []).append(place)
-    for (model, reason), places in unselected.items():
-        say("No score:", f"{model} on {name_some(places, _MAX_NAMES)}: {reason}")
-    if outcome.stopped:
-        errors().print("Stopped. The same command goes on from here.")
-        return
-    if outcome.failures:
-        errors().print("The same command tries again what failed.")
-    done = f"{plural(outcome.n_trained, 'training')} stored in {request.results}"
-    if outcome.n_trained == 0:
-        done = "0 trainings were left to do"
-    elif outcome.failures:
-        done += f", {len(outcome.failures):,} of them failed"
-    results().print(f"{done}. Next: snnbench compare {shlex.quote(str(request.results))}", soft_wrap=True)

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from snnbench.errors import ConfigError, DataError, UnknownNameError
 from snnbench.records import Dataset, Split, Task, Value
-from snnbench.suites.source import cache_folder, locate
+from snnbench.suites.archive import list_members
+from snnbench.suites.bundle import add_to_bundle
+from snnbench.suites.source import cache_folder, find_archive, locate
 
 SUITES = {
     "core": "snnbench.suites.core",
@@ -72,6 +74,7 @@ def open_source(
     source: str | None = None,
     report: Callable[[str], None] = lambda message: None,
     options: Mapping[str, Value] | None = None,
+    offline: bool = False,
 ) -> Path | None:
     """Return the folder with a suite's files, downloaded, unpacked and prepared if need be; None for an embedded suite.
 
@@ -80,6 +83,7 @@ def open_source(
         source: A folder, an archive or a URL; None for the suite's official addresses.
         report: Is told what is being done.
         options: How the features are prepared, where the suite leaves a choice.
+        offline: Whether the network must not be used.
 
     Raises:
         UnknownNameError: If there is no such suite or option.
@@ -89,12 +93,38 @@ def open_source(
     module = load_suite(suite)
     _check_options(suite, options or {})
     if module.URLS:
-        folder = locate(suite, module.URLS, source, module.ARCHIVES, module.WANTED, report=report)
+        folder = locate(suite, module.URLS, source, module.ARCHIVES, module.WANTED, report=report, offline=offline)
         prepare = getattr(module, "prepare", None)
         return folder if prepare is None else prepare(folder, cache_folder() / suite, options or {}, report)
     if source is not None:
         raise DataError(f"The suite {suite} is embedded and has no --source, found '{source}'. Leave it out.")
     return None
+
+
+def bundle_source(
+    suite: str,
+    bundle: Path,
+    source: str | None = None,
+    report: Callable[[str], None] = lambda message: None,
+    offline: bool = False,
+) -> Path:
+    """Put the archive of a suite into an offline bundle, downloaded if need be; return the copy.
+
+    Raises:
+        UnknownNameError: If there is no such suite.
+        DataError: If the archive cannot be had, the suite is embedded, or the bundle cannot be written.
+    """
+    module = load_suite(suite)
+    if not module.URLS:
+        raise DataError(f"The suite {suite} is embedded and needs no bundle. Leave it out.")
+    cache = cache_folder()
+    archive = find_archive(suite, module.URLS, source, module.ARCHIVES, module.WANTED, cache, report, offline)
+    if archive is None:
+        raise DataError(f"A bundle is made of archives, found the folder {source}. Name an archive or a URL with --source.")
+    list_members(archive, module.WANTED)
+    # In the cache a name begins with a digest of the address, which is of no use elsewhere.
+    name = next((name for name in module.ARCHIVES if archive.name.endswith(name)), archive.name)
+    return add_to_bundle(bundle, suite, archive, name, source or ", ".join(module.URLS))
 
 
 def _check_options(suite: str, options: Mapping[str, Value]) -> None:

@@ -5,6 +5,7 @@ byte is written. Files are written by plain copies, which cannot make links, dev
 """
 
 import hashlib
+import json
 import lzma
 import re
 import shutil
@@ -13,7 +14,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from tempfile import TemporaryDirectory
@@ -29,6 +30,9 @@ MAX_UNPACKED_BYTES = 20 * 2**30
 MAX_EXPANSION = 500
 """Times an archive's own size that it may unpack to, beyond ``MIN_SUSPECT_BYTES``; the suites' archives unpack to 10 times."""
 MIN_SUSPECT_BYTES = 100 * 2**20
+
+LISTING = ".files.json"
+"""In an unpacked folder: the size, time and SHA-256 of each of its files."""
 
 _BLOCK_BYTES = 2**20
 _READ_ERRORS = (
@@ -93,7 +97,10 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern[str] | None, report: 
     try:
         unpacked = folder / unpacked_name(archive, wanted)
         if unpacked.is_dir():
-            return unpacked
+            damage = find_damage(unpacked)
+            if not damage:
+                return unpacked
+            report(f"The unpacked folder {unpacked} is damaged and is unpacked again: {damage}")
         members = list_members(archive, wanted)
     except OSError as error:
         raise DataError(
@@ -112,7 +119,7 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern[str] | None, report: 
             # A folder inside the scratch folder, because that one is private to the user and caches may be shared.
             complete = Path(scratch) / "files"
             _write(archive, members, complete)
-            _publish(complete, unpacked)
+            _publish(complete, unpacked, Path(scratch) / "damaged")
     return unpacked
 
 
@@ -211,6 +218,13 @@ def _write(archive: Path, members: list[Member], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _content(opened, member) as content, target.open("wb") as file:
                 shutil.copyfileobj(content, file, _BLOCK_BYTES)
+    files = [folder / member.path for member in members]
+    listing = {member.path: _describe_file(file) for member, file in zip(members, files, strict=True)}
+    (folder / LISTING).write_text(json.dumps(listing), encoding="utf-8")
+
+
+def _describe_file(file: Path) -> tuple[int, int, str]:
+    return file.stat().st_size, file.stat().st_mtime_ns, sha256_of(file)
 
 
 def _content(opened: zipfile.ZipFile | tarfile.TarFile, member: Member) -> IO[bytes]:
@@ -223,10 +237,40 @@ def _content(opened: zipfile.ZipFile | tarfile.TarFile, member: Member) -> IO[by
     return content
 
 
-def _publish(complete: Path, unpacked: Path) -> None:
+def _publish(complete: Path, unpacked: Path, aside: Path) -> None:
+    with suppress(OSError):
+        if unpacked.is_dir() and find_damage(unpacked):
+            unpacked.replace(aside)
     try:
         complete.replace(unpacked)
     except OSError:
         # Another process was faster with the same archive, and its folder is as good.
         if not unpacked.is_dir():
             raise
+
+
+def find_damage(unpacked: Path, every_byte: bool = False) -> str:
+    """Compare an unpacked folder with the list that was made when it was unpacked; return what is wrong, or "".
+
+    Args:
+        unpacked: The folder; one without a list (of an earlier version, or made by other means) is taken as it is.
+        every_byte: Whether to read files whose size and time are as they were, too.
+    """
+    try:
+        listing = json.loads((unpacked / LISTING).read_text(encoding="utf-8"))
+        files = [(str(path), size_bytes, time_ns, sha256) for path, (size_bytes, time_ns, sha256) in listing.items()]
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        return f"{LISTING} cannot be read: {error}"
+    for path, size_bytes, time_ns, sha256 in files:
+        file = unpacked / path
+        try:
+            stat_ = file.stat()
+        except (OSError, ValueError):
+            return f"{path} is missing"
+        if stat_.st_size != size_bytes:
+            return f"{path} must have {size_bytes} bytes, found {stat_.st_size}"
+        if (every_byte or stat_.st_mtime_ns != time_ns) and (found := sha256_of(file)) != sha256:
+            return f"the SHA-256 of {path} must be {sha256}, found {found}"
+    return ""

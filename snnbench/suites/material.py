@@ -11,6 +11,7 @@ from snnbench.errors import DataError, UnknownNameError
 from snnbench.metrics import one_class_labels
 from snnbench.records import Split, Task
 from snnbench.suites import load_suite
+from snnbench.suites.scales import restandardise
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,13 @@ class Material:
         return {(name, split.name): len(split.train) for name, splits in self.splits.items() for split in splits}
 
 
-def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitions: Sequence[int] = ()) -> Material:
+def gather(
+    suite: str,
+    folder: Path | None,
+    tasks: Sequence[str] = (),
+    repetitions: Sequence[int] = (),
+    preprocessing: str = "as-published",
+) -> Material:
     """Load and check every wanted task, so that nothing is wrong with the data once training begins.
 
     Args:
@@ -44,9 +51,11 @@ def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitio
         folder: Where its files lie.
         tasks: Names of the wanted tasks; none for all of the suite.
         repetitions: Numbers of the wanted splits, from 1; none for those that the suite names.
+        preprocessing: ``"restandardise"`` leaves out the tasks whose features it cannot standardise again.
 
     Raises:
-        DataError: If a task's files are damaged, or a task that was named is not at hand.
+        DataError: If a task's files are damaged, a task that was named is not at hand, or ``preprocessing`` is for published
+            features and those of the suite are standardised by us anyway.
         UnknownNameError: If there is no such task.
     """
     module = load_suite(suite)
@@ -55,10 +64,12 @@ def gather(suite: str, folder: Path | None, tasks: Sequence[str] = (), repetitio
     found, missing = module.tasks(folder)
     wanted = set(tasks or known)
     missing = {name: reason for name, reason in missing.items() if name in wanted}
+    if preprocessing == "restandardise":
+        missing |= _not_restandardised(suite, folder, [task.name for task in found if task.name in wanted])
     if tasks and missing:
         name, reason = next(iter(missing.items()))
         raise DataError(f"Task '{name}' is not at hand: {reason}. Fetch the data again or name another --source.")
-    at_hand = tuple(task for task in found if task.name in wanted)
+    at_hand = tuple(task for task in found if task.name in wanted and task.name not in missing)
     numbers = set(repetitions or module.REPETITIONS)
     splits = {
         task.name: [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
@@ -79,6 +90,23 @@ def _label_notes(task: Task, y: np.ndarray, splits: Sequence[Split]) -> Iterator
                     f"{task.name}, {split.name}: fewer than two classes of {', '.join(names)} were measured among the {part} "
                     "rows, which leaves this out of the mean there."
                 )
+
+
+def _not_restandardised(suite: str, folder: Path | None, names: Sequence[str]) -> dict[str, str]:
+    """Return the reason for every task whose features cannot be standardised again."""
+    module = load_suite(suite)
+    if module.STANDARDISE:
+        raise DataError(
+            f"--preprocessing restandardise is for features that were published standardised; those of {suite} are "
+            "standardised on the training rows anyway. Leave it out."
+        )
+    reasons = {}
+    for name in names:
+        try:
+            restandardise(module.load(name, folder), module.splits(name, folder)[0])
+        except DataError as error:
+            reasons[name] = str(error)
+    return reasons
 
 
 def check_tasks(suite: str, tasks: Sequence[str]) -> None:

@@ -120,6 +120,8 @@ def _paths(task: str, folder: Path | None) -> list[Path]:
         keys = _description(place / f"{task}.txt")
         if "fich1" not in keys:
             raise DataError(f"{task}.txt names no data file (fich1)")
+        if wrong := [keys[key] for key in ("fich1", "fich2") if not re.fullmatch(r"[\w.+-]{1,100}", keys.get(key, "none"))]:
+            raise DataError(f"{task}.txt must name plain files, found {wrong[0][:100]!r}")
         names = [f"{task}.txt", "conxuntos_kfold.dat", *(keys[key] for key in ("fich1", "fich2") if key in keys)]
     else:
         raise DataError(f"{task}/ has neither {task}.txt nor {task}_py.dat")

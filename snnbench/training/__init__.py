@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from snnbench.config import ModelSettings, RunSettings
+from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings
 from snnbench.models import code_digest, implementation
 from snnbench.models.accelerators import accelerator_version
 from snnbench.models.estimator import build_estimator, families, resize
 from snnbench.records import Compute, Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
+from snnbench.suites.flags import flags_of
 from snnbench.training.batches import TaskRows
 from snnbench.training.estimators import fit_estimator
 from snnbench.training.networks import NetworkMember, train_networks
@@ -63,7 +64,7 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
 
 
 def _rows(job: Job, context: JobContext, task: str, split: str) -> TaskRows:
-    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder)
+    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder, context.settings.preprocessing)
     return TaskRows(train, held_out, context.tasks[task].n_outputs, context.tasks[task].metric)
 
 
@@ -83,7 +84,7 @@ def _fit_bundle(settings: ModelSettings, job: Job, context: JobContext) -> list[
 
 def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext, grown: BaseEstimator | None) -> Result:
     task = context.tasks[member.task]
-    train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder)
+    train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder, context.settings.preprocessing)
     seed, config = _stream_seed(member, job), member.config
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -137,11 +138,14 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
     provenance = {
         **context.provenance,
         "grid": context.settings.grid_digest(config.model) + code_digest(path)[:8],
+        "protocol_version": PROTOCOL_VERSION,
+        "preprocessing": context.settings.preprocessing,
         "metric": task.metric,
         "task_n_samples": task.n_samples,
         "task_n_outputs": task.n_outputs,
         "task_sha256": task.sha256,
         "task_source": task.source,
+        "task_flags": flags_of(job.suite, task.name),
         "n_stack": len(job.members),
         "accelerator": accelerator_version(context.settings.models[config.model]),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

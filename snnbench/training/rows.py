@@ -5,11 +5,14 @@ from pathlib import Path
 
 from snnbench.records import Dataset, Split, Stage
 from snnbench.suites import load_suite
+from snnbench.suites.scales import restandardise
 from snnbench.suites.splits import standardise
 
 
 @lru_cache(maxsize=8)
-def job_rows(stage: Stage, suite: str, task: str, split: str, folder: Path | None) -> tuple[Dataset, Dataset]:
+def job_rows(
+    stage: Stage, suite: str, task: str, split: str, folder: Path | None, preprocessing: str = "as-published"
+) -> tuple[Dataset, Dataset]:
     """Return the training rows and the held-out rows of a stage.
 
     A search gets the validation rows and nothing of the test rows; an evaluation gets the test rows and nothing of the
@@ -21,7 +24,10 @@ def job_rows(stage: Stage, suite: str, task: str, split: str, folder: Path | Non
     module = load_suite(suite)
     dataset = module.load(task, folder)
     rows = _find(module.splits(task, folder), split)
-    X = standardise(dataset.X, rows.train) if module.STANDARDISE else dataset.X
+    if preprocessing == "restandardise":
+        X = restandardise(dataset, rows)
+    else:
+        X = standardise(dataset.X, rows.train) if module.STANDARDISE else dataset.X
     held_out = rows.valid if stage == "search" else rows.test
     return Dataset(X[rows.train], dataset.y[rows.train]), Dataset(X[held_out], dataset.y[held_out])
 

@@ -21,6 +21,7 @@ from snnbench.training.stacked import train_stack
 
 SHARED = {
     "accelerators",
+    "allowed",
     "by_hand",
     "cost",
     "estimator",

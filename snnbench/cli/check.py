@@ -1,0 +1,89 @@
+"""``snnbench check``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snnbench.cli import completion
+from snnbench.cli.output import errors, results
+from snnbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snnbench.check import Difference
+
+
+class Mode(StrEnum):
+    """How equal scores must be: bits, within the spread of seeds, or the order of significant differences."""
+
+    strict = "strict"
+    balanced = "balanced"
+    loose = "loose"
+
+
+def check(
+    folders: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")],
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="EXPECTED", help="A results folder, a file of --record, or published: snn2017, delgado2014."),
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="How equal scores must be.")] = Mode.balanced,
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what to check against later.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Suite, if there are several.", autocompletion=completion.suites)
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML, too.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a Markdown summary, too.")] = None,
+) -> None:
+    """Compare results with those that were expected: exit code 0 if they are the same, 1 if not, 2 if they cannot be compared.
+
+    strict: equal bits on one kind of machine. balanced: means over seeds differ by no more than seeds do.
+    loose: no significant difference between models is the other way round.
+    """
+    from snnbench import check as checks
+    from snnbench.check import summary
+
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
+    if against is None and record is None:
+        raise ConfigError("--against or --record must be given, found neither. Name what is expected, or the file to make.")
+    found = checks.read_scores(folders, suite)
+    if record is not None:
+        checks.record(found, record)
+        errors().print(f"{len(found.rows)} evaluations recorded in {record}", soft_wrap=True)
+    if against is None:
+        return
+    expected = checks.load_expected(against, found.suite)
+    differences = checks.MODES[mode.value](expected, found)
+    if junit is not None:
+        _write(junit, checks.as_junit(differences, expected, found, mode.value), "--junit")
+    if markdown is not None:
+        _write(markdown, checks.as_markdown(differences, expected, found, mode.value), "--markdown")
+    results().print(summary.describe(expected, found, mode.value), soft_wrap=True)
+    if differences:
+        results().print(_table(differences))
+    results().print(f"{summary.verdict(differences)[0].upper()}{summary.verdict(differences)[1:]}.")
+    if differences:
+        raise typer.Exit(1)
+
+
+def _table(differences: "Sequence[Difference]") -> object:
+    from rich.table import Table
+
+    table = Table("where", "model", "expected", "found", "allowed", box=None, header_style="bold", pad_edge=False)
+    for column in table.columns[:2]:
+        column.overflow = "fold"
+    for found in differences:
+        table.add_row(found.place, found.model, found.expected, found.found, found.allowed)
+    return table
+
+
+def _write(file: Path, text: str, option: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{option} must be a file that can be written, but {file} says: {error.strerror}.") from error

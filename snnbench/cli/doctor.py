@@ -1,0 +1,47 @@
+"""``snnbench doctor``."""
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from snnbench.cli.output import results
+
+
+class Format(StrEnum):
+    """How the environment is printed."""
+
+    table = "table"
+    json = "json"
+
+
+def doctor(
+    format_: Annotated[Format, typer.Option("--format", help="How the environment is printed.")] = Format.table,
+) -> None:
+    """Print the environment that results carry, what data is at hand, and what is missing; exit code 1 if anything is."""
+    from rich.table import Table
+
+    from snnbench.diagnosis import diagnose
+
+    diagnosis = diagnose()
+    if format_ is Format.json:
+        typer.echo(
+            json.dumps({"environment": diagnosis.environment, "data": diagnosis.data, "problems": diagnosis.problems}, indent=2)
+        )
+    else:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in {
+            **diagnosis.environment,
+            **{f"data {suite}": words for suite, words in diagnosis.data.items()},
+        }.items():
+            table.add_row(name, str(value))
+        results().print(table)
+        for problem in diagnosis.problems:
+            results().print(f"Problem: {problem}", soft_wrap=True)
+        if not diagnosis.problems:
+            results().print("No problem found.")
+    if diagnosis.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,68 @@
+"""What `snnbench run` says besides its plan: rows that do not count, warnings, and how it ended."""
+
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from snnbench.cli.output import errors, name_some, plural, results, say
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from snnbench.benchmark import Material, Outcome, Request
+    from snnbench.plan import Plan
+
+MAX_NAMES = 12
+"""Tasks named for one reason; ``snnbench data verify`` names all."""
+
+
+def print_unused(request: "Request", material: "Material", plan: "Plan") -> None:
+    """Say how many stored rows do not count for this run, and why."""
+    from snnbench.store import read_results
+    from snnbench.unused import COLUMNS, explain_unused
+
+    rows = read_results([request.results], COLUMNS)
+    rows = rows[rows["suite"] == request.suite] if len(rows) else rows
+    reasons = explain_unused(rows, plan.members, material.by_name, request.settings, asdict(request.compute), request.results)
+    for reason, n_rows in reasons.most_common(MAX_NAMES):
+        errors().print(f"{plural(n_rows, 'stored training')} not used here: {reason}.", soft_wrap=True)
+    if len(reasons) > MAX_NAMES:
+        errors().print(f"And {sum(reasons.values()) - sum(dict(reasons.most_common(MAX_NAMES)).values()):,} for other reasons.")
+
+
+def print_warnings(warnings: "Counter[tuple[str, str]]") -> None:
+    """Show each warning once, with the models and tasks that gave it."""
+    sources: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    for (source, message), n_times in warnings.items():
+        sources.setdefault(message, []).append(source)
+        counts[message] = counts.get(message, 0) + n_times
+    for message, places in sources.items():
+        say("Warning:", f"{counts[message]:,} × {message} ({name_some(places, MAX_NAMES)})")
+
+
+def print_outcome(request: "Request", outcome: "Outcome") -> None:
+    """Say what was stored, what failed and which models have no score."""
+    failures: dict[tuple[str, str], list[str]] = {}
+    for row in outcome.failures:
+        failures.setdefault((row.model, row.error), []).append(row.task)
+    for (model, error), tasks in failures.items():
+        names = name_some(sorted(set(tasks)), MAX_NAMES)
+        say("Failed:", f"{plural(len(tasks), 'training')} of {model} on {names}: {error}")
+    unselected: dict[tuple[str, str], list[str]] = {}
+    for (task, split, model, _), reason in outcome.unselected.items():
+        place = task if len(request.repetitions) == 1 else f"{task} ({split})"
+        unselected.setdefault((model, reason), []).append(place)
+    for (model, reason), places in unselected.items():
+        say("No score:", f"{model} on {name_some(places, MAX_NAMES)}: {reason}")
+    if outcome.stopped:
+        errors().print("Stopped. The same command goes on from here.")
+        return
+    if outcome.failures:
+        errors().print("The same command tries again what failed.")
+    done = f"{plural(outcome.n_trained, 'training')} stored in {request.results}"
+    if outcome.n_trained == 0:
+        done = "0 trainings were left to do"
+    elif outcome.failures:
+        done += f", {len(outcome.failures):,} of them failed"
+    results().print(f"{done}. Next: snnbench compare {shlex.quote(str(request.results))}", soft_wrap=True)

@@ -1,0 +1,127 @@
+"""``snnbench results``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnbench.cli.output import FLAG, duration, errors, plural, results
+from snnbench.errors import ConfigError
+
+app = typer.Typer(no_args_is_help=True, help="Results folders: what is in them, merging, tidying.")
+
+Folders = Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Results folders of `snnbench run`.")]
+Folder = Annotated[Path, typer.Argument(metavar="RESULTS", help="Results folder of `snnbench run`.")]
+
+
+@app.command()
+def ls(
+    folders: Folders,
+    rows: Annotated[bool, typer.Option("--rows", metavar=FLAG, help="List every row with its key instead.")] = False,
+) -> None:
+    """List what is stored, by suite, preset, model, machine and version."""
+    from rich.table import Table
+
+    from snnbench.collection import list_runs
+    from snnbench.store import read_results
+
+    _check(folders)
+    if rows:
+        columns = ["key", "stage", "suite", "task", "split", "model", "seed", "status", "valid_score", "test_score"]
+        table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+        stored = read_results(folders, columns[1:])
+        for row in stored.sort_values(columns[1:7]).itertuples() if len(stored) else ():
+            numbers = ("" if score != score else f"{score:.4f}" for score in (row.valid_score, row.test_score))
+            table.add_row(*(str(getattr(row, name)) for name in columns[:-2]), *numbers)
+        results().print(table)
+        return
+    names = ["suite", "preset", "model", "seeds", "tasks", "searched", "tested", "failed", "took", "machine"]
+    table = Table(*names, box=None, header_style="bold", pad_edge=False)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    table.columns[-1].min_width, table.columns[-1].overflow = 12, "fold"
+    for run in list_runs(folders).itertuples():
+        counts = (str(count) for count in (run.n_tasks, run.n_search, run.n_evaluations, run.n_failed))
+        machine = f"{run.device}, {run.cpu}, snnbench {run.snnbench_version}"
+        table.add_row(run.suite, run.preset, run.model, run.seeds, *counts, duration(run.seconds), machine)
+    results().print(table)
+
+
+@app.command()
+def show(
+    folders: Folders,
+    key: Annotated[str, typer.Option(metavar="KEY", help="Key of a row, or its beginning; see `ls --rows`.")],
+) -> None:
+    """Print everything that is stored of a row: scores, settings, versions, machine."""
+    from rich.table import Table
+
+    from snnbench.collection import find_rows
+
+    _check(folders)
+    for row in find_rows(folders, key).to_dict("records"):
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in row.items():
+            table.add_row(
+                str(name), f"{len(value)} numbers" if hasattr(value, "tolist") and hasattr(value, "__len__") else str(value)
+            )
+        results().print(table)
+
+
+@app.command()
+def merge(
+    folders: Folders,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Results folder that gets the rows.")],
+) -> None:
+    """Copy rows into a results folder, those of several machines, say; exit code 1 if rows with one key disagree.
+
+    Nothing is overwritten: of rows that disagree, the one in the folder stays and the other is named.
+    """
+    from snnbench.collection import merge as merge_folders
+
+    _check(folders)
+    merged = merge_folders(folders, to)
+    for conflict in merged.conflicts:
+        errors().print(
+            f"Conflict: {conflict.model} on {conflict.task} ({conflict.stage}, key {conflict.key}): "
+            f"{conflict.kept!r} is kept, {conflict.refused!r} of {conflict.source} is not copied",
+            soft_wrap=True,
+        )
+    words = f"{plural(merged.n_new, 'row')} new in {to}, {merged.n_equal:,} there already"
+    results().print(f"{words}, {len(merged.conflicts):,} in conflict.", soft_wrap=True)
+    if merged.conflicts:
+        raise typer.Exit(1)
+
+
+@app.command()
+def prune(
+    folder: Folder,
+    failed: Annotated[bool, typer.Option("--failed", metavar=FLAG, help="Also rows that failed.")] = False,
+    settings: Annotated[
+        str,
+        typer.Option(metavar="DIGEST", help="Also all rows of these settings (settings_digest of `show`, or its beginning)."),
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Remove; without it, only say what would go.")] = False,
+) -> None:
+    """Remove what is superfluous: files of killed runs, rows stored twice and, if asked, failures or a run's rows."""
+    from snnbench.collection import find_superfluous, remove
+
+    _check([folder])
+    removals = find_superfluous(folder, failed, settings)
+    for removal in removals:
+        rows = plural(len(removal.keys), "row") if removal.keys else "all"
+        results().print(f"{removal.file.relative_to(folder)}: {rows}, {removal.reason}", soft_wrap=True)
+    if not removals:
+        results().print("Nothing is superfluous.")
+    elif yes:
+        remove(removals)
+        results().print(f"Removed from {plural(len({removal.file for removal in removals}), 'file')}.")
+    else:
+        errors().print("Nothing was removed; say --yes to do so.")
+
+
+def _check(folders: list[Path]) -> None:
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")

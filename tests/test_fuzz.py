@@ -1,0 +1,278 @@
+"""Every parser on damaged input: it answers or raises one of our errors, in bounded time and memory.
+
+Sound files are damaged by hypothesis (cut, doubled, overwritten, sprinkled with hostile words) and read by the code that reads
+what comes from the network, from the user and from earlier runs.
+"""
+
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from contracts.test_suites import MADE
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from test_source import make_tar, make_zip
+from test_store import job_of, result
+
+from snnbench.check.scores import load_expected, read_scores, record
+from snnbench.config import load_config
+from snnbench.errors import SnnbenchError
+from snnbench.store import read_results, write_results
+from snnbench.suites import SUITES, load_suite
+from snnbench.suites.archive import find_damage, list_members, unpack
+from snnbench.suites.bundle import add_to_bundle, find_in_bundle
+
+N_INPUTS = {"suite file": 500, "toml": 1500, "results": 1500, "expected": 1200, "manifest": 1000, "archive": 900}
+"""Damaged inputs of each kind (of a suite: for each of its files)."""
+
+MAX_SECONDS = 5.0
+MAX_BYTES = 2**30
+
+WORDS = [
+    *(
+        b"nan",
+        b"inf",
+        b"-1",
+        b"1e400",
+        b"1e-400",
+        b"0",
+        b"99999999999999999999",
+        b"0x10",
+        b"1_000",
+        b"None",
+        b"true",
+        b"2026-01-01",
+    ),
+    *(b"\x00", b"\xff\xfe", b"\n", b"\r", b"\t", b" ", b",", b".", b"e", b'"', b"'", b"#", b"=", b"[[", b"]]", b"{}", b"%s"),
+    *(b"../../etc/passwd", b"__import__('os').system('true')", b"cos\nsystem\n(S'true'\ntR.", b"1" * 400, b"[" * 300),
+    *("²".encode(), "١".encode()),
+]
+
+damage = st.lists(
+    st.tuples(
+        st.sampled_from(["cut", "double", "overwrite", "insert", "flip", "replace", "end"]),
+        st.integers(0, 2**20),
+        st.integers(0, 200),
+        st.sampled_from(WORDS),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def damaged(content: bytes, steps: list[tuple[str, int, int, bytes]]) -> bytes:
+    for how, where, length, word in steps:
+        start = where % (len(content) + 1)
+        end = start + length
+        if how == "cut":
+            content = content[:start] + content[end:]
+        elif how == "double":
+            content = content[:end] + content[start:]
+        elif how == "overwrite":
+            content = content[:start] + (word * 200)[:length] + content[end:]
+        elif how == "insert":
+            content = content[:start] + word + content[start:]
+        elif how == "flip" and start < len(content):
+            content = content[:start] + bytes([content[start] ^ (1 << length % 8)]) + content[start + 1 :]
+        elif how == "replace":  # a number by a word
+            numbers = content[start:].split(b" ", 1)
+            content = content[:start] + word + (numbers[1] if len(numbers) > 1 else b"")
+        elif how == "end":
+            content = content[:start]
+    return content
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Interrupt what takes too long, and refuse it more memory than a damaged file of some kilobytes can need."""
+
+    def give_up(signum: int, frame: object) -> None:
+        raise TimeoutError(f"more than {MAX_SECONDS} seconds")
+
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    handler = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + MAX_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def fuzz(file: Path, n_inputs: int, read: Callable[[], object]) -> tuple[int, int]:
+    """Damage a file again and again and read it; return how many inputs were tried and how many of them were refused."""
+    content, counts = file.read_bytes(), [0, 0]
+
+    @settings(
+        max_examples=n_inputs,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(damage)
+    def try_one(steps: list[tuple[str, int, int, bytes]]) -> None:
+        file.write_bytes(damaged(content, steps))
+        counts[0] += 1
+        with bounded():
+            try:
+                read()
+            except SnnbenchError:
+                counts[1] += 1
+
+    try:
+        try_one()
+    finally:
+        file.write_bytes(content)
+    return counts[0], counts[1]
+
+
+def report(what: str, n_inputs: int, n_refused: int) -> None:
+    print(f"{what}: {n_inputs} damaged inputs, {n_refused} refused, {n_inputs - n_refused} read")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if load_suite(suite).URLS])
+def test_damaged_files_of_a_suite_are_refused_or_read(suite, tmp_path):
+    _, make = MADE[suite]
+    make(tmp_path)
+    module = load_suite(suite)
+    rooms = [import_module(SUITES[suite])]
+
+    def read() -> None:
+        for room in rooms:
+            for value in vars(room).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+        found, _ = module.tasks(tmp_path)
+        for described in found:
+            module.load(described.name, tmp_path)
+            module.splits(described.name, tmp_path)
+
+    read()
+    for file in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
+        report(f"{suite} {file.name}", *fuzz(file, N_INPUTS["suite file"], read))
+    read()
+
+
+@pytest.mark.slow
+def test_damaged_files_of_the_processed_copy_are_refused_or_read(tmp_path):
+    uci = load_suite("uci")
+    place = tmp_path / "iris"
+    place.mkdir()
+    write_py(place)
+
+    def read() -> None:
+        for value in vars(uci).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+        uci.load("iris", tmp_path)
+        uci.splits("iris", tmp_path)
+
+    read()
+    for file in sorted(place.iterdir()):
+        report(f"uci {file.name}", *fuzz(file, N_INPUTS["suite file"], read))
+
+
+def write_py(place: Path) -> None:
+    """Write iris in the layout of ``data_py.zip``."""
+    rows = range(150)
+    (place / "iris_py.dat").write_text("".join(f"{k % 7}.5,{k % 5},-{k % 3}e-1,{k}\n" for k in rows))
+    (place / "labels_py.dat").write_text("".join(f"{k % 3}\n" for k in rows))
+    (place / "folds_py.dat").write_text("".join("1,1,1,1\n" if k < 37 else "0,0,0,0\n" for k in rows))
+    (place / "validation_folds_py.dat").write_text("".join("1,1,1,1\n" if 40 <= k < 60 else "0,0,0,0\n" for k in rows))
+
+
+@pytest.mark.slow
+def test_damaged_configs_are_refused_or_read(tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text(
+        'extends = "uci/quick"\n[training]\nn_epochs = 12\n[models.snn.grid]\nn_units = [8, 16]\nn_layers = 2\nform = "conic"\n'
+        'learning_rate = 0.1\ndropout_rate = 0.0\n[models.svm]\nestimator = "sklearn.svm.SVC"\narguments = { tol = 1e-3 }\n'
+        "grid = { C = [1.0, 10.0] }\n"
+    )
+    report("toml", *fuzz(file, N_INPUTS["toml"], lambda: load_config("uci", file=file)))
+
+
+@pytest.mark.slow
+def test_damaged_expectations_are_refused_or_read(tmp_path):
+    rows = [
+        result(key, stage="evaluate", test_score=0.5, test_targets=(0, 1), test_outputs=(0.5, 0.5, 0.25, 0.75)) for key in "abc"
+    ]
+    for row in rows:
+        provenance = {"preset": "ci", "grid": "g", "task_sha256": "s", "device": "cpu", "precision": "float32", "cpu": "x"}
+        provenance |= {f"{name}_version": "1" for name in ("torch", "numpy", "scikit_learn")}
+        row.provenance.update(provenance)
+    write_results(tmp_path / "results", job_of(*"abc"), rows)
+    scores = read_scores([tmp_path / "results"])
+    file = tmp_path / "expected.json"
+    record(scores, file)
+    report("expected", *fuzz(file, N_INPUTS["expected"], lambda: load_expected(str(file), "core")))
+
+
+@pytest.mark.slow
+def test_damaged_manifests_are_refused_or_read(tmp_path):
+    add_to_bundle(tmp_path, "uci", make_zip(tmp_path / "data.zip"), "data.zip", "somewhere")
+    report("manifest", *fuzz(tmp_path / "MANIFEST.json", N_INPUTS["manifest"], lambda: find_in_bundle(tmp_path, "uci")))
+    folder = unpack(tmp_path / "data.zip", tmp_path / "unpacked", None, lambda message: None)
+    report("listing", *fuzz(folder / ".files.json", N_INPUTS["manifest"], lambda: find_damage(folder)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["data.tar.gz", "data.tar", "data.zip"])
+def test_damaged_archives_are_refused_or_read(tmp_path, name):
+    file = tmp_path / name
+    make_zip(file) if name.endswith("zip") else make_tar(file, mode="w:" + name[9:])
+
+    def read() -> None:
+        shutil.rmtree(tmp_path / "unpacked", ignore_errors=True)
+        list_members(file)
+        unpack(file, tmp_path / "unpacked", None, lambda message: None)
+        outside = {path.name for path in tmp_path.iterdir()} - {name, "unpacked"}
+        assert not outside
+
+    report(name, *fuzz(file, N_INPUTS["archive"] // 3, read))
+
+
+@pytest.mark.slow
+def test_damaged_results_are_refused_or_read(tmp_path):
+    """In a process of its own, which must not crash: Parquet is read by C++."""
+    code = f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import test_fuzz; test_fuzz.fuzz_results(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=300)
+    print(done.stdout, end="")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def fuzz_results(folder: str) -> None:
+    results = Path(folder) / "results"
+    write_results(results, job_of("a", "b"), [result("a", valid_score=0.5, train_loss=(1.0, 0.25)), result("b")])
+    [file] = results.rglob("*.parquet")
+    report("results", *fuzz(file, N_INPUTS["results"], lambda: read_results([results])))
+
+
+def test_nothing_in_the_package_can_run_what_it_reads():
+    """No module unpickles or evaluates, and torch loads nothing."""
+    package = Path(import_module("snnbench").__file__).parent
+    banned = ("import pickle", "import joblib", "cloudpickle", "torch.load", "np.load", "read_pickle", "yaml")
+    banned += ("eval(", "exec(", "os.system", "shell=True")
+    for file in package.rglob("*.py"):
+        text = file.read_text().replace(".eval()", "")
+        assert [word for word in banned if word in text] == [], file
+
+
+def test_the_strategy_damages():
+    assert damaged(b"1 2 3", [("insert", 2, 0, b"nan")]) == b"1 nan2 3"
+    assert damaged(b"1 2 3", [("end", 3, 0, b"")]) == b"1 2"
+    assert damaged(b"1 2 3", [("replace", 2, 0, b"inf")]) == b"1 inf3"
+    assert len({damaged(b"0123456789", [("flip", k, k, b"")]) for k in range(10)}) == 10
