@@ -192,7 +192,7 @@ def test_a_file_that_is_no_record_is_refused(tmp_path, text):
 
 
 def test_an_expectation_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SnnbenchError, match=r"--record or one of snn2017, delgado2014, found nothing at nowhere\."):
+    with pytest.raises(SnnbenchError, match=r"--record or one of snn2017, .*found nothing at nowhere\."):
         load_expected("nowhere", "core")
     with pytest.raises(DataError, match=r"--record must be a file that can be written"):
         record(read_scores([write_scores(tmp_path / "r")]), tmp_path / "no" / "file.json")

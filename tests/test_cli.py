@@ -755,7 +755,7 @@ def test_the_doctor_sees_the_environment(program, monkeypatch):
 
 def test_models_and_version(program):
     models = program("models", "list")
-    assert re.search(r"^snn +2 +216 +12 .*snnbench\.models\.snn\.SNN *$", models.out, re.MULTILINE)
+    assert re.search(r"^snn +216 +12 .*snnbench\.models\.snn\.SNN *$", models.out, re.MULTILINE)
     assert re.search(r"^random_forest .*sklearn\.ensemble\.RandomForestClassifier *$", models.out, re.MULTILINE)
     assert re.fullmatch(r"snnbench \d+\.\d+\.\d+\n", program("--version").out)
 

@@ -272,7 +272,7 @@ def fuzz_results(folder: str) -> None:
 def test_nothing_in_the_package_can_run_what_it_reads():
     """No module unpickles or evaluates, and torch loads nothing."""
     package = Path(import_module("snnbench").__file__).parent
-    banned = ("import pickle", "import joblib", "cloudpickle", "torch.load", "np.load", "read_pickle", "yaml")
+    banned = ("import pickle", "import joblib", "cloudpickle", "torch.load", "allow_pickle", "read_pickle", "yaml")
     banned += ("eval(", "exec(", "os.system", "shell=True")
     for file in package.rglob("*.py"):
         text = file.read_text().replace(".eval()", "")
