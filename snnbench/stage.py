@@ -12,7 +12,7 @@ from snnbench.records import Job, Result, Stage
 from snnbench.runlog import log_event, log_warning
 from snnbench.store import write_results
 from snnbench.training import JobContext, failed, run_job
-from snnbench.training.process import prepare_process
+from snnbench.training.process import network_workers, prepare_process
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def run_jobs(
         tell()
 
     log_event("stage started", stage=stage, n_jobs=len(jobs), n_workers=n_workers, planned_seconds=planned)
-    for job, outcome in _finished_jobs(jobs, partial(run_job, context=context), n_workers, started, stop):
+    for job, outcome in _of_both_kinds(jobs, context, n_workers, started, stop):
         del in_flight[job.key]
         if outcome is None:
             n_jobs += 1
@@ -84,6 +84,20 @@ def run_jobs(
         tell()
     log_event("stage ended", stage=stage, n_jobs=n_done, n_failed=len(failures), seconds=time.monotonic() - start)
     return StageOutcome(n_trained, tuple(failures), stopped=stop() and n_done < n_jobs)
+
+
+def _of_both_kinds(
+    jobs: Sequence[Job], context: JobContext, n_workers: int, started: Callable[[Job], None], stop: Callable[[], bool]
+) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
+    """Yield finished jobs: all with as many workers, or on GPUs those of networks first, in a worker for each GPU."""
+    work, of_networks = partial(run_job, context=context), network_workers(context.compute, n_workers)
+    if of_networks == n_workers:
+        yield from _finished_jobs(jobs, work, n_workers, started, stop)
+        return
+    is_estimator = {name: bool(model.estimator) for name, model in context.settings.models.items()}
+    for kind, width in ((False, of_networks), (True, n_workers)):
+        part = [job for job in jobs if is_estimator[job.members[0].config.model] is kind]
+        yield from _finished_jobs(part, work, width, started, stop)
 
 
 def _finished_jobs(

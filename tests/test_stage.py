@@ -6,7 +6,7 @@ import pandas as pd
 
 from snnbench import stage
 from snnbench.config import load_config
-from snnbench.records import Config, Job, Member
+from snnbench.records import ON_CPU, Compute, Config, Job, Member
 from snnbench.stage import Progress, run_jobs
 from snnbench.suites import core
 from snnbench.training import JobContext, run_job
@@ -38,7 +38,7 @@ def test_a_member_that_kills_its_process_does_not_take_the_others_along(tmp_path
     monkeypatch.setitem(stage.ENGINES, "local", dying({"key-3"}, calls))
     seen: list[Progress] = []
     jobs = [Job("search", "core", tuple(map(member, range(1, 8))), 7.0), Job("search", "core", (member(9),), 1.0)]
-    context = JobContext(None, TASKS, SETTINGS, "cpu", {})
+    context = JobContext(None, TASKS, SETTINGS, ON_CPU, {})
     outcome = run_jobs("search", jobs, context, tmp_path, 1, seen.append, lambda: False)
     assert calls == [7, 1, 3, 4, 1, 2, 1, 1]
     assert [row.key for row in outcome.failures] == ["key-3"]
@@ -56,10 +56,28 @@ def test_a_member_that_kills_its_process_does_not_take_the_others_along(tmp_path
 def test_a_stopped_stage_leaves_the_halves_for_the_next_run(tmp_path, monkeypatch):
     calls: list[int] = []
     monkeypatch.setitem(stage.ENGINES, "local", dying({"key-3"}, calls))
-    context = JobContext(None, TASKS, SETTINGS, "cpu", {})
+    context = JobContext(None, TASKS, SETTINGS, ON_CPU, {})
     jobs = [Job("search", "core", tuple(map(member, (3, 4))), 2.0)]
     outcome = run_jobs("search", jobs, context, tmp_path, 1, lambda progress: None, lambda: bool(calls))
     assert calls == [2]
     assert outcome.stopped
     assert (outcome.n_trained, outcome.failures) == (0, ())
     assert run_job(Job("search", "core", (member(4),)), context)[0].status == "ok"
+
+
+def test_on_gpus_networks_come_first_in_a_worker_for_each_and_estimators_take_all(tmp_path, monkeypatch):
+    calls: list[tuple[int, list[str]]] = []
+
+    def engine(jobs, work, n_workers, prepare, started, stop) -> Iterator:
+        calls.append((n_workers, [job.members[0].config.model for job in jobs]))
+        for job in jobs:
+            started(job)
+            yield job, RuntimeError("not trained here")
+
+    monkeypatch.setitem(stage.ENGINES, "local", engine)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    network = Member("iris", "repetition-1", Config("snn", (("learning_rate", 0.1),)), 0, 1, "key-network")
+    jobs = [Job("search", "core", (m,), 1.0) for m in (member(1), network, member(2))]
+    context = JobContext(None, TASKS, SETTINGS, Compute("cuda", "tf32", "across-tasks"), {})
+    run_jobs("search", jobs, context, tmp_path, 16, lambda progress: None, lambda: False)
+    assert calls == [(2, ["snn"]), (16, ["svm", "svm"])]

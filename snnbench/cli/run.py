@@ -232,7 +232,7 @@ def _resolve(
         seed=seed,
         n_seeds=n_seeds,
         compute=compute,
-        n_workers=workers or (_n_gpus() if compute.device == "cuda" else _n_cores()),
+        n_workers=workers or _n_cores(),
     )
 
 
@@ -247,12 +247,6 @@ def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "R
 def _n_cores() -> int:
     """Return the cores that this process may use, which containers and batch systems restrict."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _n_gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count()
 
 
 def _compute(device: Device, precision: Precision, stacking: Stacking) -> "Compute":
@@ -278,13 +272,14 @@ def _estimate(request: "Request", plan: "Plan") -> float:
 
     The machine is not measured for a run that will take a few seconds even if it is slow.
     """
-    from snnbench.training.process import prepare_process
+    from snnbench.training.process import network_workers, prepare_process
     from snnbench.training.speed import measure_speed
 
     if plan.seconds < _SHORT_SECONDS / 5:
         return plan.seconds
     prepare_process()
-    return plan.seconds * measure_speed() / min(request.n_workers, len(plan.jobs))
+    n_workers = network_workers(request.compute, request.n_workers)
+    return plan.seconds * measure_speed(request.compute) / min(n_workers, len(plan.jobs))
 
 
 def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds: float) -> None:

@@ -6,36 +6,52 @@ from collections.abc import Callable
 import numpy as np
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models import NETWORKS, load_class
 from snnbench.models.cost import member_seconds
-from snnbench.records import Config, Dataset, Task, Value
-from snnbench.training.stacked import train_stack
+from snnbench.records import ON_CPU, Compute, Config, Dataset, Task, Value
+from snnbench.training.batches import TaskRows
+from snnbench.training.networks import NetworkMember, train_networks
 
 _N_ROWS, _N_FEATURES, _N_CLASSES, _N_STACK, _N_EPOCHS = 512, 16, 3, 3, 8
 _SECONDS = 0.5
+_GPU_UNITS, _N_GPU_STACK = 256, 264
 
 
-def measure_speed(clock: Callable[[], float] = time.perf_counter) -> float:
-    """Train a small stack again and again and return its real seconds over its estimated seconds.
+def measure_speed(compute: Compute = ON_CPU, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Train a stack again and again and return its real seconds over its estimated seconds.
 
-    It takes half a second: on a busy machine, a process that has just started gets more than its share for a moment.
+    It takes half a second: on a busy machine, a process that has just started gets more than its share for a moment. On a CPU
+    the stack is small; on a GPU it is as large as a job's, since a small one would leave the chip idle.
 
     Args:
+        compute: How networks are computed.
         clock: ``time.process_time`` to leave out what other processes take.
     """
-    values: dict[str, Value] = {"n_units": 64, "n_layers": 4, "form": "rectangular", "learning_rate": 0.01, "dropout_rate": 0.0}
-    configs = [Config("snn", tuple(values.items()))] * _N_STACK
+    on_gpu = compute.device == "cuda"
+    n_units, n_stack = (_GPU_UNITS, _N_GPU_STACK) if on_gpu else (64, _N_STACK)
+    values: dict[str, Value] = {
+        "n_units": n_units,
+        "n_layers": 4,
+        "form": "rectangular",
+        "learning_rate": 0.01,
+        "dropout_rate": 0.0,
+    }
+    configs = [Config("snn", tuple(values.items()))] * n_stack
     rng = np.random.default_rng(0)
     rows = Dataset(
         rng.normal(size=(_N_ROWS, _N_FEATURES)).astype(np.float32), rng.integers(0, _N_CLASSES, _N_ROWS, dtype=np.int64)
     )
     task = Task("", "", "multiclass", _N_ROWS, _N_FEATURES, _N_CLASSES, "accuracy", "", "")
     training = TrainingSettings(n_epochs=_N_EPOCHS)
-    network = load_class(NETWORKS["snn"])(configs, _N_FEATURES, _N_CLASSES)
-    arguments = ([0.01] * _N_STACK, [0] * _N_STACK)
-    train_stack(network, "search", rows, rows, *arguments, 1, training)  # warms up
+    model, task_rows = ModelSettings(grid={}), TaskRows(rows, rows, _N_CLASSES)
+    members = [NetworkMember(config, task_rows, 0, _N_EPOCHS) for config in configs]
+
+    def train() -> None:
+        for _ in train_networks(members, model, "search", training, compute):
+            pass
+
+    train()  # warms up
     start, n_rounds = clock(), 0
     while (seconds := clock() - start) < _SECONDS or not n_rounds:
-        train_stack(network, "search", rows, rows, *arguments, _N_EPOCHS, training)
+        train()
         n_rounds += 1
-    return seconds / n_rounds / member_seconds(configs, ModelSettings(grid={}), task, _N_ROWS, _N_EPOCHS, training)
+    return seconds / n_rounds / member_seconds(configs, model, task, _N_ROWS, _N_EPOCHS, training)

@@ -31,7 +31,7 @@ def measure(where: Where) -> dict:
         material = benchmark.prepare(request)
         plan = benchmark.plan(request, material)
         context = JobContext(request.folder, material.by_name, settings, request.compute, {})
-        estimate = plan.seconds * measure_speed(time.process_time)
+        estimate = plan.seconds * measure_speed(clock=time.process_time)
         seconds = {}
         for job in plan.jobs:
             start = time.process_time()
