@@ -16,6 +16,9 @@ from snnbench.suites.material import Material
 MAX_STACK = 24
 """Members of a stack at most: beyond it, a step takes proportionally longer and a killed job loses more."""
 
+MAX_GPU_STACK = 1024
+"""Members of a stack on a GPU at most, however narrow: they are set up one by one."""
+
 MAX_GPU_UNITS = 264 * 256
 """Members times width of a stack on a GPU: with so many, each step fills a chip of 132 processors twice."""
 
@@ -227,7 +230,7 @@ def _job_size(first: Member, material: Material, compute: Compute) -> int:
     if compute.device == "cpu":
         return MAX_STACK
     width = int(first.config.get("n_units", 0)) or material.by_name[first.task].n_features
-    return max(MAX_STACK, MAX_GPU_UNITS // width)
+    return min(max(MAX_STACK, MAX_GPU_UNITS // width), MAX_GPU_STACK)
 
 
 def _seconds(members: Sequence[Member], model: ModelSettings, material: Material, settings: RunSettings) -> float:

@@ -90,20 +90,23 @@ def _of_both_kinds(
     jobs: Sequence[Job], context: JobContext, n_workers: int, started: Callable[[Job], None], stop: Callable[[], bool]
 ) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
     """Yield finished jobs: all with as many workers, or on GPUs those of networks first, in a worker for each GPU."""
-    work, of_networks = partial(run_job, context=context), network_workers(context.compute, n_workers)
-    if of_networks == n_workers:
-        yield from _finished_jobs(jobs, work, n_workers, started, stop)
+    work = partial(run_job, context=context)
+    if context.compute.device == "cpu":
+        yield from _finished_jobs(jobs, work, n_workers, prepare_process, started, stop)
         return
     is_estimator = {name: bool(model.estimator) for name, model in context.settings.models.items()}
-    for kind, width in ((False, of_networks), (True, n_workers)):
-        part = [job for job in jobs if is_estimator[job.members[0].config.model] is kind]
-        yield from _finished_jobs(part, work, width, started, stop)
+    estimators = [job for job in jobs if is_estimator[job.members[0].config.model]]
+    networks = [job for job in jobs if not is_estimator[job.members[0].config.model]]
+    on_gpu, n_gpu_workers = partial(prepare_process, on_gpu=True), network_workers(context.compute, n_workers)
+    yield from _finished_jobs(networks, work, n_gpu_workers, on_gpu, started, stop)
+    yield from _finished_jobs(estimators, work, n_workers, prepare_process, started, stop)
 
 
 def _finished_jobs(
     jobs: Sequence[Job],
     work: Callable[[Job], list[Result]],
     n_workers: int,
+    prepare: Callable[[int], None],
     started: Callable[[Job], None],
     stop: Callable[[], bool],
 ) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
@@ -114,7 +117,7 @@ def _finished_jobs(
     waiting = jobs
     while waiting:
         halves: list[Job] = []
-        for job, outcome in ENGINES["local"](waiting, work, n_workers, prepare_process, started, stop):
+        for job, outcome in ENGINES["local"](waiting, work, n_workers, prepare, started, stop):
             middle = len(job.members) // 2
             if isinstance(outcome, Exception) and middle:
                 seconds = job.seconds / 2

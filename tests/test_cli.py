@@ -7,7 +7,6 @@ import pty
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tarfile
@@ -876,13 +875,7 @@ def test_names_are_completed(program, monkeypatch, line, expected):
     assert answer.out.split() == expected
 
 
-def test_help_is_quick_and_loads_nothing_heavy(tmp_path):
-    seconds = []
-    for _ in range(5):
-        start = time.monotonic()
-        subprocess.run([*PROGRAM, "--help"], cwd=tmp_path, check=True, capture_output=True)
-        seconds.append(time.monotonic() - start)
-    assert statistics.median(seconds) < 0.5
+def test_help_loads_nothing_heavy(tmp_path):
     code = "import atexit, sys; atexit.register(lambda: print(*sys.modules, sep=chr(10))); "
     helped = subprocess.run(
         [sys.executable, "-c", code + PROGRAM[2], "--help"], cwd=tmp_path, check=True, capture_output=True, text=True

@@ -67,6 +67,10 @@ def test_one_network_that_does_not_fit_is_an_error(monkeypatch):
 def test_another_error_is_not_taken_for_a_lack_of_memory():
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"))
+    broken = RuntimeError("capture_end: capture was invalidated")
+    broken.__context__ = torch.OutOfMemoryError("CUDA out of memory.")
+    assert is_out_of_memory(broken)
     assert not is_out_of_memory(RuntimeError("The size of tensor a (3) must match"))
 
 

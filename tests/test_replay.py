@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from snnbench.training import replay
+from snnbench.training.batches import RaggedRows, SharedRows
 
 
 class Recorder:
@@ -31,10 +32,16 @@ def log(monkeypatch):
         recording.pop()
 
     class Stream:
+        def __init__(self, device=0):
+            pass
+
         def wait_stream(self, other):
             pass
 
+    replay._side_stream.cache_clear()
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Recorder)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: None)
     monkeypatch.setattr(torch.cuda, "graph", graph)
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", Stream)
@@ -60,6 +67,11 @@ def test_every_call_has_its_effect_once(log):
     for _ in range(10):
         call()
     assert entries == ["run"] * 3 + ["replayed"] * 7
+
+
+def test_steps_whose_batches_are_cut_by_python_are_never_replayed():
+    assert RaggedRows.is_replayable
+    assert not SharedRows.is_replayable
 
 
 def test_two_actions_have_a_graph_each(log):

@@ -80,4 +80,4 @@ def test_on_gpus_networks_come_first_in_a_worker_for_each_and_estimators_take_al
     jobs = [Job("search", "core", (m,), 1.0) for m in (member(1), network, member(2))]
     context = JobContext(None, TASKS, SETTINGS, Compute("cuda", "tf32", "across-tasks"), {})
     run_jobs("search", jobs, context, tmp_path, 16, lambda progress: None, lambda: False)
-    assert calls == [(2, ["snn"]), (16, ["svm", "svm"])]
+    assert calls == [(2, ["snn"]), (16, ["svm", "svm"])]  # jobs of one member are not halved

@@ -116,7 +116,7 @@ def _context(prepare: Callable[[int], None]) -> multiprocessing.context.BaseCont
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([prepare.__module__])
+    context.set_forkserver_preload([getattr(prepare, "func", prepare).__module__])
     # Ctrl-C reaches every process of the terminal and would end the server while it loads. It inherits what is blocked here;
     # the resource tracker is started first because starting it unblocks the signal.
     resource_tracker.ensure_running()

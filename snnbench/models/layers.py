@@ -224,16 +224,18 @@ class _KeepMasks(nn.Module):
     def reset(self, seeds: Sequence[int]) -> None:
         """Restart the streams; draws nothing yet."""
         members = list(zip(seeds, self.rates, strict=True))
-        distinct = list(dict.fromkeys(members))
+        distinct = {member: place for place, member in enumerate(dict.fromkeys(members))}
+        self.places = torch.empty(0, 0, dtype=torch.int32)
         self.keys = noise.keys_of([seed for seed, _ in distinct]).view(-1, 1, 1)
         self.keep = torch.tensor([1 - rate for _, rate in distinct]).view(-1, 1, 1)
         self.thresholds = noise.thresholds([1 - rate for _, rate in distinct])
-        self.member_of = torch.tensor([distinct.index(member) for member in members])
+        self.member_of = torch.tensor([distinct[member] for member in members])
 
     def select(self, members: torch.Tensor) -> None:
         """Keep these members alone."""
         self.rates = tuple(self.rates[member] for member in members.tolist())
-        self.member_of = self.member_of[members.to(self.member_of.device)]
+        used, self.member_of = self.member_of[members.to(self.member_of.device)].unique(return_inverse=True)
+        self.keys, self.keep, self.thresholds = self.keys[used], self.keep[used], self.thresholds[used]
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return masks of 0 and 1 and keep probabilities, (n_distinct, n_batch, n_units) and (n_distinct, 1, 1)."""

@@ -15,17 +15,18 @@ _COPIES_OF_SIGNALS = 8
 """Of each unit's value for each row: what the derivative needs of it, and temporary results."""
 
 
-def member_bytes(config: Config, model: ModelSettings, size: tuple[int, int], n_batch: int) -> int:
+def member_bytes(config: Config, model: ModelSettings, size: tuple[int, int], n_batch: int, momentum: bool = False) -> int:
     """Estimate the memory of one member of a stack, generously; the rows of its task are left out.
 
     Args:
         config: Its configuration.
         model: Where it comes from.
         size: Numbers of features and outputs, padding included.
-        n_batch: Rows of a batch, or of those that are scored together if they are more.
+        n_batch: Rows of a batch.
+        momentum: Whether velocities and gradients are stored beside the weights.
     """
     n_weights, n_units = network_size(implementation(config.model, model), config, *size)
-    return _BYTES * (_COPIES_OF_WEIGHTS * n_weights + _COPIES_OF_SIGNALS * n_units * n_batch)
+    return _BYTES * ((_COPIES_OF_WEIGHTS + 2 * momentum) * n_weights + _COPIES_OF_SIGNALS * n_units * n_batch)
 
 
 def fitting(members_bytes: Sequence[int], budget_bytes: float) -> list[int]:

@@ -80,6 +80,8 @@ def build_padded(
     for values in (*stack.parameters(), *stack.buffers()):
         values.data.zero_()
     widths = torch.zeros(len(list(stack.modules())), len(configs), dtype=torch.int64)
+    with torch.device("meta"):
+        narrowest, widest = (_widths(network(configs[:1], *size), size[0]) for size in ((1, 1), padded))
     for size in dict.fromkeys(sizes):
         members = [member for member, own_size in enumerate(sizes) if own_size == size]
         with torch.device(device):
@@ -88,8 +90,9 @@ def build_padded(
         _copy_corners(stack, own, torch.tensor(members, device=device))
         widths[:, members] = torch.tensor(_widths(own, size[0])).view(-1, 1)
     reset(stack, seeds, draw=False)
-    for layer, n_units, own_widths in zip(stack.modules(), _widths(stack, padded[0]), widths, strict=True):
-        if hasattr(layer, "is_unit") and n_units > own_widths.min():
+    for layer, least, n_units, own_widths in zip(stack.modules(), narrowest, widest, widths, strict=True):
+        # Not only where a member of this stack is narrower: with and without a mask numbers are rounded in other ways.
+        if hasattr(layer, "is_unit") and least < n_units:
             cast(Any, layer).is_unit = (torch.arange(n_units) < own_widths.view(-1, 1, 1)).to(device, dtype)
     return stack
 

@@ -1,5 +1,7 @@
 """``run_job``: from a job's names and numbers to its results."""
 
+import multiprocessing
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings
@@ -17,7 +20,7 @@ from snnbench.records import Compute, Dataset, Job, Member, Result, Task, Traini
 from snnbench.suites.flags import flags_of
 from snnbench.training.batches import TaskRows
 from snnbench.training.estimators import fit_estimator
-from snnbench.training.networks import NetworkMember, train_networks
+from snnbench.training.networks import NetworkMember, is_out_of_memory, train_networks
 from snnbench.training.rows import job_rows
 
 
@@ -38,8 +41,17 @@ def run_job(job: Job, context: JobContext) -> list[Result]:
     try:
         results.extend(_train(job, context))
     except Exception as error:
-        results.extend(failed(member, job, context, error) for member in job.members[len(results) :])
+        if _is_broken(error):
+            os._exit(1)  # the engine tries the job again, in a new process
+        done = {result.key for result in results}
+        results.extend(failed(member, job, context, error) for member in job.members if member.key not in done)
     return results
+
+
+def _is_broken(error: Exception) -> bool:
+    """Say whether an error leaves a worker useless: after one on a GPU, all that follows in the process fails with it."""
+    on_gpu = isinstance(error, getattr(torch, "AcceleratorError", ())) and not is_out_of_memory(error)
+    return on_gpu and multiprocessing.parent_process() is not None
 
 
 def failed(member: Member, job: Job, context: JobContext, error: BaseException) -> Result:
@@ -53,13 +65,24 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
     if settings.estimator:
         yield from _fit_bundle(settings, job, context)
         return
-    rows = {place: _rows(job, context, *place) for place in {(member.task, member.split): None for member in job.members}}
-    networks = [
-        NetworkMember(member.config, rows[member.task, member.split], _stream_seed(member, job), member.n_epochs)
-        for member in job.members
-    ]
+    rows: dict[tuple[str, str], TaskRows | Exception] = {}
+    for task, split in dict.fromkeys((member.task, member.split) for member in job.members):
+        try:
+            rows[task, split] = _rows(job, context, task, split)
+        except Exception as error:  # of one task; those of others in this stack are trained
+            rows[task, split] = error
+    members, networks = [], []
+    for member in job.members:
+        found = rows[member.task, member.split]
+        if isinstance(found, Exception):
+            yield failed(member, job, context, found)
+            continue
+        members.append(member)
+        networks.append(NetworkMember(member.config, found, _stream_seed(member, job), member.n_epochs))
+    if not networks:
+        return
     runs = train_networks(networks, settings, job.stage, context.settings.training, context.compute)
-    for member, network, (run, place) in zip(job.members, networks, runs, strict=True):
+    for member, network, (run, place) in zip(members, networks, runs, strict=True):
         yield _trained(member, job, context, run, place, network.rows.held_out)
 
 
@@ -122,7 +145,7 @@ def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, in
         train_loss=tuple(run.train_loss[:n_seen, index].tolist()),
         valid_curve=tuple(run.valid_score[:n_seen, index].tolist()),
         test_targets=_targets(held_out.y) if job.stage == "evaluate" else (),
-        test_outputs=tuple(run.test_outputs[index].ravel().tolist()),
+        test_outputs=() if run.diverged[index] else tuple(run.test_outputs[index].ravel().tolist()),
     )
 
 

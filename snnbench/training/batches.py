@@ -32,15 +32,20 @@ class TaskRows:
 
 
 class SharedRows:
-    """One task whose rows all members share; a batch is gathered once and broadcast where members share their order too."""
+    """One task whose rows all members share; a batch is gathered once and broadcast where members share their order too.
+
+    Its batches are cut by Python, so its steps cannot be replayed.
+    """
+
+    is_replayable = False
 
     def __init__(self, rows: TaskRows, seeds: Sequence[int], batch_size: int, device: str, dtype: torch.dtype) -> None:
         self.rows, self.batch_size, self.on_device = rows, batch_size, False
         self.X, self.y = (_on_device(array, device, dtype) for array in (rows.train.X, rows.train.y))
         self.X_held_out = _on_device(rows.held_out.X, device, dtype)
-        streams = list(dict.fromkeys(seeds))
-        self.keys, self.clock = order_keys(streams).to(device), noise.new_clock(device)
-        self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
+        streams = {seed: place for place, seed in enumerate(dict.fromkeys(seeds))}
+        self.keys, self.clock = order_keys(list(streams)).to(device), noise.new_clock(device)
+        self.stream_of = torch.tensor([streams[seed] for seed in seeds], device=device)
         self.n_samples = torch.full((len(streams),), len(self.y), device=device)
         self.n_steps = -(-len(self.y) // batch_size)
         self.n_labels = (~self.y.isnan()).sum(dim=1) if self.y.dim() == 2 else None
@@ -93,6 +98,8 @@ class RaggedRows:
     member whose task has fewer batches than others waits for them at the end of an epoch, with batches of padding alone.
     """
 
+    is_replayable = True
+
     def __init__(
         self,
         tasks: Sequence[TaskRows],
@@ -110,9 +117,10 @@ class RaggedRows:
             [task.held_out for task in tasks], n_features, n_outputs, device, dtype
         )
 
-        streams = list(dict.fromkeys(zip(task_of, seeds, strict=True)))
+        of_member = list(zip(task_of, seeds, strict=True))
+        streams = {stream: place for place, stream in enumerate(dict.fromkeys(of_member))}
         self.keys, self.clock = order_keys([seed for _, seed in streams]).to(device), noise.new_clock(device)
-        self.stream_of = torch.tensor([streams.index(member) for member in zip(task_of, seeds, strict=True)], device=device)
+        self.stream_of = torch.tensor([streams[stream] for stream in of_member], device=device)
         n_samples = [len(tasks[task].train.y) for task, _ in streams]
         self.n_samples = torch.tensor(n_samples, device=device)
         self.starts = torch.tensor([train_starts[task] for task, _ in streams], device=device).view(-1, 1)
@@ -162,6 +170,7 @@ class RaggedRows:
         """Return the held-out score of each member, and whether all its outputs are finite; both (n_stack,)."""
         outputs = self.outputs(network)
         if not self.on_device:
+            outputs = outputs.cpu()
             found = [self.outputs_of(outputs, place) for place in range(len(outputs))]
             scores = [METRICS[rows.metric](rows.held_out.y, own[np.newaxis])[0] for rows, own in found]
             finite = torch.tensor([bool(np.isfinite(own).all()) for _, own in found])

@@ -117,8 +117,9 @@ def _update(network: nn.Module, descent: Descent, gradients: list[torch.Tensor],
     if batch.row_share is not None:
         rates = torch.where(_has_rows(batch), rates, 0)
     if descent.l2 is not None:
+        weights = penalised(network)
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            if id(parameter) in penalised(network):
+            if id(parameter) in weights:
                 gradient.addcmul_(parameter, _like(descent.l2, parameter))
     if descent.velocities:
         for velocity, gradient in zip(descent.velocities, gradients, strict=True):

@@ -44,7 +44,9 @@ def train_networks(
     path = implementation(members[0].config.model, model)
     network = load_class(path)
     sizes = [_size(member, network, compute, settings) for member in members]
-    needed = [member_bytes(member.config, model, *size) for member, size in zip(members, sizes, strict=True)]
+    needed = [
+        member_bytes(member.config, model, *size, bool(settings.momentum)) for member, size in zip(members, sizes, strict=True)
+    ]
     first = 0
     with precision(compute.precision):
         for n_members in fitting(needed, _budget_bytes(compute)):
@@ -75,8 +77,13 @@ def _halved(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory ran out; torch has a type of its own for a GPU, and words for a CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+    """Say whether an error, or one that it came from, means that memory ran out; torch's libraries say it in many ways."""
+    words = str(error).lower()
+    says_so = any(part in words for part in ("out of memory", "allocate memory", "alloc_failed"))
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or says_so:
+        return True
+    cause = error.__cause__ or error.__context__
+    return cause is not None and is_out_of_memory(cause)
 
 
 def _train(
@@ -122,4 +129,7 @@ def _size(member: NetworkMember, network: Any, compute: Compute, settings: Train
 
 
 def _budget_bytes(compute: Compute) -> float:
-    return _GPU_SHARE * torch.cuda.mem_get_info()[0] if compute.device == "cuda" else _CPU_BYTES
+    if compute.device == "cpu":
+        return _CPU_BYTES
+    torch.cuda.empty_cache()  # what torch keeps for itself is free, too
+    return _GPU_SHARE * torch.cuda.mem_get_info()[0]

@@ -16,8 +16,8 @@ def network_workers(compute: Compute, n_workers: int) -> int:
     return min(n_workers, max(1, torch.cuda.device_count())) if compute.device == "cuda" else n_workers
 
 
-def prepare_process(number: int = 0) -> None:
-    """Set one thread, flush denormal numbers to zero, keep freed memory, and take a GPU if there is one.
+def prepare_process(number: int = 0, on_gpu: bool = False) -> None:
+    """Set one thread, flush denormal numbers to zero, keep freed memory, and take a GPU if asked for.
 
     One thread a process is faster than two in one (measured in ``make bench``'s setting) and makes sums exact: with more
     threads a wide member's bits can depend on the machine's load. Flushing denormals changes values, so it is part of the
@@ -25,9 +25,10 @@ def prepare_process(number: int = 0) -> None:
 
     Args:
         number: The worker's; workers share the GPUs evenly by it.
+        on_gpu: Whether the process trains networks on a GPU.
     """
-    if n_gpus := torch.cuda.device_count():
-        torch.cuda.set_device(number % n_gpus)
+    if on_gpu:  # otherwise CUDA is not even started
+        torch.cuda.set_device(number % torch.cuda.device_count())
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     threadpool_limits(1)

@@ -9,7 +9,7 @@ from snnbench.suites.scales import restandardise
 from snnbench.suites.splits import standardise
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=128)
 def job_rows(
     stage: Stage, suite: str, task: str, split: str, folder: Path | None, preprocessing: str = "as-published"
 ) -> tuple[Dataset, Dataset]:

@@ -193,7 +193,7 @@ def _actions(
         for target, values in zip((scores, finite), rows.score(network), strict=True):
             target.copy_(values)
 
-    step_again = replayed(take_step, device)
+    step_again = replayed(take_step, device) if rows.is_replayable else take_step
     score_again = replayed(take_score, device) if rows.on_device else take_score
 
     def train_epoch(epoch: int) -> torch.Tensor:
@@ -226,7 +226,7 @@ def _read(unread: list[tuple[torch.Tensor, ...]], epoch: int, members: np.ndarra
 def _test(network: nn.Module, rows: SharedRows | RaggedRows, members: np.ndarray, epoch: int, curves: _Curves) -> None:
     """Test the members whose last epoch this is."""
     network.eval()
-    outputs = rows.outputs(network)
+    outputs = rows.outputs(network).cpu()
     for place in np.flatnonzero(curves.n_epochs[members] == epoch):
         member = int(members[place])
         task, logits = rows.outputs_of(outputs, int(place))
@@ -241,8 +241,8 @@ def _run_of(curves: _Curves, members: Sequence[int], stage: Stage, settings: Tra
     n_epochs, n_finite = curves.n_epochs[members], curves.n_finite[members]
     diverged = n_finite < n_epochs
     last = int(np.minimum(n_epochs, n_finite + 1).max())
-    is_after = np.arange(last).reshape(-1, 1) > n_finite
-    train_loss = np.where(is_after, np.nan, curves.train_loss[:last, members])
+    is_lost = np.arange(last).reshape(-1, 1) >= n_finite  # its own last epoch counts, whatever went wrong in it
+    train_loss = np.where(is_lost, np.nan, curves.train_loss[:last, members])
     nothing = np.full(len(members), np.nan)
     if stage == "search":
         valid_score = np.where(diverged, np.nan, curves.valid_score[:last, members])
@@ -251,7 +251,8 @@ def _run_of(curves: _Curves, members: Sequence[int], stage: Stage, settings: Tra
         test_score, outputs = nothing, np.empty((len(members), 0, 0))
     else:
         valid_score, epoch, score = np.empty((0, len(members))), n_epochs, nothing
-        tests = [curves.tests.get(member, (np.nan, np.empty((0, 0)))) for member in members]
+        nowhere = np.nan, np.empty((0, 0))
+        tests = [nowhere if lost else curves.tests[member] for member, lost in zip(members, diverged, strict=True)]
         test_score = np.where(diverged, np.nan, [test for test, _ in tests])
         shape = max(found.shape for _, found in tests)
         outputs = np.stack([found if found.shape == shape else np.full(shape, np.nan) for _, found in tests])

@@ -126,15 +126,14 @@ def _within(configs: Sequence[Config], task: Task, n_epochs: int, device: str) -
     rows, settings = _rows(task), TrainingSettings()
     network_class = load_class(implementation("snn", SNN))
 
-    def train() -> None:
+    def train(n_epochs: int) -> None:
         network = network_class(configs, task.n_features, task.n_outputs)
         rates = [float(config["learning_rate"]) for config in configs]
         train_stack(
             network, "search", rows.train, rows.held_out, rates, range(len(configs)), n_epochs, settings, "accuracy", device
         )
 
-    n_steps = n_epochs * -(-_n_train(task) // 128)
-    return _seconds(train, device) / n_steps / len(configs)
+    return _seconds_of_epoch(train, n_epochs, device) / -(-_n_train(task) // 128) / len(configs)
 
 
 def _across(configs: Sequence[Config], task: Task, n_epochs: int, device: str) -> float:
@@ -147,14 +146,13 @@ def _across(configs: Sequence[Config], task: Task, n_epochs: int, device: str) -
     padded, n_batch = padded_size(members[0], task.n_features, task.n_outputs), batch_class(_n_train(task), 128)
     network_class = load_class(implementation("snn", SNN))
 
-    def train() -> None:
+    def train(n_epochs: int) -> None:
         train_across(
-            network_class, members, "search", tasks, task_of, padded, n_batch, rates, range(len(members)),
+            network_class, members, "search", tasks, task_of, padded, n_batch, rates, task_of,
             [n_epochs] * len(members), TrainingSettings(), device,
         )  # fmt: skip
 
-    n_steps = n_epochs * -(-_n_train(task) // 128)
-    return _seconds(train, device) / n_steps / len(members)
+    return _seconds_of_epoch(train, n_epochs, device) / -(-_n_train(task) // 128) / len(members)
 
 
 WAYS: dict[str, Callable[[Sequence[Config], Task, int, str], float]] = {
@@ -174,6 +172,12 @@ def _seconds(action: Callable[[], object], device: str, warm_up: Callable[[], ob
     if device == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def _seconds_of_epoch(train: Callable[[int], object], n_epochs: int, device: str) -> float:
+    """Return the seconds of an epoch, without those of setting up: from trainings of one length and of three."""
+    short, long = (_seconds(lambda n=n: train(n), device) for n in (n_epochs, 3 * n_epochs))
+    return max(long - short, 1e-9) / (2 * n_epochs)
 
 
 def _hours(points: Sequence[tuple[float, float]]) -> float:
