@@ -237,8 +237,9 @@ def only_suite(rows: pd.DataFrame, suite: str | None) -> str:
     """
     found = sorted(rows["suite"].unique()) if len(rows) else []
     if suite is None and len(found) != 1:
-        hint = "Choose with --suite." if found else "Train models with `snnbench run` first."
-        raise SnnbenchError(f"The results must be of one suite, found {', '.join(found) or 'none'}. {hint}")
+        if not found:
+            raise SnnbenchError("The folders must hold results, found none. Train models with `snnbench run` first.")
+        raise SnnbenchError(f"The results must be of one suite, found {', '.join(found)}. Choose with --suite.")
     return suite or found[0]
 
 

@@ -138,7 +138,7 @@ def assert_refused(answer: Answer, expected: str) -> None:
         ("data verify cor", "Unknown suite 'cor'. Did you mean 'core'?"),
         ("compare nowhere", "RESULTS must be folders with results, but nowhere is none. Name the --results of a run."),
         ("compare tiny.toml", "RESULTS must be folders with results, but tiny.toml is none."),
-        ("compare empty", "must be of one suite, found none. Train models with `snnbench run` first."),
+        ("compare empty", "must hold results, found none. Train models with `snnbench run` first."),
         ("compare results --suite ucy", "Unknown suite 'ucy'. Did you mean 'uci'?"),
         (
             "compare results --suite uci",

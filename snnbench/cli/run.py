@@ -328,18 +328,19 @@ def _confirm(seconds: float) -> None:
 
 @contextmanager
 def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether Ctrl-C was pressed; the second press stops at once."""
+    """Yield a function that says whether Ctrl-C was pressed; the second press, or being told to end, stops at once."""
     pressed = False
 
     def interrupt(signum: int, frame: object) -> None:
         nonlocal pressed
-        if pressed:
+        if pressed or signum == signal.SIGTERM:  # a batch system kills soon after
             raise KeyboardInterrupt
         pressed = True
         errors().print("Finishing the jobs in flight; press Ctrl-C again to stop now.")
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -66,8 +66,8 @@ def by_depth(rows: pd.DataFrame, metric: str = "", published: Sequence[str] = ()
     seeds = values["n_seeds"].dropna().astype(int)
     n_seeds = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
     notes = (
-        f"In percent, mean ± standard deviation over {n_seeds} seeds of the best configuration of each depth by validation "
-        "score. Depth: hidden layers, of resnet blocks."
+        f"In percent, {'one seed' if n_seeds == '1' else f'mean ± standard deviation over {n_seeds} seeds'} of the best "
+        "configuration of each depth by validation score. Depth: hidden layers, of resnet blocks."
         + (" One seed has no deviation: add some with `snnbench run --seeds 5`." if seeds.min() == 1 else ""),
         *(
             ["Published: Table 2 of the paper, on 801 dense features and the counts of the DeepTox download."]
@@ -182,9 +182,10 @@ def _published(rows: pd.DataFrame, kind: str, names: Sequence[str]) -> pd.DataFr
 
 def _heading(rows: pd.DataFrame, metric: str) -> str:
     evaluations = rows[rows["stage"] == "evaluate"]
-    sources = ", ".join(sorted(evaluations["task_source"].dropna().unique()))
+    sources, n_tasks = evaluations["task_source"].dropna().unique(), evaluations["task"].nunique()
+    of_what = sources[0] if n_tasks == 1 and len(sources) == 1 else f"{n_tasks} {'task' if n_tasks == 1 else 'tasks'}"
     metrics = metric or " or ".join(sorted(evaluations["metric"].unique()))
-    return f"{rows['suite'].iloc[0]} ({sources}): {metrics} of the test rows."
+    return f"{rows['suite'].iloc[0]} ({of_what}): {metrics} of the test rows."
 
 
 def _pivot(values: pd.DataFrame, mean: str, std: str) -> pd.DataFrame:

@@ -24,10 +24,11 @@ def conclude(ranking: Ranking) -> str:
         )
     level = f"{ranking.question.alpha:.3g}"
     smallest = _smallest_pvalue(ranking)
+    adjusted = "" if ranking.question.correction == "none" or ranking.n_models == 2 else "adjusted "
     if smallest >= ranking.question.alpha:
         return (
             f"Nothing can be concluded: on {plural(ranking.n_tasks, 'task')} no difference can reach p < {level}, "
-            f"whatever the scores (the smallest possible p is {smallest:.2g})."
+            f"whatever the scores (the smallest possible {adjusted}p is {smallest:.2g})."
         )
     lower, higher = ranking.with_verdict(WORSE), ranking.with_verdict(BETTER)
     open_ = ranking.with_verdict(UNDECIDED)
