@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student_t
 from scipy.stats import wilcoxon
 
 from snnbench.errors import SnnbenchError
@@ -83,6 +84,24 @@ def test_splits_of_one_task_are_the_paired_units(alternative):
             assert values.at[model, "pvalue"] == pytest.approx(expected, rel=0.05)
     assert np.isnan(values.at["snn", "pvalue"])
     assert "the paired units are its 10 splits, not tasks" in breakdown.notes[0]
+
+
+def test_the_corrected_t_test_allows_for_shared_training_rows():
+    breakdown = by_split(SPLITS, correction="none", fold_test="corrected-t")
+    share = 1790 / (17898 - 2 * 1790)
+    for model in ("naive_bayes", "svm"):
+        differences = np.subtract(SPLIT_SCORES["snn"], SPLIT_SCORES[model])
+        statistic = differences.mean() / np.sqrt((1 / 10 + share) * differences.var(ddof=1))
+        assert breakdown.values.at[model, "pvalue"] == pytest.approx(2 * student_t.sf(abs(statistic), 9), rel=1e-9)
+    assert "Nadeau and Bengio" in breakdown.notes[0]
+    assert "n_test / n_train = 0.125" in breakdown.notes[0]
+    with pytest.raises(SnnbenchError, match="test by split"):
+        by_split(SPLITS, fold_test="t")
+
+
+def test_repeated_hold_outs_have_a_larger_share_of_test_rows():
+    core = SPLITS.assign(suite="core", task="iris", split=SPLITS["split"].str.replace("fold", "repetition"))
+    assert "n_test / n_train = 0.409" in by_split(core, fold_test="corrected-t").notes[0]
 
 
 def test_the_published_table_by_split_stands_beside():
