@@ -48,7 +48,9 @@ def conclude(ranking: Ranking) -> str:
 
 def describe_one_task(ranking: Ranking) -> str:
     """Return why one task cannot be tested, and what can be looked at instead."""
-    sentence = "Nothing can be concluded: the tests compare models across tasks, and one task is no sample of them."
+    sentence = (
+        "Nothing can be concluded about other tasks: the tests compare models across tasks, and one task is no sample of them."
+    )
     if "repetitions" in ranking.averaged:
         return f"{sentence} Its splits are compared by `snnbench compare --by split`."
     if "seeds" in ranking.averaged:
