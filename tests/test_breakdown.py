@@ -8,9 +8,10 @@ import pytest
 from scipy.stats import t as student_t
 from scipy.stats import wilcoxon
 
-from snnbench.errors import SnnbenchError
+from snnbench.cli.breakdown import show_breakdown
+from snnbench.errors import ConfigError, SnnbenchError
 from snnbench.published import load_reference
-from snnbench.report import BREAKDOWNS, as_text, natural_breakdown, render_breakdown
+from snnbench.report import BREAKDOWNS, Question, as_text, natural_breakdown, render_breakdown
 from snnbench.report.breakdown import by_depth, by_split
 
 
@@ -97,6 +98,11 @@ def test_the_corrected_t_test_allows_for_shared_training_rows():
     assert "n_test / n_train = 0.125" in breakdown.notes[0]
     with pytest.raises(SnnbenchError, match="test by split"):
         by_split(SPLITS, fold_test="t")
+
+
+def test_a_test_by_split_needs_a_comparison_by_split():
+    with pytest.raises(ConfigError, match="--fold-test needs RESULTS"):
+        show_breakdown([], "", Question(), "table", None, "corrected-t")
 
 
 def test_repeated_hold_outs_have_a_larger_share_of_test_rows():
