@@ -136,6 +136,7 @@ def test_only_one_task_on_several_splits_is_compared_by_split_unasked():
     ("function", "of", "published", "message"),
     [
         (by_split, pd.concat([SPLITS, SPLITS.assign(task="other")]), [], "results of one task, found 2"),
+        (by_split, SPLITS[SPLITS["split"] == "fold-1"], [], "several splits, found one"),
         (by_depth, SPLITS, [], "needs evaluations of networks; found none"),
         (by_split, SPLITS, ["delgado2014"], "--published must name results of htru2 by split, found delgado2014"),
         (by_depth, DEPTHS.assign(task_sha256=DEPTHS["model"]), [], "must be of one version of its data"),

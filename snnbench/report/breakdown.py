@@ -111,6 +111,8 @@ def by_split(
     scores = by_model.dropna().round(12)
     if scores.empty:
         raise SnnbenchError("A comparison by split needs a split with a score of every model; found none. Complete the run.")
+    if by_model.shape[0] < 2:
+        raise SnnbenchError("A comparison by split needs a task with several splits, found one, which no test can use.")
     scores = scores[stats.order_models(scores)]
     reference = stats.choose_baseline(scores, baseline)
     test, about = _test_folds(rows, scores, reference, alternative, correction, fold_test)
