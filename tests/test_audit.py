@@ -94,6 +94,16 @@ def test_repeated_rows_are_counted_and_looked_for_in_both_parts():
     assert found["rows-in-train-and-test"] == "1 (1.0%) of the test rows"
 
 
+def test_labels_that_were_not_measured_contradict_none():
+    X = standardise(features(), REST)
+    y = np.stack([np.arange(N) % 2, np.arange(N) // 2 % 2], axis=1).astype(np.float32)
+    X[[10, 20, 30]] = X[40]
+    y[[10, 20, 30, 40]] = [[0, np.nan], [np.nan, 1], [np.nan, np.nan], [0, 1]]
+    assert "contradicting-rows" not in flags(X, y)
+    y[30] = [1, np.nan]
+    assert flags(X, y)["contradicting-rows"] == "4 (1.0%) of the rows"
+
+
 def test_a_zero_and_a_negative_zero_are_equal():
     X = standardise(features(n_features=1), REST)
     X[5], X[6] = 0.0, -0.0
@@ -176,6 +186,13 @@ def test_the_stored_flags_of_uci_are_what_the_audit_finds(shared):
     findings, missing = audit_suite("uci", folder)
     assert list(missing) == ["miniboone"]
     pd.testing.assert_frame_equal(stored_findings("uci"), as_table(findings))
+
+
+@pytest.mark.shared_data
+def test_the_stored_flags_of_htru2_are_what_the_audit_finds(shared):
+    findings, missing = audit_suite("htru2", open_source("htru2", str(shared / "data" / "htru2")))
+    assert missing == {}
+    pd.testing.assert_frame_equal(stored_findings("htru2"), as_table(findings))
 
 
 def test_the_faults_of_uci_that_are_known_are_found():

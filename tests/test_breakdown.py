@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student_t
 from scipy.stats import wilcoxon
 
-from snnbench.errors import SnnbenchError
+from snnbench.cli.breakdown import show_breakdown
+from snnbench.errors import ConfigError, SnnbenchError
 from snnbench.published import load_reference
-from snnbench.report import BREAKDOWNS, as_text, natural_breakdown, render_breakdown
+from snnbench.report import BREAKDOWNS, Question, as_text, natural_breakdown, render_breakdown
 from snnbench.report.breakdown import by_depth, by_split
 
 
@@ -85,6 +87,29 @@ def test_splits_of_one_task_are_the_paired_units(alternative):
     assert "the paired units are its 10 splits, not tasks" in breakdown.notes[0]
 
 
+def test_the_corrected_t_test_allows_for_shared_training_rows():
+    breakdown = by_split(SPLITS, correction="none", fold_test="corrected-t")
+    share = 1790 / (17898 - 2 * 1790)
+    for model in ("naive_bayes", "svm"):
+        differences = np.subtract(SPLIT_SCORES["snn"], SPLIT_SCORES[model])
+        statistic = differences.mean() / np.sqrt((1 / 10 + share) * differences.var(ddof=1))
+        assert breakdown.values.at[model, "pvalue"] == pytest.approx(2 * student_t.sf(abs(statistic), 9), rel=1e-9)
+    assert "Nadeau and Bengio" in breakdown.notes[0]
+    assert "n_test / n_train = 0.125" in breakdown.notes[0]
+    with pytest.raises(SnnbenchError, match="test by split"):
+        by_split(SPLITS, fold_test="t")
+
+
+def test_a_test_by_split_needs_a_comparison_by_split():
+    with pytest.raises(ConfigError, match="--fold-test needs RESULTS"):
+        show_breakdown([], "", Question(), "table", None, "corrected-t")
+
+
+def test_repeated_hold_outs_have_a_larger_share_of_test_rows():
+    core = SPLITS.assign(suite="core", task="iris", split=SPLITS["split"].str.replace("fold", "repetition"))
+    assert "n_test / n_train = 0.409" in by_split(core, fold_test="corrected-t").notes[0]
+
+
 def test_the_published_table_by_split_stands_beside():
     text = as_text(render_breakdown(by_split(SPLITS, published=["snn2017"])))
     assert "0.9803±0.010" in text
@@ -111,6 +136,7 @@ def test_only_one_task_on_several_splits_is_compared_by_split_unasked():
     ("function", "of", "published", "message"),
     [
         (by_split, pd.concat([SPLITS, SPLITS.assign(task="other")]), [], "results of one task, found 2"),
+        (by_split, SPLITS[SPLITS["split"] == "fold-1"], [], "several splits, found one"),
         (by_depth, SPLITS, [], "needs evaluations of networks; found none"),
         (by_split, SPLITS, ["delgado2014"], "--published must name results of htru2 by split, found delgado2014"),
         (by_depth, DEPTHS.assign(task_sha256=DEPTHS["model"]), [], "must be of one version of its data"),

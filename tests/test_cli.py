@@ -507,10 +507,9 @@ def test_figures_and_a_page_of_a_run(program, results, tmp_path):
     assert re.fullmatch(r"Written to page.html \(1\.\d MB\)\n", answer.err)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "2 models on 2 tasks of core" in page
-    command = (
-        "snnbench run core --config tiny.toml --model snn --model svm --task iris --task wine\nsnnbench report results</pre>"
-    )
-    assert command in page
+    assert "<pre>snnbench repeat results --suite core</pre>" in page
+    assert "snnbench run core" not in page  # tiny.toml is no preset: only the folder has its settings
+    assert "<pre>snnbench report results</pre>" in page
     assert "Nothing can be concluded: on 2 tasks" in page
     before = contents(tmp_path)
     assert_refused(program("figure", "cd", "results", "--output", "cd.gif"), "must end in .svg, .png, .pdf; found 'cd.gif'")

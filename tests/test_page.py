@@ -109,6 +109,11 @@ def test_names_from_data_stay_names() -> None:
     assert read(page).addresses == ["data:,"]
 
 
+def test_the_page_says_how_its_rows_are_trained_again(page: str) -> None:
+    assert "snnbench repeat &#39;my results&#39; --suite uci" in page
+    assert "snnbench report &#39;my results&#39; --published snn2017" in page
+
+
 def test_published_scores_alone_have_no_runs() -> None:
     ranking = rank_models(load_published("snn2017"), question=Question(published=("snn2017",)), suite="uci", metric="accuracy")
     tags = read(render_page(Analysis(ranking), Runs(("snn",)), []))

@@ -94,3 +94,10 @@ def test_the_ranking_without_flagged_tasks_is_compared() -> None:
     assert describe_sensitivity(rank_models(scores)) == []
     only = rank_models(scores.iloc[:8], flags=flags)
     assert describe_sensitivity(only)[0].endswith("no task is left to compare.")
+
+
+def test_one_task_is_no_sample_of_tasks():
+    one = table(n_tasks=1, a=0.2, b=0.0)
+    assert conclude(rank_models(one)).endswith("one task is no sample of them.")
+    assert conclude(rank_models(one, averaged="2 seeds")).endswith("are no further tasks.")
+    assert "compare --by split" in conclude(rank_models(one, averaged="10 repetitions and 2 seeds"))

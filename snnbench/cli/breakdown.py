@@ -21,6 +21,7 @@ def show_breakdown(
     question: "Question",
     format_: str,
     output: Path | None,
+    fold_test: str | None = None,
 ) -> bool:
     """Print a breakdown; return whether there is one to print.
 
@@ -30,6 +31,7 @@ def show_breakdown(
         question: Whose results, by which metric, beside which published ones, with which tests by split.
         format_: One of ``FORMATS``.
         output: A file instead of the terminal.
+        fold_test: Name of the test by split; None for Wilcoxon's.
 
     Raises:
         SnnbenchError: If the results cannot be broken down so, or the format or the file is none.
@@ -39,17 +41,22 @@ def show_breakdown(
     from snnbench.store import read_results
 
     if not folders:
-        if by:
-            raise ConfigError("--by needs RESULTS of one's own, found none. Name the --results of a run.")
+        if by or fold_test:
+            raise ConfigError(
+                f"{'--by' if by else '--fold-test'} needs RESULTS of one's own, found none. Name the --results of a run."
+            )
         return False
     rows = read_results(folders, [*BREAKDOWN_COLUMNS, *(OUTPUTS if question.metric else ())])
     rows = rows[rows["suite"] == only_suite(rows, question.suite)]
     kind = by or natural_breakdown(rows)
+    if fold_test and kind != "split":
+        raise ConfigError("--fold-test is part of a comparison by split only. Leave it out, or say --by split.")
     if not kind:
         return False
     if format_ not in FORMATS:
         raise ConfigError(f"--format of a comparison by {kind} must be one of {', '.join(FORMATS)}, found {format_}.")
     tests = {name: getattr(question, name) for name in ("baseline", "alternative", "correction")} if kind == "split" else {}
+    tests |= {"fold_test": fold_test} if fold_test else {}
     breakdown = BREAKDOWNS[kind](rows, question.metric, question.published, **tests)
     if format_ == "table":
         if output is None and results().is_terminal:

@@ -22,6 +22,13 @@ class By(StrEnum):
     each_split = "split"
 
 
+class FoldTest(StrEnum):
+    """How models are tested on the splits of one task."""
+
+    wilcoxon = "wilcoxon"
+    corrected_t = "corrected-t"
+
+
 class Format(StrEnum):
     """How the table is printed."""
 
@@ -39,6 +46,12 @@ def compare(
     by: Annotated[
         By | None, typer.Option(help="Scores by depth or by split instead. Default: by split if there is one task on several.")
     ] = None,
+    fold_test: Annotated[
+        FoldTest | None,
+        typer.Option(
+            help="By split: Wilcoxon's test (default), or a t-test corrected for the training rows that splits share."
+        ),
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How the table is printed.")] = Format.table,
     details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Add what was selected, and what it took.")] = False,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
@@ -55,7 +68,10 @@ def compare(
     if details and not folders:
         raise ConfigError("--details needs RESULTS of one's own, found --published alone. Leave one of them out.")
     chosen = by.value if by else ""
-    if not details and show_breakdown(folders or [], chosen, question, format_.value, output):
+    if details and fold_test:
+        raise ConfigError("--details and --fold-test exclude each other. Leave one of them out.")
+    test = fold_test.value if fold_test else None
+    if not details and show_breakdown(folders or [], chosen, question, format_.value, output, test):
         return
     ranking = benchmark.compare(folders or [], question)
     description = render_details(benchmark.describe(folders or [], question)) if details else None

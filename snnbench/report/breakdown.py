@@ -13,8 +13,10 @@ from rich.text import Text
 from snnbench import stats
 from snnbench.errors import SnnbenchError
 from snnbench.published import load_reference
-from snnbench.records import Alternative
+from snnbench.records import Alternative, Comparison
 from snnbench.selection import COMPARED, scored_evaluations
+from snnbench.stats.options import check_option
+from snnbench.suites import load_suite
 
 BREAKDOWN_COLUMNS = (*COMPARED, "metric", "task_source")
 """The columns of the results that a breakdown needs."""
@@ -85,6 +87,7 @@ def by_split(
     baseline: str = "best",
     alternative: Alternative = "two-sided",
     correction: str = "holm",
+    fold_test: str = "wilcoxon",
 ) -> Breakdown:
     """Compare models on the splits of one task, as paired units.
 
@@ -95,10 +98,11 @@ def by_split(
         baseline: The model that the others are tested against, or ``"best"`` for the lowest mean rank.
         alternative: As in ``stats.wilcoxon``.
         correction: As in ``stats.wilcoxon``.
+        fold_test: ``"wilcoxon"``, or ``"corrected-t"`` for ``stats.resampled_t``, which allows for shared training rows.
 
     Raises:
         SnnbenchError: If the results are not of one task, no split has a score of every model, or nothing was published.
-        UnknownNameError: If the baseline, alternative or correction does not exist.
+        UnknownNameError: If the baseline, alternative, correction or test does not exist.
     """
     scored = scored_evaluations(rows, metric)
     if scored["task"].nunique() != 1:
@@ -107,9 +111,11 @@ def by_split(
     scores = by_model.dropna().round(12)
     if scores.empty:
         raise SnnbenchError("A comparison by split needs a split with a score of every model; found none. Complete the run.")
+    if by_model.shape[0] < 2:
+        raise SnnbenchError("A comparison by split needs a task with several splits, found one, which no test can use.")
     scores = scores[stats.order_models(scores)]
     reference = stats.choose_baseline(scores, baseline)
-    test = stats.wilcoxon(scores, reference, alternative, correction)
+    test, about = _test_folds(rows, scores, reference, alternative, correction, fold_test)
     values = pd.DataFrame(
         {
             "mean": scores.mean(),
@@ -137,13 +143,37 @@ def by_split(
         cells["published"] = [_plus_minus(mean, std, 4, 3) for mean, std in zip(means, deviations, strict=True)]
     left_out = len(by_model) - len(scores)
     notes = (
-        f"One task: the paired units are its {len(scores)} splits, not tasks. They share most of their training rows, so "
-        "p-values are smaller than independent data would give.",
-        f"p: {reference} against each model, Wilcoxon signed-rank test, {alternative}.",
+        f"One task: the paired units are its {len(scores)} splits, not tasks. {about}",
         *([f"Left out: {left_out} splits without a score of every model."] if left_out else []),
         *(["Published: naive Bayes, C4.5 (here: decision_tree) and SVM are from other publications."] if published else []),
     )
     return Breakdown(_heading(rows, metric), values, cells, notes)
+
+
+def _test_folds(
+    rows: pd.DataFrame, scores: pd.DataFrame, reference: str, alternative: Alternative, correction: str, fold_test: str
+) -> tuple[Comparison, str]:
+    """Return a test on the splits of one task, and what it is in words."""
+    check_option("test by split", fold_test, ("wilcoxon", "corrected-t"))
+    if fold_test == "wilcoxon":
+        return stats.FOLD_TESTS["wilcoxon"](scores, reference, alternative, correction), (
+            "They share most of their training rows, so p-values are smaller than independent data would give "
+            f"(--fold-test corrected-t allows for it). p: {reference} against each model, Wilcoxon signed-rank "
+            f"test, {alternative}."
+        )
+    share = _test_share(rows)
+    return stats.FOLD_TESTS["resampled_t"](scores, reference, alternative, correction, share), (
+        f"p: {reference} against each model, corrected resampled t-test (Nadeau and Bengio 2003), {alternative}; the variance "
+        f"allows for shared training rows by n_test / n_train = {share:.3g}."
+    )
+
+
+def _test_share(rows: pd.DataFrame) -> float:
+    """Return n_test / n_train of a task's splits: one fold more validates, or a fifth of the rows that do not test."""
+    row = load_suite(str(rows["suite"].iloc[0])).catalogue().loc[str(rows["task"].iloc[0])]
+    n_samples, n_test = int(row["n_samples"]), int(row["n_test"])
+    are_folds = rows["split"].astype(str).str.startswith("fold-").all()
+    return n_test / (n_samples - 2 * n_test if are_folds else 0.8 * (n_samples - n_test))
 
 
 BREAKDOWNS: dict[str, Callable[..., Breakdown]] = {"depth": by_depth, "split": by_split}

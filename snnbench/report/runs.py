@@ -8,10 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from snnbench.config import presets
+from snnbench.config import load_config, presets
+from snnbench.records import ON_CPU
 from snnbench.report.answer import ANSWERED
+from snnbench.report.breakdown import BREAKDOWN_COLUMNS, Breakdown, by_split, natural_breakdown
 from snnbench.report.ranking import Ranking
-from snnbench.selection import column_names
+from snnbench.selection import column_names, scored_evaluations
 from snnbench.suites import load_suite
 
 HYPERPARAMETERS = {
@@ -39,7 +41,11 @@ PROVENANCE = {
     "settings_digest": "settings",
 }
 """Columns of the stored rows that say where they come from, and their names on the page."""
-EXAMINED = tuple(dict.fromkeys([*ANSWERED, *PROVENANCE, "config", "config_key", "best_epoch", "seconds", "valid_curve"]))
+EXAMINED = tuple(
+    dict.fromkeys(
+        [*ANSWERED, *BREAKDOWN_COLUMNS, *PROVENANCE, "stacking", "config", "config_key", "best_epoch", "seconds", "valid_curve"]
+    )
+)
 """The columns of the stored rows that are needed here."""
 _DIGITS = 4
 """Decimals of a learning curve: finer than any line."""
@@ -52,13 +58,14 @@ class Runs:
     Attributes:
         models: Names, best mean rank first.
         curves: task, model, best_epoch, n_epochs, and valid: the validation scores of the selected network by epoch. Of several
-            splits or seeds the first.
+            splits or seeds the first, of several depths the best validated one.
         selected: model, task, hyperparameter and value of the selected configurations.
         costs: model, seconds a task of all its trainings (mean over the tasks), mean_rank, mean_score.
         window: Epochs that the smoothed curve averages.
         centred: Whether it is centred.
         provenance: Every distinct value of the columns of ``PROVENANCE``, by name.
-        commands: The commands that repeat the runs.
+        commands: The commands that run the same again; none for settings that no preset of this version has.
+        by_split: The comparison by split of one task on several; None for more tasks.
     """
 
     models: tuple[str, ...]
@@ -69,6 +76,7 @@ class Runs:
     centred: bool = False
     provenance: Mapping[str, list[str]] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
+    by_split: Breakdown | None = None
 
 
 def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, Any]) -> Runs:
@@ -88,8 +96,10 @@ def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, An
     evaluations = rows[rows["stage"] == "evaluate"]
     evaluations = evaluations.assign(column=column_names(evaluations))
     evaluations = evaluations[(evaluations["status"] == "ok") & evaluations["column"].isin(models)]
-    evaluations = evaluations.sort_values(["split", "seed", "finished_at"], kind="stable")
-    first = evaluations.drop_duplicates(["task", "column"])
+    # Of several evaluations on one split (the best of every depth) the best validated one is shown, as it is scored.
+    chosen = scored_evaluations(rows)
+    chosen = chosen[chosen["column"].isin(models)].sort_values(["split", "seed"], kind="stable")
+    first = chosen.drop_duplicates(["task", "column"])
     return Runs(
         models=models,
         curves=_curves(first, rows[rows["stage"] == "search"]),
@@ -99,7 +109,19 @@ def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, An
         centred=training.get("smoothing") == "centred",
         provenance=_provenance(rows),
         commands=tuple(_commands(rows)),
+        by_split=_by_split(rows, chosen, ranking),
     )
+
+
+def _by_split(rows: pd.DataFrame, chosen: pd.DataFrame, ranking: Ranking) -> Breakdown | None:
+    """Compare one task split by split; None for several tasks, or if no split has a score of every model."""
+    columns = chosen.groupby("split")["column"].nunique()
+    if not natural_breakdown(rows) or columns.empty or columns.max() < chosen["column"].nunique():
+        return None
+    question = ranking.question
+    baseline = question.baseline if question.baseline in set(chosen["column"]) else "best"
+    compared = rows[rows["model"].isin(chosen["model"])]
+    return by_split(compared, question.metric, (), baseline, question.alternative, question.correction)
 
 
 def _curves(evaluations: pd.DataFrame, searches: pd.DataFrame) -> pd.DataFrame:
@@ -155,23 +177,34 @@ def _provenance(rows: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _commands(rows: pd.DataFrame) -> list[str]:
-    """Return a command for each preset that was run; of a config file the stored rows know the name without its folder."""
+    """Return a command for each preset that was run, if the preset is still what it was.
+
+    Settings of one's own, of ``--config`` or of options, are not in these rows; ``snnbench repeat`` reads them from the folder.
+    """
     commands = []
-    for (suite, preset), run in rows.groupby(["suite", "preset"]):
-        source = ["--preset", str(preset)] if preset in presets(str(suite)) else ["--config", f"{preset}.toml"]
-        words = ["snnbench", "run", str(suite), *source]
+    how = ["suite", "preset", "settings_digest", "device", "precision", "stacking"]
+    for (suite, preset, digest, *compute), run in rows[rows["settings_digest"].notna()].groupby(how):
+        if preset not in presets(str(suite)) or load_config(str(suite), str(preset)).digest != digest:
+            continue
+        words = ["snnbench", "run", str(suite), "--preset", str(preset)]
         words += [word for model in sorted(set(run["model"])) for word in ("--model", str(model))]
         tasks = sorted(set(run["task"]))
-        words += (
-            [word for task in tasks for word in ("--task", str(task))]
-            if len(tasks) < len(load_suite(str(suite)).catalogue())
-            else []
-        )
-        repetitions = sorted({str(split).rpartition("-")[2] for split in run["split"]})
-        words += [word for number in repetitions for word in ("--repetition", number)] if repetitions != ["1"] else []
+        if len(tasks) < len(load_suite(str(suite)).catalogue()):
+            words += [word for task in tasks for word in ("--task", str(task))]
+        words += [word for number in _repetitions(str(suite), run) for word in ("--repetition", str(number))]
         seed = int(run["seed"].min())
         n_seeds = int(run["seed"].nunique())
         words += ["--seed", str(seed)] if seed else []
         words += ["--seeds", str(n_seeds)] if n_seeds > 1 else []
+        defaults = (ON_CPU.device, ON_CPU.precision, ON_CPU.stacking)
+        for option, value, default in zip(("device", "precision", "stacking"), compute, defaults, strict=True):
+            words += ["--" + option, str(value)] if value != default else []
         commands.append(shlex.join(words))
     return commands
+
+
+def _repetitions(suite: str, run: pd.DataFrame) -> list[int]:
+    """Return the numbers of the splits, none if they are those that are run unless others are asked for."""
+    endings = {str(split).rpartition("-")[2] for split in run["split"]}
+    numbers = sorted(int(ending) for ending in endings if ending.isdigit())
+    return [] if tuple(numbers) == load_suite(suite).REPETITIONS else numbers

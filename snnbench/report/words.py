@@ -22,6 +22,8 @@ def conclude(ranking: Ranking) -> str:
         return (
             "All models score the same on every task: nothing tells them apart here, which does not make them equal elsewhere."
         )
+    if ranking.n_tasks == 1:
+        return describe_one_task(ranking)
     level = f"{ranking.question.alpha:.3g}"
     smallest = _smallest_pvalue(ranking)
     adjusted = "" if ranking.question.correction == "none" or ranking.n_models == 2 else "adjusted "
@@ -43,6 +45,18 @@ def conclude(ranking: Ranking) -> str:
             parts[-1] = f"No difference is shown at p < {level}: {none}"
     sentence = "; ".join(parts) + "."
     return sentence if shown else sentence[0].upper() + sentence[1:]
+
+
+def describe_one_task(ranking: Ranking) -> str:
+    """Return why one task cannot be tested, and what can be looked at instead."""
+    sentence = (
+        "Nothing can be concluded about other tasks: the tests compare models across tasks, and one task is no sample of them."
+    )
+    if "repetitions" in ranking.averaged:
+        return f"{sentence} Its splits are compared by `snnbench compare --by split`."
+    if "seeds" in ranking.averaged:
+        return f"{sentence} Seeds repeat the training on the same rows and are no further tasks."
+    return sentence
 
 
 def describe_comparison(ranking: Ranking) -> list[str]:
@@ -95,7 +109,7 @@ def describe_columns(ranking: Ranking) -> str:
 
 def describe_test(ranking: Ranking) -> list[str]:
     """Return the lines below a table that say what its columns mean and which test gave the p-values."""
-    if ranking.n_models == 1:
+    if ranking.n_models == 1 or ranking.n_tasks == 1:
         return [describe_columns(ranking)]
     question = ranking.question
     test = stats.describe_wilcoxon(ranking.baseline, question.alternative, question.correction, question.zero_method)

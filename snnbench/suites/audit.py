@@ -131,14 +131,25 @@ def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Iterator[tuple[str
     rows = _group_rows(np.concatenate([dataset.X, np.nan_to_num(y, nan=-1)], axis=1))
     if n_duplicated := n_samples - len(np.unique(rows)):
         yield "duplicated-rows", f"{_share(n_duplicated, n_samples)} of the rows"
-    # Groups of equal inputs with more than one group of equal rows in them.
-    pairs = np.unique(np.stack([inputs, rows]), axis=1)
-    mixed = np.flatnonzero(np.bincount(pairs[0]) > 1)
-    if len(mixed):
-        yield "contradicting-rows", f"{_share(int(np.isin(inputs, mixed).sum()), n_samples)} of the rows"
+    if n_contradicting := int(_contradicting(inputs, y).sum()):
+        yield "contradicting-rows", f"{_share(n_contradicting, n_samples)} of the rows"
     rest = np.concatenate([splits[0].train, splits[0].valid])
     if n_shared := int(np.isin(rows[splits[0].test], rows[rest]).sum()):
         yield "rows-in-train-and-test", f"{_share(n_shared, len(splits[0].test))} of the test rows"
+
+
+def _contradicting(inputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return (n_samples,) which rows have a target that a row of equal inputs has otherwise; NaN agrees with all.
+
+    Args:
+        inputs: (n_samples,) numbers of groups of equal features.
+        y: (n_samples, n_targets).
+    """
+    lowest, highest = np.full((2, inputs.max() + 1, y.shape[1]), np.nan, dtype=np.float32)
+    np.fmin.at(lowest, inputs, y)
+    np.fmax.at(highest, inputs, y)
+    mixed: np.ndarray = (lowest < highest).any(axis=1)[inputs]
+    return mixed
 
 
 def _group_rows(X: np.ndarray) -> np.ndarray:
