@@ -101,8 +101,9 @@ def _checked(file: Path, row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     expected = (int(row.n_samples), int(row.n_features) + 1)
     if table.shape != expected:
         raise DataError(f"{_FILE} must have {expected[0]} rows of {expected[1]} columns, found {table.shape}. Fetch it again.")
-    if not np.isfinite(table).all():
-        at, column = np.argwhere(~np.isfinite(table))[0]
+    is_finite = np.abs(table) <= np.finfo(np.float32).max  # as which they are kept
+    if not is_finite.all():
+        at, column = np.argwhere(~is_finite)[0]
         raise DataError(f"{_FILE} must hold finite numbers, found {table[at, column]} in row {at + 1}, column {column + 1}.")
     y = table[:, -1]
     if not np.array_equal(np.unique(y), (0, 1)):

@@ -14,7 +14,7 @@ from typing import IO
 
 import numpy as np
 import pandas as pd
-from scipy import io, sparse
+from scipy import sparse
 
 from snnbench.errors import DataError
 from snnbench.suites.archive import max_bytes
@@ -26,6 +26,9 @@ FILES = tuple(
     for name in (f"tox21_dense_{part}.csv.gz", f"tox21_labels_{part}.csv.gz", f"tox21_sparse_{part}.mtx.gz")
 )
 SETS = ("training", "validation", "test")
+
+_MAX_LENGTH = 10_000_000
+"""Rows and columns of a matrix at most; the download has 12,707 compounds and 272,776 substructures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +182,9 @@ def _table(file: Path, labels: Sequence[str] = ()) -> pd.DataFrame:
     if labels:
         return to_labels(table, file.name)
     numbers = table.apply(pd.to_numeric, errors="coerce")
-    if not np.isfinite(numbers.to_numpy(np.float32)).all():
-        row, column = np.argwhere(~np.isfinite(numbers.to_numpy(np.float32)))[0]
+    is_finite = np.abs(numbers.to_numpy(np.float64)) <= np.finfo(np.float32).max  # as which they are kept
+    if not is_finite.all():
+        row, column = np.argwhere(~is_finite)[0]
         raise DataError(
             f"{file.name} must hold finite numbers, found {table.iat[row, column]} for {table.index[row]}, "
             f"{table.columns[column]}"
@@ -189,10 +193,30 @@ def _table(file: Path, labels: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def _matrix(file: Path) -> sparse.csr_array:
+    """Read a general sparse matrix by coordinates, in the format of https://math.nist.gov/MatrixMarket/formats.html.
+
+    Not by ``scipy.io.mmread``, whose compiled parser ends the process on some damaged files (seen with SciPy 1.17).
+    """
     try:
-        matrix = sparse.csr_array(io.mmread(file))
-    except (ValueError, OSError, EOFError, OverflowError) as error:
+        with gzip.open(file, "rt", encoding="ascii") as lines:
+            banner = lines.readline().lower().split()
+            if banner[:3] != ["%%matrixmarket", "matrix", "coordinate"] or banner[4:] != ["general"]:
+                raise ValueError("it must begin with '%%MatrixMarket matrix coordinate integer general'")
+            line = next((line for line in lines if not line.startswith("%")), "")
+            n_rows, n_columns, n_entries = map(int, line.split())
+            if not (0 < n_rows <= _MAX_LENGTH and 0 < n_columns <= _MAX_LENGTH):
+                raise ValueError(f"it must have 1 to {_MAX_LENGTH:,} rows and columns, found {n_rows:,} and {n_columns:,}")
+            names = ["row", "column", "value"]
+            entries = pd.read_csv(lines, sep=r"\s+", header=None, names=names, dtype=np.float64, index_col=False)
+    except (ValueError, OSError, EOFError, OverflowError, zlib.error) as error:
         raise DataError(f"{file.name} must be a matrix in the MatrixMarket format: {error}") from error
+    if len(entries) != n_entries:
+        raise DataError(f"{file.name} must hold the {n_entries:,} entries that it announces, found {len(entries):,}")
+    places = entries[["row", "column"]].to_numpy()
+    if not ((places >= 1) & (places <= (n_rows, n_columns)) & (places == np.floor(places))).all():
+        raise DataError(f"{file.name} must name rows from 1 to {n_rows:,} and columns from 1 to {n_columns:,}; it does not")
+    rows, columns = (places.astype(np.int64) - 1).T
+    matrix = sparse.csr_array((entries["value"].to_numpy(), (rows, columns)), shape=(n_rows, n_columns))
     if not (np.isfinite(matrix.data) & (matrix.data >= 0)).all():
         raise DataError(f"{file.name} must hold counts, finite and not negative; it does not")
     return matrix

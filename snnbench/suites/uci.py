@@ -197,8 +197,9 @@ def _table(file: Path, separator: str, skip_rows: int = 0) -> np.ndarray:
 
 
 def _features(X: np.ndarray, file: Path) -> np.ndarray:
-    if not np.isfinite(X).all():
-        row, column = np.argwhere(~np.isfinite(X))[0]
+    is_finite = np.abs(X) <= np.finfo(np.float32).max  # as which they are kept
+    if not is_finite.all():
+        row, column = np.argwhere(~is_finite)[0]
         raise DataError(f"{file.name} must hold finite numbers, found {X[row, column]} in data row {row + 1}.")
     return X.astype(np.float32)
 
