@@ -8,7 +8,7 @@ from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand
 from snnbench.models import canonical, check_config, check_network, code_digest, implementation, load_class, stack_key
 from snnbench.models.cost import member_seconds, network_work
 from snnbench.models.estimator import families
-from snnbench.models.padding import batch_class, can_be_padded, padded_size, steps_class
+from snnbench.models.padding import batch_class, goes_across, padded_size, steps_class
 from snnbench.records import ON_CPU, Compute, Config, Job, Member, Split, Stage, Task, digest
 from snnbench.selection import choice
 from snnbench.suites.material import Material
@@ -213,16 +213,12 @@ def _group(member: Member, settings: RunSettings, material: Material, compute: C
     if model.estimator:
         return member.task, member.split, config.model
     shape = config.model, stack_key(config), compute.device == "cpu" and config.get("dropout_rate", 0) != 0
-    if not _is_across(config, model, compute):
+    if not goes_across(load_class(implementation(config.model, model)), compute):
         return *shape, member.task, member.split, member.n_epochs
     task, n_train = material.by_name[member.task], material.n_train[member.task, member.split]
     batch_size = settings.training.batch_size
     size = padded_size(config, task.n_features, task.n_outputs), batch_class(n_train, batch_size)
     return *shape, *size, steps_class(n_train, batch_size), task.kind == "multilabel"
-
-
-def _is_across(config: Config, model: ModelSettings, compute: Compute) -> bool:
-    return compute.stacking == "across-tasks" and can_be_padded(load_class(implementation(config.model, model)))
 
 
 def _job_size(first: Member, material: Material, compute: Compute) -> int:

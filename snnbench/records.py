@@ -14,6 +14,7 @@ Value = str | int | float | bool
 Kind = Literal["binary", "multiclass", "multilabel"]
 Stage = Literal["search", "evaluate"]
 Status = Literal["ok", "diverged", "failed"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 Alternative = Literal["two-sided", "greater"]
 
 
@@ -132,7 +133,7 @@ class Compute:
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     stacking: Literal["within-task", "across-tasks"] = "within-task"
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from snnbench.models.layers import reset
-from snnbench.records import Config
+from snnbench.records import Compute, Config
 
 _OUTPUTS = (4, 16, 128)
 """Output layers are narrow beside the others, so a few sizes do."""
@@ -27,6 +27,11 @@ _SMALLEST_BATCH = 32
 def can_be_padded(network: type[nn.Module]) -> bool:
     """Say whether a class of networks promises what this module needs: zeros in, zeros out, and masks where that fails."""
     return bool(getattr(network, "can_be_padded", False))
+
+
+def goes_across(network: type[nn.Module], compute: Compute) -> bool:
+    """Say whether stacks of these networks go across tasks: where that is asked for, and if they can be padded."""
+    return compute.stacking == "across-tasks" and can_be_padded(network)
 
 
 def padded_size(config: Config, n_features: int, n_outputs: int) -> tuple[int, int]:

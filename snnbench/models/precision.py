@@ -7,11 +7,10 @@ normalisation and losses are float32 in all of them.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 
-Precision = Literal["float32", "tf32", "bfloat16"]
+from snnbench.records import Precision
 
 _factors: torch.dtype | None = None
 

@@ -37,10 +37,10 @@ class SharedRows:
     Its batches are cut by Python, so its steps cannot be replayed.
     """
 
-    is_replayable = False
+    is_replayable = on_device = False
 
     def __init__(self, rows: TaskRows, seeds: Sequence[int], batch_size: int, device: str, dtype: torch.dtype) -> None:
-        self.rows, self.batch_size, self.on_device = rows, batch_size, False
+        self.rows, self.batch_size = rows, batch_size
         self.X, self.y = (_on_device(array, device, dtype) for array in (rows.train.X, rows.train.y))
         self.X_held_out = _on_device(rows.held_out.X, device, dtype)
         streams = {seed: place for place, seed in enumerate(dict.fromkeys(seeds))}
@@ -58,10 +58,7 @@ class SharedRows:
         """Begin an epoch with its orders of the rows."""
         noise.start_epoch(self.clock, epoch)
         orders = noise.permutations(self.keys + self.clock, self.n_samples, len(self.y))
-        self.use(orders if len(orders) == 1 else orders[self.stream_of])
-
-    def use(self, orders: torch.Tensor) -> None:
-        """Begin an epoch with these orders, (n_stack, n_samples), or (1, n_samples) for all members."""
+        orders = orders if len(orders) == 1 else orders[self.stream_of]
         self.batches = iter(orders.split(self.batch_size, dim=1))
 
     def next_batch(self) -> Batch:

@@ -8,7 +8,7 @@ to the gradients in float64.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -24,21 +24,21 @@ class Descent:
 
     ``rates`` (n_stack, 1, 1) are the learning rates; ``l2`` (n_stack, 1, 1) the penalties, None if there are none: ``l2 / 2``
     times the sum of the squared weights is added to the loss that is differentiated. ``velocities`` has a tensor a parameter
-    if there is momentum. ``fused`` updates layers during the backward pass.
+    if there is momentum. ``by_layer`` differentiates layer by layer, ``fused`` also updates each layer on the way.
     """
 
     rates: torch.Tensor
     l2: torch.Tensor | None = None
     momentum: float = 0.0
     velocities: list[torch.Tensor] = field(default_factory=list)
+    by_layer: bool = False
     fused: bool = False
 
     def select(self, members: torch.Tensor) -> "Descent":
         """Return the descent of these members alone."""
         velocities = [velocity[members] for velocity in self.velocities]
-        return Descent(
-            self.rates[members], None if self.l2 is None else self.l2[members], self.momentum, velocities, self.fused
-        )
+        l2 = None if self.l2 is None else self.l2[members]
+        return replace(self, rates=self.rates[members], l2=l2, velocities=velocities)
 
 
 def descent_of(
@@ -51,18 +51,17 @@ def descent_of(
         return torch.tensor(values, dtype=first.dtype, device=first.device).view(-1, 1, 1)
 
     velocities = [torch.zeros_like(parameter) for parameter in network.parameters()] if momentum else []
-    penalties = column(l2) if any(l2) else None
-    return Descent(column(learning_rates), penalties, momentum, velocities, fused and not momentum and is_chain(network))
+    penalties, by_layer = column(l2) if any(l2) else None, is_chain(network)
+    if by_layer:
+        cast(Any, network)[0].is_first = True
+    return Descent(column(learning_rates), penalties, momentum, velocities, by_layer, fused and by_layer and not momentum)
 
 
 def step(network: nn.Module, descent: Descent, batch: Batch) -> torch.Tensor:
     """Take one step of SGD; return the members' losses before it (n_stack,). A member without a row stays as it is."""
-    chain = is_chain(network)
-    if chain:
-        cast(Any, network)[0].is_first = True
     if descent.fused:
         return _descend(cast(nn.Sequential, network), descent, batch)
-    losses, gradients = layer_by_layer(cast(nn.Sequential, network), batch) if chain else by_autograd(network, batch)
+    losses, gradients = (layer_by_layer if descent.by_layer else by_autograd)(cast(nn.Sequential, network), batch)
     _update(network, descent, gradients, batch)
     return losses
 

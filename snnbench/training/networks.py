@@ -1,7 +1,8 @@
 """The networks of a job: cut into stacks that fit into memory, and trained."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import implementation, load_class
 from snnbench.models.memory import fitting, member_bytes
-from snnbench.models.padding import batch_class, can_be_padded, padded_size
+from snnbench.models.padding import batch_class, goes_across, padded_size
 from snnbench.models.precision import precision
 from snnbench.records import Compute, Config, Stage, TrainingRun
 from snnbench.training.batches import TaskRows
@@ -33,9 +34,13 @@ class NetworkMember:
     n_epochs: int
 
 
+_Found = tuple[TrainingRun, int]
+"""A run and the place of a member in it."""
+
+
 def train_networks(
     members: Sequence[NetworkMember], model: ModelSettings, stage: Stage, settings: TrainingSettings, compute: Compute
-) -> Iterator[tuple[TrainingRun, int]]:
+) -> Iterator[_Found]:
     """Train members of one shape class; yield for each, in their order, a run and its place in it.
 
     They are cut into stacks by an estimate of their memory. A stack that is too large all the same is halved, down to one
@@ -47,24 +52,18 @@ def train_networks(
     needed = [
         member_bytes(member.config, model, *size, bool(settings.momentum)) for member, size in zip(members, sizes, strict=True)
     ]
+    train = partial(_train, network, stage=stage, settings=settings, compute=compute)
     first = 0
     with precision(compute.precision):
         for n_members in fitting(needed, _budget_bytes(compute)):
-            part = members[first : first + n_members]
-            yield from _halved(network, part, sizes[first], stage, settings, compute)
+            yield from _halved(partial(train, sizes[first]), members[first : first + n_members])
             first += n_members
 
 
-def _halved(
-    network: Any,
-    members: Sequence[NetworkMember],
-    size: tuple[tuple[int, int], int],
-    stage: Stage,
-    settings: TrainingSettings,
-    compute: Compute,
-) -> Iterator[tuple[TrainingRun, int]]:
+def _halved(train: Callable[[Sequence[NetworkMember]], list[_Found]], members: Sequence[NetworkMember]) -> Iterator[_Found]:
+    """Train members in one stack or, where the memory runs out, in two halves."""
     try:
-        yield from _train(network, members, size, stage, settings, compute)
+        yield from train(members)
         return
     except (RuntimeError, MemoryError) as error:
         if len(members) == 1 or not is_out_of_memory(error):
@@ -73,7 +72,7 @@ def _halved(
     torch.cuda.empty_cache()
     middle = len(members) // 2
     for part in (members[:middle], members[middle:]):
-        yield from _halved(network, part, size, stage, settings, compute)
+        yield from _halved(train, part)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -88,20 +87,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _train(
     network: Any,
-    members: Sequence[NetworkMember],
     size: tuple[tuple[int, int], int],
+    members: Sequence[NetworkMember],
     stage: Stage,
     settings: TrainingSettings,
     compute: Compute,
-) -> list[tuple[TrainingRun, int]]:
+) -> list[_Found]:
     configs = [member.config for member in members]
     learning_rates = [float(config["learning_rate"]) for config in configs]
     seeds, l2 = [member.seed for member in members], [float(config.get("l2", 0.0)) for config in configs]
     n_epochs = [member.n_epochs for member in members]
     device = compute.device
-    if is_across(network, compute):
+    if goes_across(network, compute):
         tasks = list({id(member.rows): member.rows for member in members}.values())
-        task_of = [next(place for place, rows in enumerate(tasks) if rows is member.rows) for member in members]
+        places = {id(rows): place for place, rows in enumerate(tasks)}
+        task_of = [places[id(member.rows)] for member in members]
         padded, n_batch = size
         runs = train_across(
             network, configs, stage, tasks, task_of, padded, n_batch, learning_rates, seeds, n_epochs, settings, device, l2
@@ -115,15 +115,10 @@ def _train(
     return [(run, place) for place in range(len(members))]
 
 
-def is_across(network: Any, compute: Compute) -> bool:
-    """Say whether stacks of this class of networks go across tasks: where asked for, and if its networks can be padded."""
-    return compute.stacking == "across-tasks" and can_be_padded(network)
-
-
 def _size(member: NetworkMember, network: Any, compute: Compute, settings: TrainingSettings) -> tuple[tuple[int, int], int]:
     """Return what decides a member's memory: features and outputs, and rows of a batch."""
     own, n_train = (member.rows.train.X.shape[1], member.rows.n_outputs), len(member.rows.train.y)
-    if not is_across(network, compute):
+    if not goes_across(network, compute):
         return own, min(settings.batch_size, n_train)
     return padded_size(member.config, *own), batch_class(n_train, settings.batch_size)
 

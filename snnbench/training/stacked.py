@@ -213,14 +213,15 @@ def _actions(
 
 def _read(unread: list[tuple[torch.Tensor, ...]], epoch: int, members: np.ndarray, curves: _Curves) -> None:
     """Write down the losses and scores of the epochs up to this one."""
-    for index, values in enumerate(zip(*unread, strict=True)):
-        found = torch.stack(values).cpu().numpy()
-        first = epoch - len(found)
-        if index < 2:
-            (curves.train_loss, curves.valid_score)[index][first:epoch, members] = found
-        broken = ~np.isfinite(found) if index == 0 else ~found if index == 2 else np.zeros_like(found, dtype=bool)
-        n_finite = np.where(broken.any(axis=0), first + broken.argmax(axis=0), curves.n_epochs[members])
-        curves.n_finite[members] = np.minimum(curves.n_finite[members], n_finite)
+    losses, *scored = (torch.stack(values).cpu().numpy() for values in zip(*unread, strict=True))
+    first = epoch - len(losses)
+    curves.train_loss[first:epoch, members] = losses
+    is_lost = ~np.isfinite(losses)
+    if scored:
+        curves.valid_score[first:epoch, members], has_finite_outputs = scored
+        is_lost |= ~has_finite_outputs
+    n_finite = np.where(is_lost.any(axis=0), first + is_lost.argmax(axis=0), curves.n_epochs[members])
+    curves.n_finite[members] = np.minimum(curves.n_finite[members], n_finite)
 
 
 def _test(network: nn.Module, rows: SharedRows | RaggedRows, members: np.ndarray, epoch: int, curves: _Curves) -> None:
