@@ -15,15 +15,25 @@ BLUE, ORANGE, GREEN = "#3f7fd1", "#d2691e", "#2e9e78"
 _PIXELS_PER_POINT = 2.0
 
 
+def check_format(file: Path) -> str:
+    """Return the suffix of a figure's file.
+
+    Raises:
+        ConfigError: If it is not one of ``FORMATS``.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in FORMATS:
+        raise ConfigError(f"A figure's file must end in {', '.join(FORMATS)}; found '{file.name}'.")
+    return suffix
+
+
 def write_figure(chart: Any, file: Path) -> None:
     """Write an ``altair`` chart; the suffix of the file's name says the format.
 
     Raises:
         ConfigError: If the suffix is not one of ``FORMATS``, or the file cannot be written.
     """
-    suffix = file.suffix.lower()
-    if suffix not in FORMATS:
-        raise ConfigError(f"A figure's file must end in {', '.join(FORMATS)}; found '{file.name}'.")
+    suffix = check_format(file)
     try:
         chart.save(file, format=suffix[1:], scale_factor=_PIXELS_PER_POINT if suffix == ".png" else 1)
     except OSError as error:

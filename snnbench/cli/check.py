@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import errors, results
+from snnbench.cli.output import errors, results, write_text
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ def check(
     expected = checks.load_expected(against, found.suite)
     differences = checks.MODES[mode.value](expected, found)
     if junit is not None:
-        _write(junit, checks.as_junit(differences, expected, found, mode.value), "--junit")
+        write_text(junit, checks.as_junit(differences, expected, found, mode.value), "--junit")
     if markdown is not None:
-        _write(markdown, checks.as_markdown(differences, expected, found, mode.value), "--markdown")
+        write_text(markdown, checks.as_markdown(differences, expected, found, mode.value), "--markdown")
     results().print(summary.describe(expected, found, mode.value), soft_wrap=True)
     if differences:
         results().print(_table(differences))
@@ -80,10 +80,3 @@ def _table(differences: "Sequence[Difference]") -> object:
     for found in differences:
         table.add_row(found.place, found.model, found.expected, found.found, found.allowed)
     return table
-
-
-def _write(file: Path, text: str, option: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{option} must be a file that can be written, but {file} says: {error.strerror}.") from error

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import FLAG, errors, missing_sentence, name_some, results, say
-from snnbench.errors import ConfigError
+from snnbench.cli.output import FLAG, errors, missing_sentence, name_some, results, say, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,10 +158,7 @@ def audit(
     if output is None:
         typer.echo(text, nl=False)
         return
-    try:
-        output.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise ConfigError(f"--output must be a file that can be written, but {output} says: {error.strerror}.") from error
+    write_text(output, text)
     errors().print(f"Written to {output}", soft_wrap=True)
 
 

@@ -72,13 +72,13 @@ def missing_sentence(n_loaded: int, n_wanted: int, missing: dict[str, str], limi
     return "; ".join([sentence, *(f"{name_some(names, limit)}: {reason}" for reason, names in reasons.items())])
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write the file of ``--output``.
+def write_text(file: Path, text: str, option: str = "--output") -> None:
+    """Write the file that an option names.
 
     Raises:
         ConfigError: If it cannot be written.
     """
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise ConfigError(f"--output must be a file that can be written, but {file} says: {error.strerror}.") from error
+        raise ConfigError(f"{option} must be a file that can be written, but {file} says: {error.strerror}.") from error

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import FLAG, duration, errors, results
-from snnbench.cli.run import Device
+from snnbench.cli.machine import Device, choose_device, n_cores
+from snnbench.cli.output import FLAG, duration, errors, results, write_text
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its suffix says the format: .svg, .pdf, .png.")]
 
@@ -55,8 +55,6 @@ def training_loss(
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the numbers as CSV, too.")] = None,
 ) -> None:
     """Training loss of SELU networks against batch normalisation, at several depths (Figure 1 of the paper)."""
-    import os
-
     from snnbench.studies import training_loss as study
     from snnbench.studies.images import locate_images
 
@@ -64,15 +62,15 @@ def training_loss(
     if not learning_rate > 0:
         raise ConfigError(f"--learning-rate must be above 0, found {learning_rate:g}.")
     files = locate_images(images.value, source, report=_say)
-    chosen = _resolve_device(device)
+    chosen = choose_device(device)
     settings = study.resize(study.PRESETS[preset.value], rows, epochs)
     stacks = study.plan_stacks(images.value, files, settings, depth or study.DEPTHS, learning_rate, seeds, chosen)
-    n_workers = workers or (1 if chosen == "cuda" else os.cpu_count() or 1)
+    n_workers = workers or (1 if chosen == "cuda" else n_cores())
     losses = study.measure_losses(
         stacks, n_workers, lambda stack, seconds: _say(f"{stack.model}, {stack.depth} layers: {duration(seconds)}")
     )
     if table is not None:
-        _write_table(losses, table)
+        write_text(table, losses.to_csv(index=False), "--table")
     last = losses[losses["epoch"] == losses["epoch"].max()].groupby(["depth", "model"])["loss"].mean().unstack("model")
     results().print(f"Training loss in epoch {losses['epoch'].max()}:\n{last.to_string(float_format='{:.4g}'.format)}")
     title = f"{images.value.upper().replace('CIFAR10', 'CIFAR-10')}, learning rate {learning_rate:g}"
@@ -165,37 +163,18 @@ PAPER_FIGURES: dict[str, tuple[str, Callable[..., None]]] = {
 
 def _check_output(output: Path) -> None:
     """Refuse a file that could not be written before anything is trained for it."""
-    from snnbench.figures import FORMATS
+    from snnbench.figures import check_format
 
-    if output.suffix.lower() not in FORMATS:
-        raise ConfigError(f"A figure's file must end in {', '.join(FORMATS)}; found '{output.name}'.")
+    check_format(output)
     if not output.absolute().parent.is_dir():
         raise ConfigError(f"--output must be in a folder that exists, but {output.parent} does not. Make it first.")
-
-
-def _resolve_device(device: Device) -> str:
-    import torch
-
-    if device is Device.cuda and not torch.cuda.is_available():
-        raise ConfigError("--device cuda needs a GPU that torch can use, found none. Leave it out to train on the CPU.")
-    return "cuda" if device is not Device.cpu and torch.cuda.is_available() else "cpu"
 
 
 def _write(chart: object, output: Path) -> None:
     from snnbench.figures import write_figure
 
-    try:
-        write_figure(chart, output)
-    except OSError as error:
-        raise ConfigError(f"--output must be a file that can be written, but {output} says: {error.strerror}.") from error
+    write_figure(chart, output)
     _say(f"Written to {output}")
-
-
-def _write_table(losses: "pd.DataFrame", file: Path) -> None:
-    try:
-        losses.to_csv(file, index=False)
-    except OSError as error:
-        raise ConfigError(f"--table must be a file that can be written, but {file} says: {error.strerror}.") from error
 
 
 def _say(message: str) -> None:

@@ -1,6 +1,5 @@
 """``snnbench run``."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import typer
 
 from snnbench import __version__
 from snnbench.cli import completion
+from snnbench.cli.machine import Device, choose_device, n_cores
 from snnbench.cli.outcome import MAX_NAMES, print_outcome, print_unused, print_warnings
 from snnbench.cli.output import FLAG, duration, errors, missing_sentence, plural, quantity, results, say
 from snnbench.cli.progress import Mode, display
@@ -34,14 +34,6 @@ class Preprocessing(StrEnum):
 
     as_published = "as-published"
     restandardise = "restandardise"
-
-
-class Device(StrEnum):
-    """Where networks are trained; ``auto`` takes a GPU if there is one."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 class Precision(StrEnum):
@@ -232,7 +224,7 @@ def _resolve(
         seed=seed,
         n_seeds=n_seeds,
         compute=compute,
-        n_workers=workers or _n_cores(),
+        n_workers=workers or n_cores(),
     )
 
 
@@ -244,27 +236,18 @@ def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "R
     return replace(request, settings=settings)
 
 
-def _n_cores() -> int:
-    """Return the cores that this process may use, which containers and batch systems restrict."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _compute(device: Device, precision: Precision, stacking: Stacking) -> "Compute":
-    import torch
-
     from snnbench.records import Compute
 
-    has_gpu = torch.cuda.is_available()
-    if device is Device.cuda and not has_gpu:
-        raise ConfigError("--device cuda needs a GPU that torch can use, found none. Use --device cpu or auto.")
-    on_gpu = has_gpu and device is not Device.cpu
+    chosen = choose_device(device)
+    on_gpu = chosen == "cuda"
     if precision is Precision.tf32 and not on_gpu:
         raise ConfigError("--precision tf32 needs a GPU; a CPU has no such products. Use --precision float32 or auto.")
     if precision is Precision.auto:
         precision = Precision.tf32 if on_gpu else Precision.float32
     if stacking is Stacking.auto:
         stacking = Stacking.across_tasks if on_gpu else Stacking.within_task
-    return Compute("cuda" if on_gpu else "cpu", precision.value, stacking.value)  # type: ignore[arg-type]
+    return Compute(chosen, precision.value, stacking.value)  # type: ignore[arg-type]
 
 
 def _estimate(request: "Request", plan: "Plan") -> float:

@@ -1,0 +1,34 @@
+"""What of this machine a command uses: its GPU, its cores."""
+
+import os
+from enum import StrEnum
+from typing import Literal
+
+from snnbench.errors import ConfigError
+
+
+class Device(StrEnum):
+    """Where networks are trained; ``auto`` takes a GPU if there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def choose_device(device: Device) -> Literal["cpu", "cuda"]:
+    """Return where networks are trained.
+
+    Raises:
+        ConfigError: If a GPU is asked for and there is none.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if device is Device.cuda and not has_gpu:
+        raise ConfigError("--device cuda needs a GPU that torch can use, found none. Use --device cpu or auto.")
+    return "cuda" if has_gpu and device is not Device.cpu else "cpu"
+
+
+def n_cores() -> int:
+    """Return the cores that this process may use, which containers and batch systems restrict."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
