@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import digest
-from snnbench.store import prepare_store, read_results, read_rows, write_table, write_text
+from snnbench.store import prepare_store, read_results, read_rows, result_files, settings_file, write_table, write_text
 
 OUTCOME = ("status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
 """What two rows with one key must agree in."""
@@ -103,9 +103,9 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
     """
     prepare_store(target)
     merged = Merged()
-    known = {row["key"]: row for file in _files(target) for row in _outcomes(file)}
+    known = {row["key"]: row for file in result_files(target) for row in _outcomes(file)}
     for source in sources:
-        for file in _files(source):
+        for file in result_files(source):
             rows = _outcomes(file)
             new = [row for row in rows if _is_new(row, known.get(row["key"]), merged, source)]
             if new:
@@ -113,7 +113,7 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
                 _forget_failures(target, new, known)
             known.update({row["key"]: row for row in new})
         for settings in (source / "_settings").glob("*.json"):
-            place = target / "_settings" / settings.name
+            place = settings_file(target, settings.stem)
             if not place.exists():
                 write_text(place, settings.read_text(encoding="utf-8"))
     return merged
@@ -163,7 +163,7 @@ def find_superfluous(folder: Path, failed: bool = False, settings: str = "") -> 
     """
     removals = [Removal(file, (), "left half-written by a run that was killed") for file in folder.rglob(".*.tmp")]
     finished: set[str] = set()
-    for file in sorted(_files(folder), key=lambda file: "-failed-" in file.name):
+    for file in sorted(result_files(folder), key=lambda file: "-failed-" in file.name):
         rows = _outcomes(file, ("settings_digest",))
         reasons: dict[str, list[str]] = {}
         for row in rows:
@@ -194,10 +194,6 @@ def remove(removals: Iterable[Removal]) -> None:
             write_table(file, table.filter(pc.invert(pc.is_in(table["key"], pa.array(sorted(keys))))))
         else:
             file.unlink(missing_ok=True)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*.parquet") if not file.name.startswith("."))
 
 
 def _outcomes(file: Path, others: tuple[str, ...] = ()) -> list[dict[str, Any]]:

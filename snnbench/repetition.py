@@ -19,7 +19,7 @@ from snnbench.models.allowed import check_imports
 from snnbench.plan import evaluation_member, search_member
 from snnbench.records import Compute, Config, Job, Member, Result, Split, Task
 from snnbench.selection import only_suite
-from snnbench.store import read_results
+from snnbench.store import read_results, settings_file
 from snnbench.suites import load_suite
 from snnbench.training import JobContext, failed, run_job
 from snnbench.training.process import prepare_process
@@ -91,7 +91,7 @@ def _evaluations(results: Path, suite: str | None) -> pd.DataFrame:
 
 
 def _settings(results: Path, digest: str) -> RunSettings:
-    file = results / "_settings" / f"{digest}.json"
+    file = settings_file(results, digest)
     try:
         return RunSettings.model_validate(json.loads(file.read_text(encoding="utf-8"))["settings"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:

@@ -167,10 +167,22 @@ def describe_models(rows: pd.DataFrame) -> pd.DataFrame:
             "seed_std": by_task.std().groupby("column").mean(),
             "mean_depth": groups["depth"].mean(),
             "mean_epoch": groups["best_epoch"].mean(),
-            "seconds": trained.groupby("column")["seconds"].sum() + model_of.map(searches["seconds"].sum()).fillna(0),
+            "seconds": training_seconds(trained, rows),
             "share_diverged": model_of.map(diverged),
         }
     ).rename_axis(index="model")
+
+
+def training_seconds(evaluations: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """Return the seconds of all trainings of each model: of its evaluations, and of the searches behind them.
+
+    Args:
+        evaluations: Rows with the ``column`` of a score table, model and seconds.
+        rows: All rows of a suite with stage, model and seconds.
+    """
+    of_column = evaluations.groupby("column")
+    searched = rows[rows["stage"] == "search"].groupby("model")["seconds"].sum()
+    return of_column["seconds"].sum() + of_column["model"].first().map(searched).fillna(0)
 
 
 def _rescore(row: Any, metric: str) -> float:

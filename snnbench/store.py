@@ -161,7 +161,12 @@ def write_text(file: Path, text: str) -> None:
 def write_settings(results: Path, name: str, settings: dict[str, object], provenance: dict[str, Value]) -> None:
     """Store the resolved settings of a run beside its results, under the name that its rows carry."""
     text = json.dumps({"settings": settings, "provenance": provenance}, indent=2) + "\n"
-    write_text(results / "_settings" / f"{name}.json", text)
+    write_text(settings_file(results, name), text)
+
+
+def settings_file(results: Path, name: str) -> Path:
+    """Return where the settings lie whose digest the rows carry: a JSON object with ``settings`` and ``provenance``."""
+    return results / "_settings" / f"{name}.json"
 
 
 def read_settings(folders: Iterable[Path]) -> dict[str, object]:
@@ -171,6 +176,11 @@ def read_settings(folders: Iterable[Path]) -> dict[str, object]:
         with suppress(OSError, ValueError):
             return dict(json.loads(file.read_text())["settings"])
     return {}
+
+
+def result_files(folder: Path) -> list[Path]:
+    """Return the files with rows of a results folder, in order; not those that are being written."""
+    return sorted(file for file in folder.rglob("*.parquet") if not file.name.startswith("."))
 
 
 def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -190,7 +200,7 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
     folders = list(folders)
     wanted = None if columns is None else list(dict.fromkeys([*columns, "key", "status", "finished_at"]))
     while True:
-        files = sorted(str(file) for folder in folders for file in folder.rglob("*.parquet") if not file.name.startswith("."))
+        files = sorted(str(file) for folder in folders for file in result_files(folder))
         if not files:
             return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
         try:

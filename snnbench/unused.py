@@ -14,6 +14,7 @@ import pandas as pd
 
 from snnbench.config import PROTOCOL_VERSION, RunSettings
 from snnbench.records import Member, Task
+from snnbench.store import settings_file
 
 COLUMNS = (
     "stage", "suite", "task", "split", "model", "config", "seed", "n_epochs", "device", "precision", "stacking", "grid",
@@ -99,7 +100,7 @@ def _settings_reader(results: Path) -> Callable[[str], dict[str, Any]]:
     def read(digest: str) -> dict[str, Any]:
         if digest not in known:
             try:
-                known[digest] = dict(json.loads((results / "_settings" / f"{digest}.json").read_text())["settings"])
+                known[digest] = dict(json.loads(settings_file(results, digest).read_text())["settings"])
             except (OSError, ValueError, KeyError, TypeError):
                 known[digest] = {}
         return known[digest]

@@ -13,7 +13,7 @@ from snnbench.records import ON_CPU
 from snnbench.report.answer import ANSWERED
 from snnbench.report.breakdown import BREAKDOWN_COLUMNS, Breakdown, by_split, natural_breakdown
 from snnbench.report.ranking import Ranking
-from snnbench.selection import column_names, scored_evaluations
+from snnbench.selection import column_names, scored_evaluations, training_seconds
 from snnbench.suites import load_suite
 
 HYPERPARAMETERS = {
@@ -155,9 +155,7 @@ def _selected(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 def _costs(evaluations: pd.DataFrame, rows: pd.DataFrame, ranking: Ranking) -> pd.DataFrame:
     n_tasks = evaluations.groupby("column")["task"].nunique()
-    model_of = evaluations.groupby("column")["model"].first()
-    searched = rows[rows["stage"] == "search"].groupby("model")["seconds"].sum()
-    seconds = evaluations.groupby("column")["seconds"].sum() + model_of.map(searched).fillna(0)
+    seconds = training_seconds(evaluations, rows)
     table = ranking.table.loc[[model for model in ranking.table.index if model in n_tasks.index]]
     return pd.DataFrame(
         {
