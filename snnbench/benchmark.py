@@ -1,13 +1,14 @@
 """The product in prose: prepare the data, plan, search, select, evaluate, compare."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from snnbench.config import RunSettings
+from snnbench.engines import Crew, gather_crew
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
 from snnbench.records import ON_CPU, Compute, Result
@@ -17,7 +18,7 @@ from snnbench.selection import DESCRIBED, OUTPUTS, describe_models, select
 from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, read_settings, write_settings
 from snnbench.suites.material import Material, gather
-from snnbench.training import JobContext
+from snnbench.training import JobContext, Origin
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,18 @@ class Request:
     seed: int = 0
     n_seeds: int = 1
     compute: Compute = ON_CPU
-    n_workers: int = 1
+    crew: Crew = field(default_factory=partial(gather_crew, "local", {"workers": 1}))
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: what failed, which models have no score on which split and why, and whether it was stopped."""
+    """How a run ended: what failed, which models have no score on which split and why; ``n_left`` if it was stopped."""
 
     n_trained: int
     failures: tuple[Result, ...]
     unselected: Mapping[tuple[str, str, str, int], str]
-    stopped: bool
+    n_left: int = 0
 
 
 _KEPT = ("valid_score", "best_epoch", "error")
@@ -64,7 +66,7 @@ def prepare(request: Request) -> Material:
 def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
-    where = request.compute, request.n_workers
+    where = request.compute, request.crew.n_workers
     return plan_search(request.suite, material, request.settings, models, request.seed, _finished(_stored(request)), *where)
 
 
@@ -84,20 +86,20 @@ def run(
     provenance = describe_environment(request.compute)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
     write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
-    context = JobContext(request.folder, material.by_name, request.settings, request.compute, provenance)
+    where = request.folder, material.by_name, request.settings, request.compute, provenance, request.origin
     run_stage = partial(
-        run_jobs, context=context, results_folder=request.results, n_workers=request.n_workers, report=report, stop=stop
+        run_jobs, context=JobContext(*where), results_folder=request.results, crew=request.crew, report=report, stop=stop
     )
     searched = run_stage("search", search.jobs)
-    if searched.stopped:
-        return Outcome(searched.n_trained, searched.failures, {}, stopped=True)
+    if searched.n_left:
+        return Outcome(searched.n_trained, searched.failures, {}, searched.n_left)
 
     stored = _stored(request)
     selected, unselected = select(search.members, stored, request.settings.select_by)
     jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds, request.compute)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
-    return Outcome(n_trained, failures, unselected, evaluated.stopped)
+    return Outcome(n_trained, failures, unselected, evaluated.n_left)
 
 
 def compare(folders: Sequence[Path], question: Question = DEFAULT) -> Ranking:

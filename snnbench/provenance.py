@@ -1,5 +1,6 @@
 """Where a result comes from: versions, hardware and code, as flat columns of every stored row."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from snnbench import __version__
-from snnbench.records import Compute, Value
+from snnbench.records import Compute, Value, digest
 
 _PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "pandas", "pyarrow")
 
@@ -34,6 +35,12 @@ def describe_environment(compute: Compute) -> dict[str, Value]:
         **asdict(compute),
         **_describe_libraries(),
     }
+
+
+def source_digest() -> str:
+    """Return a digest of this package's Python files: equal where the same code is installed, however it got there."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return digest([[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
 
 
 def installed_packages() -> dict[str, str]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from snnbench.collection import find_rows
 from snnbench.config import RunSettings
-from snnbench.engines import ENGINES
+from snnbench.engines import gather_crew, load_engine
 from snnbench.errors import DataError, SnnbenchError, StoreError
 from snnbench.models.allowed import check_imports
 from snnbench.plan import evaluation_member, search_member
@@ -21,8 +21,8 @@ from snnbench.records import Compute, Config, Job, Member, Result, Split, Task
 from snnbench.selection import only_suite
 from snnbench.store import read_results, settings_file
 from snnbench.suites import load_suite
-from snnbench.training import JobContext, failed, run_job
-from snnbench.training.process import prepare_process
+from snnbench.training import JobContext, failed
+from snnbench.training.worker import open_worker
 
 _MADE_WITH = ["suite", "settings_digest", "device", "precision", "stacking"]
 _NUMBERS = ("valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
@@ -71,15 +71,16 @@ def repeat_rows(
         raise SnnbenchError(f"There must be a finished row to repeat, found none in {results}. Run `snnbench run` first.")
     if absent := [name for name in _MADE_WITH if name not in rows]:
         raise StoreError(f"Repeating needs rows that say how they were made, but these do not say {', '.join(absent)}.")
-    outcomes = []
+    outcomes, crew = [], gather_crew("local", {"workers": n_workers})
     for (name, digest, *how), group in rows.groupby(_MADE_WITH, dropna=False):
         settings, folder = _settings(results, str(digest)), open_folder(str(name))
         check_imports(settings, set(group["model"]) & set(settings.models), allowed)
         tasks = {task.name: task for task in load_suite(str(name)).tasks(folder)[0]}
         jobs = {job.key: (job, row) for job, row in _jobs(group, settings, tasks, folder)}
         context = JobContext(folder, tasks, settings, Compute(*how), {})
-        work = partial(run_job, context=context)
-        for job, outcome in ENGINES["local"]([job for job, _ in jobs.values()], work, n_workers, prepare_process):
+        for job, outcome in load_engine("local").run_jobs(
+            [job for job, _ in jobs.values()], partial(open_worker, context=context), crew
+        ):
             result = failed(job.members[0], job, context, outcome) if isinstance(outcome, Exception) else outcome[0]
             outcomes.append(Repetition(jobs[job.key][1], result))
     return outcomes

@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from snnbench.engines import ENGINES
+from snnbench.engines import Crew, Watch, load_engine
 from snnbench.records import Job, Result, Stage
 from snnbench.runlog import log_event, log_warning
 from snnbench.store import write_results
-from snnbench.training import JobContext, failed, run_job
-from snnbench.training.process import network_workers, prepare_process
+from snnbench.training import JobContext, failed
+from snnbench.training.worker import describe_code, open_worker
 
 
 @dataclass(frozen=True)
 class Progress:
     """A stage at one moment.
 
-    ``planned_done`` and ``planned_left`` are seconds of the cost model, ``seconds`` those that went by.
+    ``planned_done`` and ``planned_left`` are seconds of the cost model, ``seconds`` those that went by. ``n_nodes`` and
+    ``n_workers`` are what an engine of several machines has at hand, 0 if it did not say.
     """
 
     stage: Stage
@@ -30,15 +31,17 @@ class Progress:
     planned_done: float
     planned_left: float
     seconds: float
+    n_nodes: int = 0
+    n_workers: int = 0
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What a stage gave; ``stopped`` if it was asked to stop before its last job."""
+    """What a stage gave; ``n_left`` jobs remain if it was asked to stop before the last."""
 
     n_trained: int
     failures: tuple[Result, ...]
-    stopped: bool
+    n_left: int = 0
 
 
 def run_jobs(
@@ -46,7 +49,7 @@ def run_jobs(
     jobs: Sequence[Job],
     context: JobContext,
     results_folder: Path,
-    n_workers: int,
+    crew: Crew,
     report: Callable[[Progress], None],
     stop: Callable[[], bool],
 ) -> StageOutcome:
@@ -54,24 +57,35 @@ def run_jobs(
 
     Raises:
         StoreError: If the results folder cannot be written.
+        SnnbenchError: If no worker of the engine can work.
     """
     start = time.monotonic()
     planned = sum(job.seconds for job in jobs)
     in_flight: dict[str, Job] = {}
     failures: list[Result] = []
-    n_jobs, n_done, n_trained, planned_done = len(jobs), 0, 0, 0.0
+    n_jobs, n_done, n_trained, planned_done = 0, 0, 0, 0.0
+    n_nodes = n_workers = 0
 
     def tell() -> None:
         flying, left = tuple(in_flight.values()), planned - planned_done
         seconds = time.monotonic() - start
-        report(Progress(stage, n_jobs, n_done, len(failures), flying, planned_done, left, seconds))
+        report(Progress(stage, n_jobs, n_done, len(failures), flying, planned_done, left, seconds, n_nodes, n_workers))
 
     def started(job: Job) -> None:
         in_flight[job.key] = job
         tell()
 
-    log_event("stage started", stage=stage, n_jobs=len(jobs), n_workers=n_workers, planned_seconds=planned)
-    for job, outcome in _of_both_kinds(jobs, context, n_workers, started, stop):
+    def manned(nodes: int, workers: int) -> None:
+        nonlocal n_nodes, n_workers
+        n_nodes, n_workers = nodes, workers
+        tell()
+
+    jobs = load_engine(crew.engine).adopt(jobs, crew)
+    n_jobs = len(jobs)
+    log_event(
+        "stage started", stage=stage, n_jobs=n_jobs, engine=crew.engine, n_workers=crew.n_workers, planned_seconds=planned
+    )
+    for job, outcome in _of_both_kinds(jobs, context, crew, Watch(started, manned, stop)):
         del in_flight[job.key]
         if outcome is None:
             n_jobs += 1
@@ -83,41 +97,38 @@ def run_jobs(
         n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
         tell()
     log_event("stage ended", stage=stage, n_jobs=n_done, n_failed=len(failures), seconds=time.monotonic() - start)
-    return StageOutcome(n_trained, tuple(failures), stopped=stop() and n_done < n_jobs)
+    return StageOutcome(n_trained, tuple(failures), n_left=n_jobs - n_done if stop() else 0)
 
 
 def _of_both_kinds(
-    jobs: Sequence[Job], context: JobContext, n_workers: int, started: Callable[[Job], None], stop: Callable[[], bool]
+    jobs: Sequence[Job], context: JobContext, crew: Crew, watch: Watch
 ) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
-    """Yield finished jobs: all with as many workers, or on GPUs those of networks first, in a worker for each GPU."""
-    work = partial(run_job, context=context)
+    """Yield finished jobs: all alike, or on GPUs those of networks first, which alone need one."""
     if context.compute.device == "cpu":
-        yield from _finished_jobs(jobs, work, n_workers, prepare_process, started, stop)
+        yield from _finished_jobs(jobs, context, crew, watch)
         return
     is_estimator = {name: bool(model.estimator) for name, model in context.settings.models.items()}
     estimators = [job for job in jobs if is_estimator[job.members[0].config.model]]
     networks = [job for job in jobs if not is_estimator[job.members[0].config.model]]
-    on_gpu, n_gpu_workers = partial(prepare_process, on_gpu=True), network_workers(context.compute, n_workers)
-    yield from _finished_jobs(networks, work, n_gpu_workers, on_gpu, started, stop)
-    yield from _finished_jobs(estimators, work, n_workers, prepare_process, started, stop)
+    yield from _finished_jobs(networks, context, crew, watch, on_gpu=True)
+    yield from _finished_jobs(estimators, context, crew, watch)
 
 
 def _finished_jobs(
-    jobs: Sequence[Job],
-    work: Callable[[Job], list[Result]],
-    n_workers: int,
-    prepare: Callable[[int], None],
-    started: Callable[[Job], None],
-    stop: Callable[[], bool],
+    jobs: Sequence[Job], context: JobContext, crew: Crew, watch: Watch, on_gpu: bool = False
 ) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
     """Yield each job as it finishes; one that ended with its process is yielded with None, halved, and its halves run.
 
     So a configuration that is killed or runs out of memory ends alone, and does not take the others of its job along.
     """
+    run = load_engine(crew.engine).run_jobs
+    models = sorted({job.members[0].config.model for job in jobs})
+    code = describe_code(context, models) if crew.is_remote else None
+    ready = partial(open_worker, context=context, on_gpu=on_gpu, code=code)
     waiting = jobs
     while waiting:
         halves: list[Job] = []
-        for job, outcome in ENGINES["local"](waiting, work, n_workers, prepare, started, stop):
+        for job, outcome in run(waiting, ready, crew, watch, on_gpu):
             middle = len(job.members) // 2
             if isinstance(outcome, Exception) and middle:
                 seconds = job.seconds / 2
@@ -125,7 +136,7 @@ def _finished_jobs(
                 yield job, None
             else:
                 yield job, outcome
-        waiting = [] if stop() else halves
+        waiting = [] if watch.stop() else halves
 
 
 def _log_job(job: Job, rows: Sequence[Result]) -> None:

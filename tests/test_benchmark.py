@@ -15,6 +15,7 @@ from archives import wine_like, write_delgado
 from snnbench import benchmark
 from snnbench.benchmark import Request
 from snnbench.config import load_config
+from snnbench.engines import gather_crew
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.suites import core, uci
 from snnbench.training.rows import job_rows
@@ -50,7 +51,12 @@ def config(tmp_path) -> Path:
 
 def request_of(config: Path, results: Path, **changes) -> Request:
     settings = load_config("core", file=config)
-    values = {"tasks": ("iris", "wine"), "models": tuple(settings.models), "n_workers": 2, **changes}
+    values = {
+        "tasks": ("iris", "wine"),
+        "models": tuple(settings.models),
+        "crew": gather_crew("local", {"workers": 2}),
+        **changes,
+    }
     return Request(suite="core", preset="tiny", settings=settings, results=results, **values)
 
 
@@ -98,7 +104,7 @@ def test_the_same_command_again_does_nothing(config, tmp_path):
 
 def test_scores_do_not_depend_on_workers_or_on_what_else_runs(config, tmp_path):
     run(request_of(config, tmp_path / "two"))
-    run(request_of(config, tmp_path / "one", n_workers=1))
+    run(request_of(config, tmp_path / "one", crew=gather_crew("local", {"workers": 1})))
     assert scores(tmp_path / "one") == scores(tmp_path / "two")
     run(request_of(config, tmp_path / "part", tasks=("wine",), models=("snn",)))
     part, whole = scores(tmp_path / "part"), scores(tmp_path / "two")
@@ -162,7 +168,7 @@ def test_test_rows_do_not_touch_a_search(config, tmp_path):
             X[test] = 1000 * np.random.default_rng(1).normal(size=(len(test), X.shape[1]))
         write_delgado(folder, "wine", X, y, 44)
         settings = load_config("uci", file=config)
-        run(Request("uci", ("snn", "svm"), "tiny", settings, tmp_path / f"r{number}", folder, ("wine",), n_workers=1))
+        run(Request("uci", ("snn", "svm"), "tiny", settings, tmp_path / f"r{number}", folder, ("wine",)))
         rows = pd.read_parquet(tmp_path / f"r{number}").query("stage == 'search'").sort_values("config_key")
         found.append([[*row.valid_score.hex(), *row.train_loss, *row.valid_curve] for row in rows.itertuples()])
     assert found[0] == found[1]

@@ -1,61 +1,36 @@
 import os
-import signal
-import time
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from pathlib import Path
 
 import pytest
+from workers import echo, job, misbehave, tell_number
 
-from snnbench.engines import ENGINES
-from snnbench.engines.local import _until_broken
-from snnbench.records import Config, Job, Member
+from snnbench.engines import ENGINES, Watch, gather_crew, load_engine
+from snnbench.engines.local import _until_broken, run_jobs
+from snnbench.errors import UnknownNameError
 
-
-def job(name: str) -> Job:
-    return Job("search", "core", (Member(name, "repetition-1", Config("snn", ()), 0, 1, name),))
-
-
-def nothing(number: int) -> None:
-    pass
+CREW = gather_crew("local", {"workers": 2})
 
 
-def note_number(number: int) -> None:
-    os.environ["WORKER_NUMBER"] = str(number)
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_says_what_it_is_and_takes_options_by_name(name):
+    engine = load_engine(name)
+    assert engine.SUMMARY
+    assert (name != "local") == engine.REMOTE
+    engine.Options()
 
 
-def tell_number(job: Job) -> list:
-    time.sleep(0.2)
-    return [os.environ["WORKER_NUMBER"]]
+def test_an_unknown_engine_and_an_option_of_another_are_refused():
+    with pytest.raises(UnknownNameError, match="Did you mean 'local'"):
+        gather_crew("lokal", {})
 
 
-def echo(job: Job) -> list:
-    time.sleep(0.05)
-    return [job.members[0].task, os.getpid(), os.environ["OMP_NUM_THREADS"]]
-
-
-def misbehave(job: Job, folder: Path) -> list:
-    """Do what the job's name says; every call leaves a line."""
-    name = job.members[0].task
-    with (folder / name).open("a") as calls:
-        calls.write("called\n")
-    if name == "raise":
-        raise ValueError("as told")
-    if name == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if name == "die once" and (folder / name).read_text().count("called") == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.05)
-    return [name]
-
-
-@pytest.mark.parametrize("engine", ENGINES.values())
-def test_all_jobs_come_back_from_processes_of_one_thread(engine):
+def test_all_jobs_come_back_from_processes_of_one_thread():
     jobs = [job(str(k)) for k in range(7)]
     started = []
-    found = list(engine(jobs, echo, 2, nothing, started.append))
+    found = list(run_jobs(jobs, echo, CREW, Watch(started.append)))
     assert sorted(outcome[0] for _, outcome in found) == [str(k) for k in range(7)]
     assert started == jobs
     assert all(outcome[0] == job.members[0].task and outcome[2] == "1" for job, outcome in found)
@@ -65,34 +40,29 @@ def test_all_jobs_come_back_from_processes_of_one_thread(engine):
     assert "OMP_NUM_THREADS" not in os.environ
 
 
-@pytest.mark.parametrize("engine", ENGINES.values())
-def test_workers_are_numbered_from_0(engine):
-    found = list(engine([job(str(k)) for k in range(6)], tell_number, 2, note_number))
+def test_workers_are_numbered_from_0():
+    found = list(run_jobs([job(str(k)) for k in range(6)], tell_number, CREW))
     assert {outcome[0] for _, outcome in found} == {"0", "1"}
 
 
-@pytest.mark.parametrize("engine", ENGINES.values())
-def test_no_jobs_start_no_process(engine):
-    assert list(engine([], echo, 2, nothing)) == []
+def test_no_jobs_start_no_process():
+    assert list(run_jobs([], echo, CREW)) == []
 
 
-@pytest.mark.parametrize("engine", ENGINES.values())
-def test_a_dying_worker_costs_its_own_job_alone(engine, tmp_path):
+def test_a_dying_worker_costs_its_own_job_alone(tmp_path):
     names = ["a", "die", "raise", "b", "die once", "c"]
-    found = {job.members[0].task: outcome for job, outcome in engine(
-        [job(name) for name in names], partial(misbehave, folder=tmp_path), 2, nothing)}  # fmt: skip
+    open_worker = partial(misbehave, folder=tmp_path)
+    found = {job.members[0].task: outcome for job, outcome in run_jobs([job(name) for name in names], open_worker, CREW)}
     assert set(found) == set(names)
     assert [found[name] for name in ("a", "b", "c", "die once")] == [["a"], ["b"], ["c"], ["die once"]]
     assert isinstance(found["raise"], ValueError)
     assert "killed, or out of memory" in str(found["die"])
 
 
-@pytest.mark.parametrize("engine", ENGINES.values())
-def test_a_stopped_engine_finishes_the_jobs_in_flight(engine, tmp_path):
+def test_a_stopped_engine_finishes_the_jobs_in_flight(tmp_path):
     finished = []
-    for done, _ in engine(
-        [job(str(k)) for k in range(50)], partial(misbehave, folder=tmp_path), 2, nothing, stop=lambda: len(finished) >= 3
-    ):
+    watch = Watch(stop=lambda: len(finished) >= 3)
+    for done, _ in run_jobs([job(str(k)) for k in range(50)], partial(misbehave, folder=tmp_path), CREW, watch):
         finished.append(done)
     assert 3 <= len(finished) <= 5
     assert len(list(tmp_path.iterdir())) == len(finished)
@@ -115,7 +85,7 @@ class PoolThatBreaks:
 
 def test_jobs_in_flight_are_not_lost_when_a_worker_dies_unnoticed():
     waiting, finished = deque(job(name) for name in "abc"), []
-    steps = _until_broken(PoolThatBreaks(), waiting, 2, echo, lambda job: None, lambda: False)
+    steps = _until_broken(PoolThatBreaks(), waiting, 2, Watch())
     while True:
         try:
             finished.append(next(steps))

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from snnbench import stage
 from snnbench.config import load_config
+from snnbench.engines import gather_crew, local
 from snnbench.records import ON_CPU, Compute, Config, Job, Member
 from snnbench.stage import Progress, run_jobs
 from snnbench.suites import core
@@ -13,6 +13,7 @@ from snnbench.training import JobContext, run_job
 
 TASKS = {task.name: task for task in core.tasks(None)[0]}
 SETTINGS = load_config("core")
+CREW = gather_crew("local", {"workers": 1})
 
 
 def member(depth: int) -> Member:
@@ -23,10 +24,11 @@ def member(depth: int) -> Member:
 def dying(bad: set[str], calls: list[int]):
     """Return an engine in which a job with one of the bad members ends with its process."""
 
-    def engine(jobs, work, n_workers, prepare, started, stop) -> Iterator:
+    def engine(jobs, open_worker, crew, watch, on_gpu) -> Iterator:
+        work = open_worker(0)
         for job in jobs:
             calls.append(len(job.members))
-            started(job)
+            watch.started(job)
             died = bad & {m.key for m in job.members}
             yield job, RuntimeError("the worker process died") if died else work(job)
 
@@ -35,15 +37,15 @@ def dying(bad: set[str], calls: list[int]):
 
 def test_a_member_that_kills_its_process_does_not_take_the_others_along(tmp_path, monkeypatch):
     calls: list[int] = []
-    monkeypatch.setitem(stage.ENGINES, "local", dying({"key-3"}, calls))
+    monkeypatch.setattr(local, "run_jobs", dying({"key-3"}, calls))
     seen: list[Progress] = []
     jobs = [Job("search", "core", tuple(map(member, range(1, 8))), 7.0), Job("search", "core", (member(9),), 1.0)]
     context = JobContext(None, TASKS, SETTINGS, ON_CPU, {})
-    outcome = run_jobs("search", jobs, context, tmp_path, 1, seen.append, lambda: False)
+    outcome = run_jobs("search", jobs, context, tmp_path, CREW, seen.append, lambda: False)
     assert calls == [7, 1, 3, 4, 1, 2, 1, 1]
     assert [row.key for row in outcome.failures] == ["key-3"]
     assert outcome.n_trained == 8
-    assert not outcome.stopped
+    assert outcome.n_left == 0
     rows = pd.read_parquet(tmp_path).set_index("key")["status"]
     assert rows.drop("key-3").tolist() == ["ok"] * 7
     assert rows["key-3"] == "failed"
@@ -55,29 +57,28 @@ def test_a_member_that_kills_its_process_does_not_take_the_others_along(tmp_path
 
 def test_a_stopped_stage_leaves_the_halves_for_the_next_run(tmp_path, monkeypatch):
     calls: list[int] = []
-    monkeypatch.setitem(stage.ENGINES, "local", dying({"key-3"}, calls))
+    monkeypatch.setattr(local, "run_jobs", dying({"key-3"}, calls))
     context = JobContext(None, TASKS, SETTINGS, ON_CPU, {})
     jobs = [Job("search", "core", tuple(map(member, (3, 4))), 2.0)]
-    outcome = run_jobs("search", jobs, context, tmp_path, 1, lambda progress: None, lambda: bool(calls))
+    outcome = run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: bool(calls))
     assert calls == [2]
-    assert outcome.stopped
+    assert outcome.n_left == 2
     assert (outcome.n_trained, outcome.failures) == (0, ())
     assert run_job(Job("search", "core", (member(4),)), context)[0].status == "ok"
 
 
-def test_on_gpus_networks_come_first_in_a_worker_for_each_and_estimators_take_all(tmp_path, monkeypatch):
-    calls: list[tuple[int, list[str]]] = []
+def test_on_gpus_networks_come_first_and_estimators_need_none(tmp_path, monkeypatch):
+    calls: list[tuple[bool, list[str]]] = []
 
-    def engine(jobs, work, n_workers, prepare, started, stop) -> Iterator:
-        calls.append((n_workers, [job.members[0].config.model for job in jobs]))
+    def engine(jobs, open_worker, crew, watch, on_gpu) -> Iterator:
+        calls.append((on_gpu, [job.members[0].config.model for job in jobs]))
         for job in jobs:
-            started(job)
+            watch.started(job)
             yield job, RuntimeError("not trained here")
 
-    monkeypatch.setitem(stage.ENGINES, "local", engine)
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr(local, "run_jobs", engine)
     network = Member("iris", "repetition-1", Config("snn", (("learning_rate", 0.1),)), 0, 1, "key-network")
     jobs = [Job("search", "core", (m,), 1.0) for m in (member(1), network, member(2))]
     context = JobContext(None, TASKS, SETTINGS, Compute("cuda", "tf32", "across-tasks"), {})
-    run_jobs("search", jobs, context, tmp_path, 16, lambda progress: None, lambda: False)
-    assert calls == [(2, ["snn"]), (16, ["svm", "svm"])]  # jobs of one member are not halved
+    run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: False)
+    assert calls == [(True, ["snn"]), (False, ["svm", "svm"])]  # jobs of one member are not halved

@@ -15,6 +15,13 @@ def suites(incomplete: str) -> Iterable[str]:
     return _starting(incomplete, SUITES)
 
 
+def engines(incomplete: str) -> Iterable[str]:
+    """Complete an engine."""
+    from snnbench.engines import ENGINES
+
+    return _starting(incomplete, ENGINES)
+
+
 def published(incomplete: str) -> Iterable[str]:
     """Complete the name of published results."""
     from snnbench.published import PUBLISHED

@@ -1,6 +1,5 @@
-"""What of this machine a command uses: its GPU, its cores."""
+"""Which processor of this machine a command uses."""
 
-import os
 from enum import StrEnum
 from typing import Literal
 
@@ -27,8 +26,3 @@ def choose_device(device: Device) -> Literal["cpu", "cuda"]:
     if device is Device.cuda and not has_gpu:
         raise ConfigError("--device cuda needs a GPU that torch can use, found none. Use --device cpu or auto.")
     return "cuda" if has_gpu and device is not Device.cpu else "cpu"
-
-
-def n_cores() -> int:
-    """Return the cores that this process may use, which containers and batch systems restrict."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

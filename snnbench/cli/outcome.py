@@ -55,8 +55,8 @@ def print_outcome(request: "Request", outcome: "Outcome") -> None:
         unselected.setdefault((model, reason), []).append(place)
     for (model, reason), places in unselected.items():
         say("No score:", f"{model} on {name_some(places, MAX_NAMES)}: {reason}")
-    if outcome.stopped:
-        errors().print("Stopped. The same command goes on from here.")
+    if outcome.n_left:
+        errors().print(f"Stopped with {plural(outcome.n_left, 'job')} of this stage left. The same command goes on from here.")
         return
     if outcome.failures:
         errors().print("The same command tries again what failed.")

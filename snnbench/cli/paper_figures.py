@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.machine import Device, choose_device, n_cores
+from snnbench.cli.machine import Device, choose_device
 from snnbench.cli.output import FLAG, duration, errors, results, write_text
 from snnbench.errors import ConfigError
 
@@ -55,6 +55,7 @@ def training_loss(
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the numbers as CSV, too.")] = None,
 ) -> None:
     """Training loss of SELU networks against batch normalisation, at several depths (Figure 1 of the paper)."""
+    from snnbench.engines.local import n_cores
     from snnbench.studies import training_loss as study
     from snnbench.studies.images import locate_images
 

@@ -7,26 +7,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from snnbench import __version__
 from snnbench.cli import completion
-from snnbench.cli.machine import Device, choose_device, n_cores
-from snnbench.cli.outcome import MAX_NAMES, print_outcome, print_unused, print_warnings
-from snnbench.cli.output import FLAG, duration, errors, missing_sentence, plural, quantity, results, say
+from snnbench.cli.machine import Device, choose_device
+from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
+from snnbench.cli.output import FLAG, errors
+from snnbench.cli.plan import confirm, estimate_seconds, print_plan
 from snnbench.cli.progress import Mode, display
-from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
+from snnbench.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
-    from snnbench.benchmark import Material, Request
-    from snnbench.plan import Plan
+    from snnbench.benchmark import Request
+    from snnbench.engines import Crew
     from snnbench.records import Compute
 
 _PRESET = "quick"
-_SHORT_SECONDS = 10
-_LONG_SECONDS = 12 * 3600
+_CLUSTERS = "More than one machine"
 
 
 class Preprocessing(StrEnum):
@@ -116,6 +116,61 @@ def run(
         ),
     ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes. Default: one per core.", min=1)] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where jobs run: local (processes on this machine), ray or slurm.",
+            autocompletion=completion.engines,
+            rich_help_panel=_CLUSTERS,
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|auto", help="Of the Ray cluster. Default: auto, that of this machine.", rich_help_panel=_CLUSTERS
+        ),
+    ] = None,
+    partition: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of Slurm. Default: the cluster's.", rich_help_panel=_CLUSTERS)
+    ] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="Whom Slurm charges.", rich_help_panel=_CLUSTERS)] = None,
+    time: Annotated[
+        int | None,
+        typer.Option(metavar="MINUTES", help="Time limit of a Slurm job. Default: 60.", min=1, rich_help_panel=_CLUSTERS),
+    ] = None,
+    max_array: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Slurm array elements at once, queued or running. Default: 256.", min=1, rich_help_panel=_CLUSTERS
+        ),
+    ] = None,
+    cpus_per_job: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Cores that a job reserves. Default: 1.", min=1, rich_help_panel=_CLUSTERS),
+    ] = None,
+    gpus_per_job: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="GPUs, or on Ray the part of one, that a job of networks reserves. Default: 1 with --device cuda, else 0.",
+            min=0,
+            rich_help_panel=_CLUSTERS,
+        ),
+    ] = None,
+    max_in_flight: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Jobs that Ray has at once. Default: two a worker.", min=1, rich_help_panel=_CLUSTERS),
+    ] = None,
+    max_retries: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Times that a job is run again whose node or process died. Default: 2.",
+            min=0,
+            rich_help_panel=_CLUSTERS,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=FLAG, help="Print the plan and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Do not ask before a long run.")] = False,
     progress: Annotated[Mode, typer.Option(help="How progress is shown.")] = Mode.auto,
@@ -129,7 +184,19 @@ def run(
     from snnbench.provenance import installed_packages
     from snnbench.runlog import log_event, open_log
 
-    compute = _compute(device, precision, stacking)
+    asked = {
+        "workers": workers,
+        "address": address,
+        "partition": partition,
+        "account": account,
+        "time": time,
+        "max_array": max_array,
+        "cpus_per_job": cpus_per_job,
+        "gpus_per_job": gpus_per_job,
+        "max_in_flight": max_in_flight,
+        "max_retries": max_retries,
+    }
+    compute = _compute(device, precision, stacking, gpus_per_job if engine != "local" else None)
     request = _resolve(
         suite,
         model,
@@ -143,29 +210,29 @@ def run(
         seed,
         seeds,
         compute,
-        workers,
         accelerator,
     )
+    request = replace(request, crew=_crew(request, engine, asked))
     request = _preprocessed(request, preprocessing)
     check_imports(request.settings, request.models, allow_import or ())
     material = benchmark.prepare(request)
     plan = benchmark.plan(request, material)
-    seconds = _estimate(request, plan)
-    _print_plan(request, material, plan, seconds)
+    seconds = estimate_seconds(request, plan)
+    print_plan(request, material, plan, seconds)
     print_unused(request, material, plan)
     if dry_run:
         return
-    if seconds > _LONG_SECONDS and not yes:
-        _confirm(seconds)
+    if not yes:
+        confirm(seconds)
     with open_log(request.results) as log:
         log_event("run started", command=sys.argv[1:], version=__version__, packages=installed_packages())
         with display(progress) as report, _stop_on_interrupt() as stop:
             outcome = benchmark.run(request, material, plan, report, stop)
-        log.kept = outcome.n_trained > 0 or outcome.stopped
-        log_event("run ended", n_trained=outcome.n_trained, n_failed=len(outcome.failures), stopped=outcome.stopped)
+        log.kept = outcome.n_trained > 0 or outcome.n_left > 0
+        log_event("run ended", n_trained=outcome.n_trained, n_failed=len(outcome.failures), n_left=outcome.n_left)
     print_warnings(log.warnings)
     print_outcome(request, outcome)
-    if outcome.stopped:
+    if outcome.n_left:
         raise typer.Exit(130)
     if outcome.failures or outcome.unselected:
         raise typer.Exit(1)
@@ -184,7 +251,6 @@ def _resolve(
     seed: int,
     n_seeds: int,
     compute: "Compute",
-    workers: int | None,
     accelerator: str | None,
 ) -> "Request":
     """Turn what was typed into a validated request; the data is located last, since it may mean a download."""
@@ -193,6 +259,7 @@ def _resolve(
     from snnbench.models.accelerators import accelerate
     from snnbench.suites import load_suite, open_source
     from snnbench.suites.material import check_tasks
+    from snnbench.training import Origin
 
     module = load_suite(suite)
     if config and preset:
@@ -224,8 +291,23 @@ def _resolve(
         seed=seed,
         n_seeds=n_seeds,
         compute=compute,
-        n_workers=workers or n_cores(),
+        origin=Origin(_absolute(source), offline, config.absolute().parent if config else None),
     )
+
+
+def _absolute(source: str | None) -> str | None:
+    """Return a source as other machines can read it, whatever folder they work in."""
+    return source if source is None or "://" in source else str(Path(source).expanduser().absolute())
+
+
+def _crew(request: "Request", engine: str, asked: dict[str, Any]) -> "Crew":
+    """Return who runs the jobs, by the options that were given."""
+    from snnbench.engines import gather_crew, load_engine
+
+    options = {name: value for name, value in asked.items() if value is not None}
+    if load_engine(engine).REMOTE:
+        options.setdefault("gpus_per_job", 1.0 if request.compute.device == "cuda" else 0.0)
+    return gather_crew(engine, options, request.results)
 
 
 def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "Request":
@@ -236,10 +318,13 @@ def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "R
     return replace(request, settings=settings)
 
 
-def _compute(device: Device, precision: Precision, stacking: Stacking) -> "Compute":
+def _compute(device: Device, precision: Precision, stacking: Stacking, gpus_elsewhere: float | None) -> "Compute":
+    """Return how networks are computed; on other machines there may be GPUs where this one has none."""
     from snnbench.records import Compute
 
-    chosen = choose_device(device)
+    if gpus_elsewhere and device is Device.cpu:
+        raise ConfigError(f"--gpus-per-job must be 0 with --device cpu, found {gpus_elsewhere:g}. Leave one of them out.")
+    chosen = "cuda" if gpus_elsewhere else choose_device(device)
     on_gpu = chosen == "cuda"
     if precision is Precision.tf32 and not on_gpu:
         raise ConfigError("--precision tf32 needs a GPU; a CPU has no such products. Use --precision float32 or auto.")
@@ -248,65 +333,6 @@ def _compute(device: Device, precision: Precision, stacking: Stacking) -> "Compu
     if stacking is Stacking.auto:
         stacking = Stacking.across_tasks if on_gpu else Stacking.within_task
     return Compute(chosen, precision.value, stacking.value)  # type: ignore[arg-type]
-
-
-def _estimate(request: "Request", plan: "Plan") -> float:
-    """Return the run's seconds on this machine; the evaluations add little and are left out.
-
-    The machine is not measured for a run that will take a few seconds even if it is slow.
-    """
-    from snnbench.training.process import network_workers, prepare_process
-    from snnbench.training.speed import measure_speed
-
-    if plan.seconds < _SHORT_SECONDS / 5:
-        return plan.seconds
-    prepare_process()
-    n_workers = network_workers(request.compute, request.n_workers)
-    return plan.seconds * measure_speed(request.compute) / min(n_workers, len(plan.jobs))
-
-
-def _print_plan(request: "Request", material: "Material", plan: "Plan", seconds: float) -> None:
-    from rich.table import Table
-
-    from snnbench.plan import search_work
-
-    n_tasks = len(material.tasks)
-    sizes = [sum(1 for m in plan.members.values() if m.config.model == name) for name in request.models]
-    per_task = [size // max(1, sum(map(len, material.splits.values()))) for size in sizes]
-    grids = ", ".join(f"{name} {size}" for name, size in zip(request.models, per_task, strict=True))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    table.add_row("suite", f"{request.suite}, preset {request.preset}, seed {request.seed}")
-    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing), MAX_NAMES))
-    table.add_row("grids", f"{grids} configurations a task")
-    table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
-    table.add_row("then", f"up to {plural(plan.n_evaluations * request.n_seeds, 'evaluation')} of the selected configurations")
-    accelerated = {name: request.settings.models[name].accelerator for name in request.models}
-    if by := "; ".join(f"{name} by {accelerator}" for name, accelerator in accelerated.items() if accelerator):
-        table.add_row("accelerated", by)
-    n_steps, flops = search_work(plan, material, request.settings)
-    if n_steps:
-        table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
-    table.add_row("jobs", f"{len(plan.jobs):,} on {plural(request.n_workers, 'worker')} ({_describe(request.compute)})")
-    about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
-    table.add_row("estimate", f"{about} on this machine" if plan.jobs else "nothing left to search")
-    results().print(table)
-    for note in material.notes:
-        say("Note:", note)
-
-
-def _describe(compute: "Compute") -> str:
-    """Return how networks are computed, leaving out what is usual."""
-    usual = {"float32", "within-task"} if compute.device == "cpu" else {"tf32", "across-tasks"}
-    return ", ".join([compute.device, *(word for word in (compute.precision, compute.stacking) if word not in usual)])
-
-
-def _confirm(seconds: float) -> None:
-    words = f"This run is estimated at {duration(seconds)} on this machine"
-    if not errors().is_terminal or not sys.stdin.isatty():
-        raise SnnbenchError(f"{words}. Say --yes to start it all the same, or use --preset quick.")
-    typer.confirm(f"{words}. Start it? (--preset quick takes minutes)", abort=True)
 
 
 @contextmanager

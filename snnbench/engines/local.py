@@ -5,48 +5,64 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 
+from snnbench.engines import UNWATCHED, Crew, Finished, OpenWorker, RunJob, Watch
 from snnbench.records import Job, Result
 
-RunJob = Callable[[Job], list[Result]]
-Outcome = list[Result] | Exception
+SUMMARY = "processes on this machine"
+REMOTE = False
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
+@dataclass(frozen=True)
+class Options:
+    """``workers``: processes; by default one for each core."""
+
+    workers: int | None = None
+
+
+def crew(options: Options, results: Path) -> Crew:
+    """Return as many workers as the options say, of which no more train networks on GPUs than there are GPUs."""
+    import torch
+
+    n_workers = options.workers or n_cores()
+    return Crew("local", options, n_workers, min(n_workers, max(1, torch.cuda.device_count())))
+
+
+def n_cores() -> int:
+    """Return the cores that this process may use, which containers and batch systems restrict."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def adopt(jobs: Sequence[Job], crew: Crew) -> Sequence[Job]:
+    """Return the jobs: nothing outlives a run here."""
+    return jobs
+
+
 def run_jobs(
-    jobs: Sequence[Job],
-    run_job: RunJob,
-    n_workers: int,
-    prepare: Callable[[int], None],
-    started: Callable[[Job], None] = lambda job: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Job, Outcome]]:
+    jobs: Sequence[Job], open_worker: OpenWorker, crew: Crew, watch: Watch = UNWATCHED, on_gpu: bool = False
+) -> Iterator[Finished]:
     """Run jobs in worker processes, in the order given, and yield each as it finishes.
 
     A worker that dies (killed, out of memory) takes the jobs in flight with it. They are run again, each alone, so that only
     the one at fault ends with an exception.
-
-    Args:
-        jobs: What to run.
-        run_job: Called in the worker; must be picklable.
-        n_workers: Number of processes.
-        prepare: Called once in every worker before its first job, with the worker's number from 0 on; must be picklable.
-        started: Called when a job is handed to a worker.
-        stop: Asked before a job is started; once true, the jobs in flight are finished and no other is started.
     """
+    n_workers = crew.n_gpu_workers if on_gpu else crew.n_workers
     queue, suspects = deque(jobs), deque[Job]()
-    while (queue or suspects) and not stop():
+    while (queue or suspects) and not watch.stop():
         alone = bool(suspects)
         waiting, width = (suspects, 1) if alone else (queue, n_workers)
-        with _pool(min(width, len(waiting)), prepare) as pool:
-            lost = yield from _until_broken(pool, waiting, width, run_job, started, stop)
+        with _pool(min(width, len(waiting)), open_worker) as pool:
+            lost = yield from _until_broken(pool, waiting, width, watch)
         if alone and lost:
             yield lost[0], RuntimeError("the worker process died: killed, or out of memory")
         else:
@@ -54,24 +70,19 @@ def run_jobs(
 
 
 def _until_broken(
-    pool: ProcessPoolExecutor,
-    waiting: deque[Job],
-    width: int,
-    run_job: RunJob,
-    started: Callable[[Job], None],
-    stop: Callable[[], bool],
-) -> Generator[tuple[Job, Outcome], None, list[Job]]:
+    pool: ProcessPoolExecutor, waiting: deque[Job], width: int, watch: Watch
+) -> Generator[Finished, None, list[Job]]:
     """Feed the pool until nothing is waiting or a worker died; return the jobs that died with it."""
     in_flight: dict[Future[list[Result]], Job] = {}
     lost: list[Job] = []
-    while (waiting and not lost and not stop()) or in_flight:
-        while waiting and not lost and len(in_flight) < width and not stop():
+    while (waiting and not lost and not watch.stop()) or in_flight:
+        while waiting and not lost and len(in_flight) < width and not watch.stop():
             try:
-                future = pool.submit(run_job, waiting[0])
+                future = pool.submit(_run_job, waiting[0])
             except BrokenProcessPool:  # a worker died while nobody looked, and took all jobs in flight with it
                 return list(in_flight.values())
             in_flight[future] = waiting.popleft()
-            started(in_flight[future])
+            watch.started(in_flight[future])
         for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
             job = in_flight.pop(future)
             error = future.exception()
@@ -87,15 +98,15 @@ def _as_exception(error: BaseException) -> Exception:
 
 
 @contextmanager
-def _pool(n_workers: int, prepare: Callable[[int], None]) -> Iterator[ProcessPoolExecutor]:
+def _pool(n_workers: int, open_worker: OpenWorker) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of fresh processes of one thread each; kill them when the caller is interrupted."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)  # read by the numerical libraries when a worker loads them
-    context = _context(prepare)
+    context = _context(open_worker)
     numbers = context.SimpleQueue()
     for number in range(n_workers):
         numbers.put(number)
-    pool = ProcessPoolExecutor(n_workers, context, _start_worker, (prepare, numbers))
+    pool = ProcessPoolExecutor(n_workers, context, _start_worker, (open_worker, numbers))
     try:
         yield pool
     except BaseException:
@@ -108,7 +119,7 @@ def _pool(n_workers: int, prepare: Callable[[int], None]) -> Iterator[ProcessPoo
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _context(prepare: Callable[[int], None]) -> multiprocessing.context.BaseContext:
+def _context(open_worker: OpenWorker) -> multiprocessing.context.BaseContext:
     """Start workers from a clean server process that has loaded their packages once, where the system has such a thing.
 
     Forking the calling process instead could copy another thread's locked lock.
@@ -116,7 +127,7 @@ def _context(prepare: Callable[[int], None]) -> multiprocessing.context.BaseCont
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([getattr(prepare, "func", prepare).__module__])
+    context.set_forkserver_preload([getattr(open_worker, "func", open_worker).__module__])
     # Ctrl-C reaches every process of the terminal and would end the server while it loads. It inherits what is blocked here;
     # the resource tracker is started first because starting it unblocks the signal.
     resource_tracker.ensure_running()
@@ -126,11 +137,19 @@ def _context(prepare: Callable[[int], None]) -> multiprocessing.context.BaseCont
     return context
 
 
-def _start_worker(prepare: Callable[[int], None], numbers: "SimpleQueue[int]") -> None:
+_worker: list[RunJob] = []
+"""In a worker process: what runs a job."""
+
+
+def _start_worker(open_worker: OpenWorker, numbers: "SimpleQueue[int]") -> None:
     # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    prepare(numbers.get())
+    _worker.append(open_worker(numbers.get()))
+
+
+def _run_job(job: Job) -> list[Result]:
+    return _worker[0](job)
 
 
 def _die_with_parent() -> None:

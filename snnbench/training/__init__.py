@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,19 @@ from snnbench.training.rows import job_rows
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where another machine finds what it lacks.
+
+    ``source`` is what the user named for the data (None = the official addresses), ``offline`` keeps it from the network, and
+    ``code_folder`` holds a user's own models.
+    """
+
+    source: str | None = None
+    offline: bool = False
+    code_folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class JobContext:
     """What all jobs of a run share, so that a job itself is names and numbers only."""
 
@@ -33,6 +46,7 @@ class JobContext:
     settings: RunSettings
     compute: Compute
     provenance: dict[str, Value]
+    origin: Origin = field(default_factory=Origin)
 
 
 def run_job(job: Job, context: JobContext) -> list[Result]:

@@ -6,14 +6,7 @@ import platform
 import torch
 from threadpoolctl import threadpool_limits
 
-from snnbench.records import Compute
-
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
-
-
-def network_workers(compute: Compute, n_workers: int) -> int:
-    """Return how many of the workers train networks: on GPUs no more than there are; estimators need none and take all."""
-    return min(n_workers, max(1, torch.cuda.device_count())) if compute.device == "cuda" else n_workers
 
 
 def prepare_process(number: int = 0, on_gpu: bool = False) -> None:

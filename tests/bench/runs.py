@@ -8,8 +8,9 @@ from pathlib import Path
 
 from snnbench import benchmark
 from snnbench.benchmark import Request
-from snnbench.cli.run import _estimate
+from snnbench.cli.plan import estimate_seconds
 from snnbench.config import RunSettings, load_config
+from snnbench.engines import gather_crew
 from snnbench.store import read_results
 from snnbench.suites import open_source
 from snnbench.suites.material import gather
@@ -60,11 +61,11 @@ def run_whole(
             results=Path(results),
             folder=where.folder(),
             tasks=tuple(tasks or where.tasks()),
-            n_workers=n_workers,
+            crew=gather_crew("local", {"workers": n_workers}),
         )
         material = benchmark.prepare(request)
         plan = benchmark.plan(request, material)
-        estimate = _estimate(request, plan)
+        estimate = estimate_seconds(request, plan)
         start = time.perf_counter()
         outcome = benchmark.run(request, material, plan)
         wall = time.perf_counter() - start

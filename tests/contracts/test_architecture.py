@@ -58,7 +58,9 @@ def test_no_file_of_a_package_is_left_out(package):
 
 
 def entry_module(entry: object) -> str:
-    return entry.rpartition(".")[0] if isinstance(entry, str) else str(getattr(entry, "__module__", ""))
+    if isinstance(entry, str):
+        return entry if (PACKAGE.parent / f"{entry.replace('.', '/')}.py").exists() else entry.rpartition(".")[0]
+    return str(getattr(entry, "__module__", ""))
 
 
 def imported_modules(file: Path) -> set[str]:

@@ -1,0 +1,90 @@
+"""What `snnbench run` says before it starts: the plan and how long it will take."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from snnbench.cli.outcome import MAX_NAMES
+from snnbench.cli.output import duration, errors, missing_sentence, plural, quantity, results, say
+from snnbench.errors import SnnbenchError
+
+if TYPE_CHECKING:
+    from snnbench.benchmark import Material, Request
+    from snnbench.plan import Plan
+    from snnbench.records import Compute
+
+_SHORT_SECONDS = 10
+_LONG_SECONDS = 12 * 3600
+
+
+def estimate_seconds(request: "Request", plan: "Plan") -> float:
+    """Return the run's seconds on this machine; the evaluations add little and are left out.
+
+    The machine is not measured for a run that will take a few seconds even if it is slow.
+    """
+    import torch
+
+    from snnbench.training.process import prepare_process
+    from snnbench.training.speed import measure_speed
+
+    on_gpu, crew = request.compute.device == "cuda", request.crew
+    if plan.seconds < _SHORT_SECONDS / 5 or (on_gpu and not torch.cuda.is_available()):
+        return plan.seconds
+    prepare_process()
+    n_workers = crew.n_gpu_workers if on_gpu else crew.n_workers
+    return plan.seconds * measure_speed(request.compute) / min(n_workers, len(plan.jobs))
+
+
+def print_plan(request: "Request", material: "Material", plan: "Plan", seconds: float) -> None:
+    """Show what a run will do."""
+    from rich.table import Table
+
+    from snnbench.plan import search_work
+
+    n_tasks = len(material.tasks)
+    sizes = [sum(1 for m in plan.members.values() if m.config.model == name) for name in request.models]
+    per_task = [size // max(1, sum(map(len, material.splits.values()))) for size in sizes]
+    grids = ", ".join(f"{name} {size}" for name, size in zip(request.models, per_task, strict=True))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("suite", f"{request.suite}, preset {request.preset}, seed {request.seed}")
+    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(material.missing), dict(material.missing), MAX_NAMES))
+    table.add_row("grids", f"{grids} configurations a task")
+    table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
+    table.add_row("then", f"up to {plural(plan.n_evaluations * request.n_seeds, 'evaluation')} of the selected configurations")
+    accelerated = {name: request.settings.models[name].accelerator for name in request.models}
+    if by := "; ".join(f"{name} by {accelerator}" for name, accelerator in accelerated.items() if accelerator):
+        table.add_row("accelerated", by)
+    n_steps, flops = search_work(plan, material, request.settings)
+    if n_steps:
+        table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
+    where = "" if request.crew.engine == "local" else f" of {request.crew.engine}"
+    workers = plural(request.crew.n_workers, "worker")
+    table.add_row("jobs", f"{len(plan.jobs):,} on {workers}{where} ({_describe(request.compute)})")
+    about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
+    table.add_row("estimate", f"{about} on this machine" if plan.jobs else "nothing left to search")
+    results().print(table)
+    for note in material.notes:
+        say("Note:", note)
+
+
+def _describe(compute: "Compute") -> str:
+    """Return how networks are computed, leaving out what is usual."""
+    usual = {"float32", "within-task"} if compute.device == "cpu" else {"tf32", "across-tasks"}
+    return ", ".join([compute.device, *(word for word in (compute.precision, compute.stacking) if word not in usual)])
+
+
+def confirm(seconds: float) -> None:
+    """Ask before a run that takes very long.
+
+    Raises:
+        SnnbenchError: If there is nobody to ask.
+    """
+    if seconds <= _LONG_SECONDS:
+        return
+    words = f"This run is estimated at {duration(seconds)} on this machine"
+    if not errors().is_terminal or not sys.stdin.isatty():
+        raise SnnbenchError(f"{words}. Say --yes to start it all the same, or use --preset quick.")
+    typer.confirm(f"{words}. Start it? (--preset quick takes minutes)", abort=True)

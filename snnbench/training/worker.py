@@ -1,0 +1,92 @@
+"""What a process does before its first job, on this machine or on another."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from snnbench.errors import DataError, SnnbenchError
+from snnbench.models import code_digest, implementation
+from snnbench.provenance import describe_environment, source_digest
+from snnbench.records import Job, Result
+from snnbench.suites import load_suite, open_source
+from snnbench.training import JobContext, run_job
+from snnbench.training.process import prepare_process
+
+_PACKAGE = "snnbench"
+
+
+def open_worker(
+    number: int, context: JobContext, on_gpu: bool = False, code: Mapping[str, str] | None = None
+) -> Callable[[Job], list[Result]]:
+    """Make this process ready and return what runs a job in it.
+
+    Args:
+        number: The worker's on its machine; workers share the GPUs by it.
+        context: What all jobs of the run share.
+        on_gpu: Whether it trains networks on a GPU.
+        code: On another machine than the run's, what ``describe_code`` said there; None on the same.
+
+    Raises:
+        SnnbenchError: If this machine has no GPU that is needed, other code, or no data.
+    """
+    if on_gpu and not torch.cuda.is_available():
+        raise SnnbenchError(
+            f"A job with --device cuda must have a GPU that torch can use, found none on {platform.node()}. "
+            "Use --gpus-per-job, a partition with GPUs, or --device cpu."
+        )
+    prepare_process(number, on_gpu)
+    if code is not None:
+        context = _on_this_machine(context, code)
+    return partial(run_job, context=context)
+
+
+def describe_code(context: JobContext, models: Iterable[str]) -> dict[str, str]:
+    """Return digests of all code that the numbers of some models come from: of this package, and of the user's own files."""
+    own = {name: code_digest(implementation(name, context.settings.models[name])) for name in models}
+    return {_PACKAGE: source_digest(), **own}
+
+
+def _on_this_machine(context: JobContext, code: Mapping[str, str]) -> JobContext:
+    """Return the context with the data and the provenance of this machine, whose code must be the run's."""
+    if context.origin.code_folder:
+        sys.path.append(str(context.origin.code_folder))
+    node = platform.node()
+    for name, found in describe_code(context, code.keys() - {_PACKAGE}).items():
+        if found != code[name]:
+            what = "snnbench" if name == _PACKAGE else f"the model {name}"
+            raise SnnbenchError(
+                f"Every node must have the code of {what} that the run was started with, found other on {node}."
+            )
+    provenance = {**context.provenance, **describe_environment(context.compute)}
+    return replace(context, folder=_find_data(context, node), provenance=provenance)
+
+
+def _find_data(context: JobContext, node: str) -> Path | None:
+    """Return where the run's data lies on this machine: in a shared folder, in its own cache, or downloaded now."""
+    if context.folder is None:
+        return None
+    suite, origin = next(iter(context.tasks.values())).suite, context.origin
+    try:
+        folder = context.folder
+        if not folder.exists():
+            options = context.settings.data
+            found = open_source(suite, origin.source, options=options, offline=origin.offline)
+            assert found is not None, "only an embedded suite has no folder"
+            folder = found
+        here = {task.name: task.sha256 for task in load_suite(suite).tasks(folder)[0]}
+    except DataError as error:
+        raise DataError(
+            f"Node {node} has no data of suite {suite}: {error} Name a folder that all nodes can read, or a URL, with --source."
+        ) from error
+    for name, task in context.tasks.items():
+        if here.get(name) != task.sha256:
+            raise DataError(
+                f"Every node must have the same data, found {'other files' if name in here else 'no file'} of {name} in "
+                f"{folder} on {node}. Remove what is there, or name a folder that all nodes can read with --source."
+            )
+    return folder
