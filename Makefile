@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RESULTS ?= results
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-fast browser check format bench wheel clean
+.PHONY: help setup demo reproduce test test-fast browser slurm check format bench wheel clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,10 @@ test-fast: setup  ## Run the tests that take less than ten seconds each
 browser:  ## Install Chromium for the tests of the page (Debian or Ubuntu, as root)
 	apt-get update -q
 	apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 chromium fonts-dejavu-core
+
+slurm:  ## Install Slurm and munge for the tests of the engine slurm (Debian or Ubuntu, as root)
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 slurm-wlm munge
 
 check: setup  ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand
 from snnbench.models import canonical, check_config, check_network, code_digest, implementation, load_class, stack_key
 from snnbench.models.cost import member_seconds, network_work
 from snnbench.models.estimator import families
+from snnbench.models.memory import process_bytes
 from snnbench.models.padding import batch_class, goes_across, padded_size, steps_class
 from snnbench.records import ON_CPU, Compute, Config, Job, Member, Split, Stage, Task, digest
 from snnbench.selection import choice
@@ -183,11 +184,14 @@ def make_jobs(
         size = _job_size(group[0], material, compute)
         group.sort(key=lambda member: -member.n_epochs)  # members that end together leave a stack together
         for chunk in (group[start : start + size] for start in range(0, len(group), size)):
-            jobs.append(Job(stage, suite, tuple(chunk), _seconds(chunk, model, material, settings)))
+            seconds = _seconds(chunk, model, material, settings)
+            jobs.append(Job(stage, suite, tuple(chunk), seconds, _memory(chunk, model, material, settings)))
     whole = sum(job.seconds for job in jobs) + sum(seconds for group in grown for seconds, _ in group)
     longest = min(MAX_BUNDLE_SECONDS, max(MIN_BUNDLE_SECONDS, whole / n_workers / _BUNDLES_PER_WORKER))
     for estimators in grown:
-        jobs += [Job(stage, suite, tuple(bundle), seconds) for seconds, bundle in _bundles(estimators, longest)]
+        for seconds, bundle in _bundles(estimators, longest):
+            model = settings.models[bundle[0].config.model]
+            jobs.append(Job(stage, suite, tuple(bundle), seconds, _memory(bundle, model, material, settings)))
     return tuple(sorted(jobs, key=lambda job: -job.seconds))
 
 
@@ -240,6 +244,13 @@ def _seconds(members: Sequence[Member], model: ModelSettings, material: Material
         n_train = material.n_train[task, split]
         seconds += member_seconds(configs, model, material.by_name[task], n_train, n_epochs, settings.training)
     return seconds
+
+
+def _memory(members: Sequence[Member], model: ModelSettings, material: Material, settings: RunSettings) -> int:
+    """Estimate the memory of a job's process by the largest of its tasks."""
+    tasks = {member.task: material.by_name[member.task] for member in members}
+    largest = max(tasks.values(), key=lambda task: task.n_samples * task.n_features)
+    return process_bytes([member.config for member in members], model, largest, settings.training.batch_size)
 
 
 def _grid(model: str, table: ModelSettings) -> list[Config]:

@@ -159,12 +159,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Job:
-    """The members of one stack, trained together. ``seconds`` is the planned cost (0 = unknown)."""
+    """The members of one stack, trained together.
+
+    ``seconds`` is the planned cost and ``memory_bytes`` what its process may need, planned generously (0 = unknown).
+    """
 
     stage: Stage
     suite: str
     members: tuple[Member, ...]
     seconds: float = 0.0
+    memory_bytes: int = 0
 
     @property
     def key(self) -> str:

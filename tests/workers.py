@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from snnbench.errors import DataError
 from snnbench.records import Config, Job, Member
 
 
@@ -50,3 +51,8 @@ def _misbehave(folder: Path, job: Job) -> list:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.05)
     return [name]
+
+
+def refuse(number: int) -> Callable[[Job], list]:
+    """Open no worker, as on a node without data."""
+    raise DataError(f"Node {number} has no data.")

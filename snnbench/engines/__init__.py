@@ -14,7 +14,11 @@ from typing import Any, Protocol, cast
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.records import Job, Result, Value
 
-ENGINES = {"local": "snnbench.engines.local"}
+ENGINES = {
+    "local": "snnbench.engines.local",
+    "ray": "snnbench.engines.ray",
+    "slurm": "snnbench.engines.slurm",
+}
 
 RunJob = Callable[[Job], list[Result]]
 OpenWorker = Callable[[int], RunJob]

@@ -10,7 +10,7 @@ from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import implementation, load_class
-from snnbench.models.memory import fitting, member_bytes
+from snnbench.models.memory import STACK_BYTES, fitting, member_bytes
 from snnbench.models.padding import batch_class, goes_across, padded_size
 from snnbench.models.precision import precision
 from snnbench.records import Compute, Config, Stage, TrainingRun
@@ -19,9 +19,6 @@ from snnbench.training.stacked import train_across, train_stack
 
 _GPU_SHARE = 0.8
 """Of the memory that is free, what a stack may be estimated to take."""
-
-_CPU_BYTES = 0.75e9
-"""What a stack may be estimated to take on a CPU, where processes share the memory and more members are no faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +122,6 @@ def _size(member: NetworkMember, network: Any, compute: Compute, settings: Train
 
 def _budget_bytes(compute: Compute) -> float:
     if compute.device == "cpu":
-        return _CPU_BYTES
+        return STACK_BYTES
     torch.cuda.empty_cache()  # what torch keeps for itself is free, too
     return _GPU_SHARE * torch.cuda.mem_get_info()[0]

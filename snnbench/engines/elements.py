@@ -1,0 +1,138 @@
+"""The elements of Slurm's job arrays, and the files by which they and the front end know of each other.
+
+Every element has a folder. It holds the jobs (``bundle.pickle``), the element's name in Slurm (``slurm_id``), a mark once a
+worker was ready (``opened``) or the reason why it could not be (``refused``), and for each job that is done its outcome
+(``<job>.outcome``), of which only a mark stays (``<job>.taken``) once it is stored. All files appear whole or not at all.
+"""
+
+import math
+import os
+import pickle
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snnbench.engines import Finished, OpenWorker
+from snnbench.engines.bundles import Bundle, run_each
+from snnbench.errors import SnnbenchError
+from snnbench.records import Job
+
+STOP = "stop"
+"""A file in the folder of all elements: once it is there, they end after the job at hand."""
+
+_BUNDLE, _SLURM_ID, _OPENED, _REFUSED, _OUTCOME, _TAKEN = (
+    "bundle.pickle",
+    "slurm_id",
+    "opened",
+    "refused",
+    ".outcome",
+    ".taken",
+)
+
+
+@dataclass
+class Element:
+    """An element as the front end knows it: its state in Slurm, the node, and since when Slurm says that it is over."""
+
+    folder: Path
+    bundle: Bundle
+    slurm_id: str = ""
+    state: str = "PENDING"
+    node: str = ""
+    over_since: float = math.inf
+
+    def update(self, state: str, node: str, is_over: bool) -> None:
+        """Note what Slurm says of it."""
+        self.state, self.node = state, node or self.node
+        self.over_since = min(self.over_since, time.monotonic()) if is_over else math.inf
+
+    @property
+    def undone(self) -> list[Job]:
+        """The jobs without an outcome so far."""
+        names = {file.name for file in self.folder.iterdir()}
+        return [job for job in self.bundle.jobs if not {job.key + _OUTCOME, job.key + _TAKEN} & names]
+
+    @property
+    def not_taken(self) -> list[Job]:
+        """The jobs whose outcome is still to come or to be taken."""
+        names = {file.name for file in self.folder.iterdir()}
+        return [job for job in self.bundle.jobs if job.key + _TAKEN not in names]
+
+    @property
+    def has_opened(self) -> bool:
+        """Whether a worker was ready in it."""
+        return (self.folder / _OPENED).exists()
+
+    @property
+    def refusal(self) -> str:
+        """Why its worker could not work; empty if it could."""
+        file = self.folder / _REFUSED
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def take_outcomes(self) -> Iterator[Finished]:
+        """Yield what has come; each is gone for good only when the next is asked for, so that the caller can store it first."""
+        jobs = {job.key + _OUTCOME: job for job in self.bundle.jobs}
+        for file in sorted(self.folder.glob(f"*{_OUTCOME}")):
+            yield jobs[file.name], pickle.loads(file.read_bytes())
+            file.with_suffix(_TAKEN).touch()
+            file.unlink()
+
+
+def add_element(folder: Path, bundle: Bundle) -> Element:
+    """Write down an element that is to be submitted."""
+    element = Element(folder / f"element-{uuid.uuid4().hex}", bundle)
+    element.folder.mkdir(parents=True)
+    _write(element.folder / _BUNDLE, pickle.dumps(bundle))
+    return element
+
+
+def note_submitted(element: Element, slurm_id: str) -> None:
+    """Write down how Slurm calls an element."""
+    element.slurm_id = slurm_id
+    _write(element.folder / _SLURM_ID, slurm_id.encode())
+
+
+def find_elements(folder: Path) -> list[Element]:
+    """Return the elements that an earlier front end left in a folder; one without a name in Slurm was never submitted."""
+    found = []
+    for file in sorted(folder.glob(f"element-*/{_SLURM_ID}")):
+        bundle = pickle.loads((file.parent / _BUNDLE).read_bytes())
+        found.append(Element(file.parent, bundle, file.read_text()))
+    return found
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an element does: run its jobs one after another, leaving out what is done already."""
+
+    folder: Path
+    open_worker: OpenWorker
+
+    def __call__(self) -> None:
+        """Run the jobs that have no outcome yet."""
+        element = Element(self.folder, pickle.loads((self.folder / _BUNDLE).read_bytes()))
+        try:
+            run_job = self.open_worker(0)
+        except SnnbenchError as error:
+            _write(self.folder / _REFUSED, str(error).encode())
+            return
+        (self.folder / _OPENED).touch()
+        for job, outcome in run_each(element.undone, run_job):
+            _write(self.folder / (job.key + _OUTCOME), pickle.dumps(outcome))
+            if (self.folder.parent / STOP).exists():
+                return
+
+    def checkpoint(self) -> Any:
+        """Return what Slurm runs when it queues the element again, before its time is up or when others come first."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+def _write(file: Path, content: bytes) -> None:
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(file)

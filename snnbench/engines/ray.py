@@ -1,0 +1,235 @@
+"""A Ray cluster that runs already: a bundle of jobs is a Ray task, and Ray chooses where it runs.
+
+The driver hands out a few bundles more than there are workers and takes results as they come home. A bundle whose worker or
+node dies is handed out again by the driver, not by Ray, which cannot take a bundle apart.
+"""
+
+import logging
+import math
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snnbench import __version__
+from snnbench.engines import UNWATCHED, Crew, Finished, OpenWorker, RunJob, Watch
+from snnbench.engines.bundles import Bundle, after_death, make_bundles, run_each
+from snnbench.errors import ConfigError, SnnbenchError
+from snnbench.records import Job
+
+SUMMARY = "a Ray cluster that runs already"
+REMOTE = True
+
+_MIN_SECONDS = 1.0
+"""Of a bundle: a task costs the cluster a few milliseconds."""
+_MIN_GPU_SECONDS = 120.0
+"""Of a bundle on a GPU, for which Ray starts a process of its own: several seconds."""
+_BUNDLES_PER_WORKER = 2
+_SECONDS_BETWEEN_LOOKS = 5.0
+_CONNECT_SECONDS = 5.0
+_MEMORY_STEP = 512 * 2**20
+"""Memory is asked for in such steps: Ray queues tasks of equal needs together."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the cluster is and what a job reserves there.
+
+    ``address`` is ``HOST:PORT``, ``ray://HOST:PORT``, or ``auto`` for the cluster that this machine belongs to.
+    """
+
+    address: str = "auto"
+    cpus_per_job: int = 1
+    gpus_per_job: float = 0.0
+    max_in_flight: int | None = None
+    max_retries: int = 2
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """How many nodes it has, how many jobs they run at once, and the memory of the largest."""
+
+    n_nodes: int
+    n_workers: int
+    memory_bytes: int
+
+
+def crew(options: Options, results: Path) -> Crew:
+    """Connect to the cluster and count how many jobs its CPUs and GPUs run at once.
+
+    Raises:
+        ConfigError: If Ray is not installed, the cluster cannot be reached or is too small for a job.
+    """
+    ray = _connect(options.address)
+    n_workers, n_gpu_workers = (_look(ray, options, on_gpu).n_workers for on_gpu in (False, True))
+    gpus_wanted = options.gpus_per_job > 0
+    if not n_workers or (gpus_wanted and not n_gpu_workers):
+        need = f"{options.cpus_per_job} CPUs" + (f" and {options.gpus_per_job:g} GPUs" if gpus_wanted else "")
+        found = {name: total for name, total in ray.cluster_resources().items() if name in ("CPU", "GPU")}
+        raise ConfigError(
+            f"The Ray cluster must have a node with {need} for a job, found {found or 'none'} in all. "
+            "Lower --cpus-per-job or --gpus-per-job, or add nodes."
+        )
+    return Crew("ray", options, n_workers, max(1, n_gpu_workers))
+
+
+def adopt(jobs: Sequence[Job], crew: Crew) -> Sequence[Job]:
+    """Return the jobs: Ray ends the tasks of a driver that is gone."""
+    return jobs
+
+
+def run_jobs(
+    jobs: Sequence[Job], open_worker: OpenWorker, crew: Crew, watch: Watch = UNWATCHED, on_gpu: bool = False
+) -> Iterator[Finished]:
+    """Run jobs on the cluster, in about the order given, and yield each as it comes home.
+
+    Once ``watch.stop`` is true, what no worker has begun is cancelled.
+
+    Raises:
+        SnnbenchError: If a worker lacks the code or the data.
+    """
+    if not jobs:
+        return
+    ray, options = _library(), crew.options
+    submit = ray.remote(max_retries=0)(_run_bundle).options
+    opened = [ray.put(open_worker)]  # in a list, which Ray hands on as it is: a process fetches it once
+    queue = deque(make_bundles(jobs, _MIN_GPU_SECONDS if on_gpu else _MIN_SECONDS))
+    in_flight: dict[Any, Bundle] = {}
+    cluster, next_look, stopped = _look(ray, options, on_gpu), 0.0, False
+    try:
+        while (queue and not stopped) or in_flight:
+            if watch.stop() and not stopped:
+                stopped = True
+                for ref in in_flight:
+                    ray.cancel(ref, force=False)  # workers ignore the signal, so this ends only what waits
+            if time.monotonic() >= next_look:
+                cluster, next_look = _look(ray, options, on_gpu), time.monotonic() + _SECONDS_BETWEEN_LOOKS
+                watch.manned(cluster.n_nodes, cluster.n_workers)
+            room = options.max_in_flight or max(1, _BUNDLES_PER_WORKER * cluster.n_workers)
+            while queue and not stopped and len(in_flight) < room:
+                bundle = queue.popleft()
+                needs = _needs(bundle, options, cluster, on_gpu)
+                in_flight[submit(**needs).remote(opened, bundle.jobs)] = bundle
+                for job in bundle.jobs:
+                    watch.started(job)
+            for ref in _ready(ray, list(in_flight)):
+                finished, again = _come_home(ray, ref, in_flight.pop(ref), options.max_retries)
+                yield from finished
+                queue.extendleft(again)
+    finally:
+        for ref in in_flight:
+            ray.cancel(ref, force=True)
+
+
+def _ready(ray: Any, refs: list[Any]) -> list[Any]:
+    """Wait a moment for the first result, and return all that are there."""
+    if not refs:
+        return []
+    done, rest = ray.wait(refs, num_returns=1, timeout=0.5)
+    return done + (ray.wait(rest, num_returns=len(rest), timeout=0)[0] if done and rest else [])
+
+
+def _come_home(ray: Any, ref: Any, bundle: Bundle, max_retries: int) -> tuple[list[Finished], list[Bundle]]:
+    """Return what a task gave and, if it died, what is to be handed out again."""
+    try:
+        found = ray.get(ref)
+    except ray.exceptions.TaskCancelledError:
+        return [], []
+    except ray.exceptions.RayTaskError as error:  # before any job began
+        raise SnnbenchError(
+            f"Every node of the Ray cluster must be able to run snnbench {__version__}, but one says: {_last_line(error)}. "
+            "Install it there, with the same Python."
+        ) from error
+    except ray.exceptions.RayError as error:
+        again, given_up = after_death(bundle, bundle.jobs, max_retries, _last_line(error))
+        return given_up, again
+    if isinstance(found, str):
+        raise SnnbenchError(found)
+    return list(zip(bundle.jobs, found, strict=True)), []
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else type(error).__name__
+
+
+_workers: dict[str, RunJob] = {}
+"""In a worker process: what runs a job of the run that it works for."""
+
+
+def _run_bundle(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
+    """In a worker process: return the outcomes of jobs, or why this node can run none."""
+    # Ray interrupts a task that is cancelled while it runs; the driver cancels only what should not begin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    (ref,) = opened
+    if ref.hex() not in _workers:
+        try:
+            run_job = _library().get(ref)(0)
+        except SnnbenchError as error:
+            return str(error)
+        _workers.clear()
+        _workers[ref.hex()] = run_job
+    return [outcome for _, outcome in run_each(jobs, _workers[ref.hex()])]
+
+
+def _needs(bundle: Bundle, options: Options, cluster: _Cluster, on_gpu: bool) -> dict[str, float]:
+    """Return what a task reserves; never more memory than the largest node has, where it would wait for ever."""
+    memory = math.ceil(bundle.memory_bytes / _MEMORY_STEP) * _MEMORY_STEP
+    needs: dict[str, float] = {"num_cpus": options.cpus_per_job, "memory": min(memory, cluster.memory_bytes)}
+    return needs | ({"num_gpus": options.gpus_per_job} if on_gpu else {})
+
+
+def _look(ray: Any, options: Options, on_gpu: bool) -> _Cluster:
+    """Return what the cluster is now: nodes come and go."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    n_workers = 0
+    for node in nodes:
+        by_cpu = node.get("CPU", 0) // options.cpus_per_job
+        by_gpu = node.get("GPU", 0) / options.gpus_per_job if options.gpus_per_job else 0
+        n_workers += int(min(by_cpu, by_gpu) if on_gpu else by_cpu)
+    return _Cluster(len(nodes), n_workers, int(max((node.get("memory", 0) for node in nodes), default=0)))
+
+
+def _library() -> Any:
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError as error:
+        raise ConfigError("--engine ray needs the package ray. Install it: pip install 'snnbench[ray]'") from error
+    return ray
+
+
+def _connect(address: str) -> Any:
+    """Connect this process to a cluster, once."""
+    ray = _library()
+    if ray.is_initialized():
+        return ray
+    _check_address(address)
+    try:
+        ray.init(address=address, namespace="snnbench", log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise ConfigError(
+            f"--address must be that of a Ray cluster, but connecting to {address} says: {_last_line(error)}. "
+            "Start one with `ray start --head`, and give HOST:PORT as it prints it."
+        ) from error
+    return ray
+
+
+def _check_address(address: str) -> None:
+    """Knock at the port first: Ray itself tries for a long time."""
+    if address == "auto":
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and colon and port.isdigit()):
+        raise ConfigError(f"--address must be HOST:PORT, ray://HOST:PORT or auto, found '{address}'.")
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ConfigError(
+            f"--address must be that of a Ray cluster, but at {address} nobody answers: {error}. "
+            "Start one with `ray start --head`, and give HOST:PORT as it prints it."
+        ) from error

@@ -1,0 +1,273 @@
+"""Slurm: bundles of jobs are elements of job arrays, which submitit submits.
+
+All that passes between the front end and the elements lies in ``<results>/_slurm``, which every node must see. So the front end
+may go: the same command finds the elements that still run and the outcomes that came meanwhile.
+"""
+
+import math
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from snnbench.engines import UNWATCHED, Crew, Finished, OpenWorker, Watch
+from snnbench.engines.bundles import Bundle, after_death, make_bundles
+from snnbench.engines.elements import STOP, Element, Task, add_element, find_elements, note_submitted
+from snnbench.errors import ConfigError, SnnbenchError
+from snnbench.records import Job
+
+SUMMARY = "Slurm job arrays, by submitit"
+REMOTE = True
+
+_MIN_SECONDS = 120.0
+"""Of a bundle: an element spends several seconds in starting Python and loading torch."""
+_SHARE_OF_TIME = 1 / 3
+"""Of an element's time limit that a bundle is planned to take, since plans err."""
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
+"""Seconds between two looks; the scheduler is not to be bothered while nothing happens."""
+_GRACE_SECONDS = 5.0
+"""How long an element must be gone until its missing outcomes are believed: shared file systems show files late."""
+_MEMORY_STEP_MB = 512
+_OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}
+_GONE = "GONE"
+"""What we call the state of an element that Slurm has forgotten."""
+_NEVER = {"BadConstraints", "InvalidAccount", "InvalidQOS", "PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit"}
+"""Reasons for which an element would wait for ever."""
+_ONE_THREAD = "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an element of an array asks of Slurm. ``time`` is in minutes; ``max_array`` elements are queued or run at once."""
+
+    partition: str | None = None
+    account: str | None = None
+    time: int = 60
+    max_array: int = 256
+    cpus_per_job: int = 1
+    gpus_per_job: float = 0.0
+    max_retries: int = 2
+
+
+def crew(options: Options, results: Path) -> Crew:
+    """Check that Slurm and submitit are at hand.
+
+    Raises:
+        ConfigError: If one is not, or an option cannot be.
+    """
+    _library()
+    if options.gpus_per_job != int(options.gpus_per_job):
+        raise ConfigError(f"--gpus-per-job must be whole on Slurm, found {options.gpus_per_job:g}.")
+    command = ["sinfo", "--noheader", "--format=%R"]
+    try:
+        partitions = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip()
+        raise ConfigError(f"--engine slurm must be started where Slurm's commands work, but sinfo says: {said}.") from error
+    if options.partition and options.partition not in partitions:
+        raise ConfigError(f"--partition must be one of {', '.join(sorted(set(partitions)))}, found {options.partition}.")
+    return Crew("slurm", options, options.max_array, options.max_array, (results / "_slurm").absolute())
+
+
+def adopt(jobs: Sequence[Job], crew: Crew) -> Sequence[Job]:
+    """Return the same trainings in the jobs of elements that still run, or have run since, and in others."""
+    wanted = {member.key for job in jobs for member in job.members}
+    begun = [job for element in find_elements(crew.folder) for job in element.not_taken]
+    begun = [job for job in begun if not wanted.isdisjoint(member.key for member in job.members)]
+    covered = {member.key for job in begun for member in job.members}
+    rest = []
+    for job in jobs:
+        if left := tuple(member for member in job.members if member.key not in covered):
+            rest.append(replace(job, members=left, seconds=job.seconds * len(left) / len(job.members)))
+    return [*begun, *rest]
+
+
+def run_jobs(
+    jobs: Sequence[Job], open_worker: OpenWorker, crew: Crew, watch: Watch = UNWATCHED, on_gpu: bool = False
+) -> Iterator[Finished]:
+    """Run jobs as elements of arrays, in about the order given, and yield each as its outcome is found.
+
+    Once ``watch.stop`` is true, what is queued is cancelled, and elements end after the job at hand. If the front end is
+    interrupted all elements are cancelled; if it is killed they go on.
+
+    Raises:
+        SnnbenchError: If the elements cannot work, or another front end drives those of this folder.
+    """
+    if not jobs:
+        return
+    options: Options = crew.options
+    with _one_front_end(crew.folder):
+        elements = _resume(jobs, crew, watch)
+        begun = {job.key for element in elements for job in element.bundle.jobs}
+        queue = list(make_bundles([job for job in jobs if job.key not in begun], _min_seconds(jobs, options)))
+        wait, stopped = _FIRST_WAIT, False
+        try:
+            while elements or (queue and not stopped):
+                if watch.stop() and not stopped:
+                    stopped = True
+                    (crew.folder / STOP).touch()
+                    _cancel(elements, "--state=PENDING")
+                room = options.max_array - len(elements)
+                if queue and not stopped and room >= min(len(queue), options.max_array / 2):
+                    elements += _submit(queue[:room], crew, open_worker, on_gpu, watch)
+                    queue = queue[room:]
+                _ask_slurm(elements, watch)
+                n_before = len(elements)
+                for element in list(elements):
+                    for finished in element.take_outcomes():
+                        wait = _FIRST_WAIT
+                        yield finished
+                    over_for = time.monotonic() - element.over_since
+                    if over_for < 0 or (over_for < _GRACE_SECONDS and element.undone):
+                        continue
+                    again, given_up = ([], []) if stopped else _bury(element, options.max_retries, crew.folder)
+                    elements.remove(element)
+                    queue = again + queue
+                    yield from given_up
+                    shutil.rmtree(element.folder, ignore_errors=True)
+                if elements and len(elements) == n_before:
+                    time.sleep(wait)
+                    wait = min(_LONGEST_WAIT, 1.5 * wait)
+        except (KeyboardInterrupt, SnnbenchError):
+            _cancel(elements)
+            _clear(crew.folder)
+            raise
+        _clear(crew.folder)
+
+
+def _resume(jobs: Sequence[Job], crew: Crew, watch: Watch) -> list[Element]:
+    """Return the elements of an earlier front end that have some of the jobs; what others have left is of no use."""
+    (crew.folder / STOP).unlink(missing_ok=True)
+    wanted = {job.key for job in jobs}
+    elements = []
+    for element in find_elements(crew.folder):
+        begun = [job for job in element.not_taken if job.key in wanted]
+        if begun:
+            elements.append(element)
+        for job in begun:
+            watch.started(job)
+    return elements
+
+
+def _min_seconds(jobs: Sequence[Job], options: Options) -> float:
+    """Return how long a bundle is planned to take: long enough for its start, else so that all elements get their share."""
+    share = sum(job.seconds for job in jobs) / options.max_array
+    return max(_MIN_SECONDS, min(share, _SHARE_OF_TIME * 60 * options.time))
+
+
+def _submit(bundles: Sequence[Bundle], crew: Crew, open_worker: OpenWorker, on_gpu: bool, watch: Watch) -> list[Element]:
+    """Submit an array with an element for each bundle."""
+    submitit, options = _library(), crew.options
+    memory_mb = math.ceil(max(bundle.memory_bytes for bundle in bundles) / 2**20 / _MEMORY_STEP_MB) * _MEMORY_STEP_MB
+    asked = {
+        "partition": options.partition,
+        "account": options.account,
+        "mem": f"{memory_mb}M" if memory_mb else None,
+        "gpus_per_node": int(options.gpus_per_job) if on_gpu else None,
+    }
+    executor = submitit.SlurmExecutor(crew.folder / "submitit", max_num_timeout=options.max_retries)
+    executor.update_parameters(
+        job_name="snnbench",
+        time=options.time,
+        cpus_per_task=options.cpus_per_job,
+        array_parallelism=len(bundles),
+        setup=[_ONE_THREAD],
+        additional_parameters={"requeue": True},
+        **{name: value for name, value in asked.items() if value is not None},
+    )
+    elements = [add_element(crew.folder, bundle) for bundle in bundles]
+    try:
+        submitted = executor.submit_array([Task(element.folder, open_worker) for element in elements])
+    except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
+        raise SnnbenchError(f"Slurm must take the jobs, but sbatch says: {_last_line(str(error)).removeprefix('sbatch: error: ')}.") from error
+    for element, job in zip(elements, submitted, strict=True):
+        note_submitted(element, job.job_id)
+        for one in element.bundle.jobs:
+            watch.started(one)
+    return elements
+
+
+def _ask_slurm(elements: Sequence[Element], watch: Watch) -> None:
+    """Note the state of every element; accounting, which not every cluster has, is not needed.
+
+    Raises:
+        SnnbenchError: If one waits for what the cluster does not have.
+    """
+    command = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%N|%r"]
+    asked = subprocess.run(command, capture_output=True, text=True)
+    if asked.returncode:
+        return  # the controller is busy or restarts: what was known still holds
+    said = {name: rest for name, *rest in (line.split("|") for line in asked.stdout.splitlines())}
+    for element in elements:
+        state, node, reason = said.get(element.slurm_id, (_GONE, "", ""))
+        if state == "PENDING" and reason in _NEVER:
+            raise SnnbenchError(f"Slurm must be able to start the jobs, but never will: {reason}. See `sinfo` for what it has.")
+        element.update(state, node, is_over=state in _OVER | {_GONE})
+    running = [element for element in elements if element.state == "RUNNING"]
+    watch.manned(len({element.node for element in running}), len(running))
+
+
+def _bury(element: Element, max_retries: int, folder: Path) -> tuple[list[Bundle], list[Finished]]:
+    """Return which jobs of an element that is over are run again, and which are given up.
+
+    Raises:
+        SnnbenchError: If its worker could not work, as no other could.
+    """
+    if refusal := element.refusal:
+        raise SnnbenchError(refusal)
+    undone = element.undone
+    logs = sorted((folder / "submitit").glob(f"{element.slurm_id}_*_log.err"))
+    said = _last_line(logs[-1].read_text(errors="replace")) if logs else ""
+    cause = f"Slurm says {element.state} on {element.node or 'no node'}" + (f", the log says: {said}" if said else "")
+    if undone and not element.has_opened and element.bundle.n_deaths >= max_retries:
+        raise SnnbenchError(f"Every node must be able to run snnbench, but no worker starts: {cause}.")
+    if not undone:
+        return [], []
+    return after_death(element.bundle, undone, max_retries, cause)
+
+
+def _cancel(elements: Sequence[Element], *which: str) -> None:
+    if names := [element.slurm_id for element in elements]:
+        subprocess.run(["scancel", *which, *names], capture_output=True)
+
+
+def _clear(folder: Path) -> None:
+    """Remove everything but the lock."""
+    for left in folder.glob("[!.]*"):
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else ""
+
+
+@contextmanager
+def _one_front_end(folder: Path) -> Iterator[None]:
+    """Keep a second front end from driving the same elements."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SnnbenchError(
+            f"One run at a time may drive the Slurm jobs of {folder.parent}, found another. Wait for it."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _library() -> Any:
+    try:
+        import submitit
+    except ImportError as error:
+        raise ConfigError("--engine slurm needs the package submitit. Install it: pip install 'snnbench[slurm]'") from error
+    return submitit

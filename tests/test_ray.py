@@ -1,0 +1,145 @@
+"""The engine ray against real clusters: nodes that are processes of their own on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pandas as pd
+import pytest
+from small_run import SCORES, command, scores
+from workers import echo, job, misbehave, refuse
+
+from snnbench.engines import Crew, Watch, gather_crew
+from snnbench.errors import ConfigError, SnnbenchError
+
+ray = pytest.importorskip("ray", reason="needs the extra ray")
+
+from snnbench.engines import ray as engine  # noqa: E402
+
+pytestmark = [
+    pytest.mark.slow,
+    # Ray leaves files and sockets for the interpreter to close.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray", "ignore::DeprecationWarning:ray"),
+]
+
+_STORE_BYTES = 100 * 2**20
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator:
+    """Start a cluster with a head of one CPU; tests add nodes."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))  # of the nodes: the jobs of tests
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": _STORE_BYTES})
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@contextmanager
+def second_node(cluster) -> Iterator:
+    node = cluster.add_node(num_cpus=1, object_store_memory=_STORE_BYTES)
+    cluster.wait_for_nodes()
+    yield node
+    if node in cluster.list_all_nodes():
+        cluster.remove_node(node)
+
+
+@pytest.fixture
+def crew(cluster) -> Crew:
+    return gather_crew("ray", {"address": cluster.address})
+
+
+def test_all_jobs_come_back_from_other_processes(crew):
+    started, manned = [], []
+    jobs = [job(str(k), 0.4) for k in range(7)]
+    found = list(engine.run_jobs(jobs, echo, crew, Watch(started.append, lambda *counts: manned.append(counts))))
+    assert sorted(outcome[0] for _, outcome in found) == [str(k) for k in range(7)]
+    assert all(outcome[0] == job.members[0].task for job, outcome in found)
+    assert os.getpid() not in {outcome[1] for _, outcome in found}
+    assert started == jobs
+    assert manned[0] == (1, 1)
+    assert list(engine.run_jobs([], echo, crew)) == []
+
+
+def test_a_dying_worker_costs_its_own_job_alone(crew, tmp_path):
+    names = ["a", "die", "raise", "b", "die once", "c"]
+    open_worker = partial(misbehave, folder=tmp_path)
+    found = {job.members[0].task: outcome for job, outcome in engine.run_jobs([job(name) for name in names], open_worker, crew)}
+    assert set(found) == set(names)
+    assert [found[name] for name in ("a", "b", "c", "die once")] == [["a"], ["b"], ["c"], ["die once"]]
+    assert isinstance(found["raise"], ValueError)
+    assert "the worker died 3 times" in str(found["die"])
+    assert (tmp_path / "die").read_text().count("called") == 3
+
+
+def test_a_stopped_engine_cancels_what_waits_and_finishes_what_runs(crew, tmp_path):
+    finished = []
+    watch = Watch(stop=lambda: len(finished) >= 3)
+    jobs = [job(str(k), 1.0) for k in range(50)]
+    for done, _ in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path), crew, watch):
+        finished.append(done)
+    assert 3 <= len(finished) <= 4
+    assert len(list(tmp_path.iterdir())) == len(finished)
+
+
+def test_a_node_that_cannot_work_is_one_clear_error(crew):
+    with pytest.raises(SnnbenchError, match=r"^Node 0 has no data\.$"):
+        list(engine.run_jobs([job(str(k), 1.0) for k in range(50)], refuse, crew))
+
+
+def test_no_more_jobs_are_in_flight_than_wanted(cluster):
+    crew = gather_crew("ray", {"address": cluster.address, "max_in_flight": 1})
+    started, most = [], 0
+    for n_done, _ in enumerate(engine.run_jobs([job(str(k), 1.0) for k in range(5)], echo, crew, Watch(started.append))):
+        most = max(most, len(started) - n_done)
+    assert most == 1
+
+
+def test_the_work_of_a_lost_node_is_done_elsewhere(cluster, crew, tmp_path):
+    with second_node(cluster) as node:
+        manned, finished = [], []
+        watch = Watch(manned=lambda *counts: manned.append(counts))
+        jobs = [job(str(k), 1.0) for k in range(30)]
+        for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path), crew, watch):
+            finished.append((done.key, outcome))
+            if len(finished) == 6:
+                node.kill_all_processes(check_alive=False, allow_graceful=False)
+        assert sorted(finished) == sorted((job.key, [job.members[0].task]) for job in jobs)
+        assert manned[0] == (2, 2)
+
+
+def test_more_than_the_cluster_has_is_refused(cluster):
+    for options, found in (({"cpus_per_job": 64}, "64 CPUs"), ({"gpus_per_job": 0.5}, "1 CPUs and 0.5 GPUs")):
+        with pytest.raises(ConfigError, match=f"must have a node with {found} for a job, found .*'CPU': "):
+            gather_crew("ray", {"address": cluster.address, **options})
+
+
+def test_a_run_on_two_nodes_equals_the_local_run_though_its_driver_is_killed(cluster, tmp_path):
+    done = subprocess.run(command(tmp_path, "local", "--workers", "2"), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    on_ray = command(tmp_path, "ray", "--engine", "ray", "--address", cluster.address)
+    with second_node(cluster):
+        driver = subprocess.Popen(on_ray, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not list((tmp_path / "ray").rglob("*.parquet")):
+            assert driver.poll() is None
+            time.sleep(0.02)
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+        n_stored = len(list((tmp_path / "ray").rglob("*.parquet")))
+        done = subprocess.run(on_ray, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    local, found = scores(tmp_path / "local" / "core"), scores(tmp_path / "ray" / "core")
+    assert 0 < n_stored < len(list((tmp_path / "ray").rglob("*.parquet")))
+    assert set(local["status"]) == {"ok"}
+    pd.testing.assert_frame_equal(found[["key", *SCORES]], local[["key", *SCORES]])
+    assert "2 nodes" in done.stderr
+    assert "jobs/min" in done.stderr

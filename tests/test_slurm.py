@@ -1,0 +1,163 @@
+"""The engine slurm against a real Slurm: a controller and two node daemons on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+import pandas as pd
+import pytest
+from slurm_cluster import SlurmCluster, slurm_cluster, why_not
+from small_run import SCORES, command, scores
+from workers import echo, job, misbehave, refuse
+
+from snnbench.engines import Crew, Watch, gather_crew
+from snnbench.errors import ConfigError, SnnbenchError
+
+pytest.importorskip("submitit", reason="needs the extra slurm")
+
+from snnbench.engines import slurm as engine
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[SlurmCluster]:
+    with slurm_cluster(tmp_path_factory.mktemp("slurm")) as cluster, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(cluster.conf))
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))  # of the elements: the jobs of tests
+        yield cluster
+
+
+@pytest.fixture
+def crew(cluster, tmp_path, monkeypatch) -> Crew:
+    """Return a crew whose elements take a single job each."""
+    monkeypatch.setattr(engine, "_MIN_SECONDS", 1.0)
+    monkeypatch.setattr(engine, "_GRACE_SECONDS", 1.0)
+    return gather_crew("slurm", {}, tmp_path)
+
+
+def run(names: list[str], open_worker, crew: Crew, watch: Watch | None = None, seconds: float = 1.0) -> dict:
+    jobs = [job(name, seconds) for name in names]
+    return {done.members[0].task: outcome for done, outcome in engine.run_jobs(jobs, open_worker, crew, watch or Watch())}
+
+
+def test_all_jobs_come_back_from_array_elements_on_both_nodes(crew):
+    started, manned = [], []
+    names = [str(k) for k in range(6)]
+    found = run(names, echo, crew, Watch(started.append, lambda *counts: manned.append(counts)), seconds=0.5)
+    assert {name: outcome[0] for name, outcome in found.items()} == {name: name for name in names}
+    assert {outcome[2] for outcome in found.values()} == {"1"}
+    assert len({outcome[1] for outcome in found.values()}) == 3  # two jobs an element
+    assert [one.members[0].task for one in started] == names
+    assert max(manned) == (2, 2)
+    assert not list(crew.folder.glob("[!.]*"))
+    assert list(engine.run_jobs([], echo, crew)) == []
+
+
+def test_a_job_that_dies_or_raises_takes_no_other_with_it(crew, tmp_path):
+    names = ["a", "die", "raise", "b", "die once", "c"]
+    (tmp_path / "calls").mkdir()
+    found = run(names, partial(misbehave, folder=tmp_path / "calls"), crew, seconds=0.34)
+    assert set(found) == set(names)
+    assert [found[name] for name in ("a", "b", "c", "die once")] == [["a"], ["b"], ["c"], ["die once"]]
+    assert isinstance(found["raise"], ValueError)
+    assert "the worker died 3 times: Slurm says FAILED on n" in str(found["die"])
+    assert (tmp_path / "calls" / "die").read_text().count("called") == 3
+    assert (tmp_path / "calls" / "a").read_text().count("called") == 1
+
+
+def test_a_node_that_cannot_work_is_one_clear_error(crew):
+    with pytest.raises(SnnbenchError, match=r"^Node 0 has no data\.$"):
+        run([str(k) for k in range(8)], refuse, crew)
+    assert queued() == []
+
+
+def queued() -> list[str]:
+    return subprocess.run(["squeue", "--me", "--noheader"], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_a_stopped_engine_cancels_what_is_queued_and_ends_what_runs(crew, tmp_path):
+    finished: list[str] = []
+    (tmp_path / "calls").mkdir()
+    jobs = [job(str(k), 0.01) for k in range(1000)]
+    watch = Watch(stop=lambda: bool(finished))
+    for done, _ in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), crew, watch):
+        finished.append(done.members[0].task)
+    assert 2 <= len(finished) < 300
+    assert len(list((tmp_path / "calls").iterdir())) == len(finished)
+    assert queued() == []
+
+
+def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(crew, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "_MIN_SECONDS", 100.0)  # one element
+    (tmp_path / "calls").mkdir()
+    names, n_requeued, found = [str(k) for k in range(60)], 0, []
+    jobs = [job(name, 1.0) for name in names]
+    for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), crew):
+        found.append((done.members[0].task, outcome))
+        if not n_requeued:
+            (slurm_id,) = {line.split()[0] for line in queued()}
+            subprocess.run(["scontrol", "requeue", slurm_id], check=True)
+            n_requeued += 1
+    assert sorted(found) == sorted((name, [name]) for name in names)
+    n_calls = [(tmp_path / "calls" / name).read_text().count("called") for name in names]
+    assert n_calls.count(1) >= len(names) - 1  # but for the job at hand
+
+
+def test_wrong_options_are_refused(cluster, tmp_path):
+    with pytest.raises(ConfigError, match="--partition must be one of main, urgent, found nobodys"):
+        gather_crew("slurm", {"partition": "nobodys"}, tmp_path)
+    with pytest.raises(ConfigError, match=r"--gpus-per-job must be whole on Slurm, found 0\.5"):
+        gather_crew("slurm", {"gpus_per_job": 0.5}, tmp_path)
+
+
+def test_jobs_that_slurm_refuses_or_will_never_start_are_one_clear_error(cluster, tmp_path):
+    crew = gather_crew("slurm", {"time": 61}, tmp_path)
+    with pytest.raises(SnnbenchError, match=r"but never will: Partition(Config|TimeLimit)"):
+        list(engine.run_jobs([job("a")], echo, crew))
+    too_large = replace(job("a"), memory_bytes=10**13)
+    with pytest.raises(SnnbenchError, match=r"Slurm must take the jobs, but sbatch says: .* is not available"):
+        list(engine.run_jobs([too_large], echo, gather_crew("slurm", {}, tmp_path)))
+    assert queued() == []
+
+
+def test_a_second_front_end_is_sent_away(crew):
+    first = engine.run_jobs([job("a", 1.0), job("b", 1.0)], echo, crew)
+    next(first)
+    with pytest.raises(SnnbenchError, match="One run at a time may drive the Slurm jobs of"):
+        list(engine.run_jobs([job("c", 1.0)], echo, crew))
+    assert len(list(first)) == 1
+
+
+def test_a_run_equals_the_local_run_and_goes_on_without_its_front_end(cluster, tmp_path):
+    done = subprocess.run(command(tmp_path, "local", "--workers", "2"), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    on_slurm = command(tmp_path, "slurm", "--engine", "slurm", "--partition", "main", "--time", "10")
+    front_end = subprocess.Popen(on_slurm, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: list((tmp_path / "slurm" / "_slurm").glob("element-*/opened")))
+    os.kill(front_end.pid, signal.SIGKILL)
+    front_end.wait()
+    wait_for(lambda: not queued())  # the element needs nobody to end
+    time.sleep(1.5)  # rows of one second are told apart by milliseconds added to it
+    back_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    done = subprocess.run(on_slurm, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    local, found = scores(tmp_path / "local" / "core"), scores(tmp_path / "slurm" / "core")
+    assert set(local["status"]) == {"ok"}
+    pd.testing.assert_frame_equal(found[["key", *SCORES]], local[["key", *SCORES]])
+    searched = found[found["stage"] == "search"]
+    assert (searched["finished_at"] <= back_at).all()
+    assert not list((tmp_path / "slurm" / "_slurm").glob("[!.]*"))
+
+
+def wait_for(happened) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
