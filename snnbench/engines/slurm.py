@@ -185,7 +185,9 @@ def _submit(bundles: Sequence[Bundle], crew: Crew, open_worker: OpenWorker, on_g
     try:
         submitted = executor.submit_array([Task(element.folder, open_worker) for element in elements])
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-        raise SnnbenchError(f"Slurm must take the jobs, but sbatch says: {_last_line(str(error)).removeprefix('sbatch: error: ')}.") from error
+        raise SnnbenchError(
+            f"Slurm must take the jobs, but sbatch says: {_last_line(str(error)).removeprefix('sbatch: error: ')}."
+        ) from error
     for element, job in zip(elements, submitted, strict=True):
         note_submitted(element, job.job_id)
         for one in element.bundle.jobs:

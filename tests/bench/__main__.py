@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import end_to_end
+import engines
 import estimate
 import gpu
 import grid_search
@@ -30,6 +31,7 @@ PARTS = {
     "d": (scaling.TITLE, lambda where: scaling.measure()),
     "e": (gpu.TITLE, lambda where: gpu.measure()),
     "f": (estimate.TITLE, estimate.measure),
+    "g": (engines.TITLE, engines.measure),
 }
 
 
@@ -64,7 +66,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", type=_parts, default=list(PARTS), metavar="a,c", help="parts to measure (default: all)")
-    parser.add_argument("--source", help="UCI data for parts b and f (folder, archive or URL); default: the embedded tasks")
+    parser.add_argument("--source", help="UCI data for parts b, f and g (folder, archive or URL); default: the embedded tasks")
     parser.add_argument("--full", action="store_true", help=f"all UCI tasks instead of {N_SUBSET} small ones")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="default: build/bench.json")
     return parser.parse_args()

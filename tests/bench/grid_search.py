@@ -12,7 +12,6 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
 
 from snnbench.config import ModelSettings, RunSettings, TrainingSettings
-from snnbench.engines.local import n_cores
 from snnbench.training.rows import job_rows
 
 TITLE = "(c) 24 ReLU networks of width 64: GridSearchCV(MLPClassifier, n_jobs=-1) against snnbench, end to end"
@@ -57,5 +56,4 @@ def run_snnbench(task: str) -> float:
     """Train the same grid, score every epoch, store all, evaluate the best; return the wall seconds, workers' start too."""
     grid = ModelSettings(grid={"n_units": WIDTH, "n_layers": DEPTHS, "form": "rectangular", "learning_rate": RATES})
     settings = RunSettings(training=TrainingSettings(n_epochs=N_EPOCHS, batch_size=BATCH_SIZE), models={"msrainit": grid})
-    n_workers = n_cores()
-    return run_whole(Where(), ("msrainit",), (task,), settings, n_workers)["wall, s"]
+    return run_whole(Where(), ("msrainit",), (task,), settings)["wall, s"]

@@ -10,7 +10,7 @@ from snnbench import benchmark
 from snnbench.benchmark import Request
 from snnbench.cli.plan import estimate_seconds
 from snnbench.config import RunSettings, load_config
-from snnbench.engines import gather_crew
+from snnbench.engines import Crew, gather_crew
 from snnbench.store import read_results
 from snnbench.suites import open_source
 from snnbench.suites.material import gather
@@ -48,9 +48,10 @@ def run_whole(
     models: Sequence[str] = (),
     tasks: Sequence[str] = (),
     settings: RunSettings | None = None,
-    n_workers: int = 2,
+    crew: Crew | None = None,
 ) -> dict[str, float]:
     """Run a search with its evaluations; return the estimate, the wall seconds and those that were spent in training."""
+    crew = crew or gather_crew("local", {})
     settings = settings or load_config(where.suite, "quick")
     with tempfile.TemporaryDirectory() as results:
         request = Request(
@@ -61,7 +62,7 @@ def run_whole(
             results=Path(results),
             folder=where.folder(),
             tasks=tuple(tasks or where.tasks()),
-            crew=gather_crew("local", {"workers": n_workers}),
+            crew=crew,
         )
         material = benchmark.prepare(request)
         plan = benchmark.plan(request, material)
@@ -75,7 +76,7 @@ def run_whole(
         "jobs": len(plan.jobs),
         "wall, s": wall,
         "training, s": training,
-        "training / (wall x workers)": training / wall / n_workers,
+        "training / (wall x workers)": training / wall / crew.n_workers,
         "estimate, s": estimate,
         "estimate / wall": estimate / wall,
     }

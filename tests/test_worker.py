@@ -1,0 +1,96 @@
+"""What a worker on another machine finds there, or says that it lacks."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from archives import wine_like, write_delgado
+
+from snnbench.config import load_config
+from snnbench.errors import DataError, SnnbenchError
+from snnbench.records import ON_CPU, Compute, Config, Job, Member
+from snnbench.suites import core, uci
+from snnbench.suites.source import locate
+from snnbench.training import JobContext, Origin
+from snnbench.training.worker import describe_code, open_worker
+
+CORE = JobContext(None, {task.name: task for task in core.tasks(None)[0]}, load_config("core"), ON_CPU, {"preset": "quick"})
+
+
+@pytest.fixture
+def of_uci(tmp_path) -> JobContext:
+    """Return the context of a run whose data lies unpacked in a folder of its driver."""
+    folder = tmp_path / "here"
+    write_delgado(folder, "wine", *wine_like(), n_test=0)
+    tasks = {task.name: task for task in uci.tasks(folder)[0]}
+    return JobContext(folder, tasks, load_config("uci"), ON_CPU, {})
+
+
+def opened(context: JobContext, models: tuple[str, ...] = ("snn",)) -> JobContext:
+    """Return the context with which a worker on another machine runs its jobs."""
+    return open_worker(0, context, code=describe_code(context, models)).keywords["context"]
+
+
+def test_a_worker_elsewhere_writes_down_its_own_machine(monkeypatch):
+    monkeypatch.setattr("snnbench.provenance._cpu", lambda: "another processor")
+    found = opened(CORE).provenance
+    assert (found["preset"], found["cpu"], found["device"]) == ("quick", "another processor", "cpu")
+    assert open_worker(0, CORE).keywords["context"] is CORE
+
+
+def test_other_code_is_refused():
+    code = describe_code(CORE, ["snn"])
+    for name, what in (("snnbench", "snnbench"), ("snn", "the model snn")):
+        with pytest.raises(SnnbenchError, match=f"Every node must have the code of {what} that the run was started with"):
+            open_worker(0, CORE, code={**code, name: "other"})
+
+
+def test_a_model_of_the_users_own_is_found_where_the_config_lies(tmp_path, monkeypatch):
+    (tmp_path / "faraway.py").write_text("from snnbench.models.snn import SNN\n\nclass Mine(SNN):\n    pass\n")
+    table = CORE.settings.models["snn"].model_copy(update={"network": "faraway.Mine"})
+    settings = CORE.settings.model_copy(update={"models": {**CORE.settings.models, "mine": table}})
+    context = replace(CORE, settings=settings, origin=Origin(code_folder=tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    code = describe_code(context, ["mine"])
+    assert len(code["mine"]) == 16
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
+    open_worker(0, context, code=code)
+    assert str(tmp_path) in sys.path
+
+
+def test_data_in_a_shared_folder_is_used_as_it_is(of_uci):
+    assert opened(of_uci).folder == of_uci.folder
+
+
+def test_data_that_is_not_there_is_looked_for_as_the_user_named_it(of_uci, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    write_delgado(elsewhere, "wine", *wine_like(), n_test=0)
+    context = replace(of_uci, folder=tmp_path / "gone", origin=Origin(source=str(elsewhere)))
+    assert opened(context).folder == locate("uci", (), str(elsewhere), uci.ARCHIVES, uci.WANTED)
+
+
+def test_no_data_and_other_data_are_refused(of_uci, tmp_path):
+    context = replace(of_uci, folder=tmp_path / "gone", origin=Origin(source=str(tmp_path / "nowhere")))
+    with pytest.raises(
+        DataError, match=r"Node .* has no data of suite uci: .*nowhere.* a folder that all nodes can read, or a URL"
+    ):
+        opened(context)
+    (of_uci.folder / "wine" / "wine_R.dat").write_text("changed")
+    with pytest.raises(DataError, match="Every node must have the same data, found other files of wine"):
+        opened(of_uci)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_said():
+    with pytest.raises(SnnbenchError, match=r"must have a GPU that torch can use, found none on .* Use --gpus-per-job"):
+        open_worker(0, replace(CORE, compute=Compute("cuda", "tf32", "across-tasks")), on_gpu=True)
+
+
+def test_what_a_worker_elsewhere_trains_is_what_is_trained_here():
+    config = Config("svm", (("C", 1.0), ("gamma", 1.0)))
+    job = Job("search", "core", (Member("iris", "repetition-1", config, 0, 0, "key"),))
+    here, there = open_worker(0, CORE)(job), open_worker(0, CORE, code=describe_code(CORE, ["svm"]))(job)
+    assert here[0].valid_score == there[0].valid_score
+    assert there[0].provenance["snnbench_version"]
