@@ -199,7 +199,7 @@ def _library() -> Any:
         import ray
         import ray.exceptions
     except ImportError as error:
-        raise ConfigError("--engine ray needs the package ray. Install it: pip install 'snnbench[ray]'") from error
+        raise ConfigError("--engine ray needs the package ray. Install it: pip install 'snnbench[ray]'.") from error
     return ray
 
 

@@ -271,5 +271,5 @@ def _library() -> Any:
     try:
         import submitit
     except ImportError as error:
-        raise ConfigError("--engine slurm needs the package submitit. Install it: pip install 'snnbench[slurm]'") from error
+        raise ConfigError("--engine slurm needs the package submitit. Install it: pip install 'snnbench[slurm]'.") from error
     return submitit
