@@ -12,7 +12,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,10 @@ def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
         finished = [row for row in new if row.status != "failed"]
         failed = [row for row in new if row.status == "failed"]
         if finished:
-            _write_rows(folder / f"{job.stage}-{digest([row.key for row in finished])}.parquet", finished)
+            name = f"{job.stage}-{digest([row.key for row in finished])}.parquet"
+            _write_rows(folder / name, finished)
+            times = [str(row.provenance.get("finished_at", "")) for row in finished]
+            stored.add(name, [row.key for row in finished], times)
         for row in failed:
             _write_rows(_failure_file(folder, row), [row])
         for row in finished:
@@ -74,11 +77,19 @@ def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
 
 @dataclass
 class _Stored:
-    """What is known of a suite's folder: its files, the keys in them, and the time of the latest row."""
+    """What is known of a suite's folder: all names seen in it, the files read, the keys in them, the time of the latest row."""
 
+    seen: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     latest: str = ""
+
+    def add(self, name: str, keys: Iterable[str], times: Iterable[str]) -> None:
+        """Take note of a file, its keys and when its rows were finished."""
+        self.seen.add(name)
+        self.names.add(name)
+        self.keys.update(keys)
+        self.latest = max([self.latest, *times])
 
 
 _stored: dict[Path, _Stored] = {}
@@ -87,17 +98,19 @@ _stored: dict[Path, _Stored] = {}
 def _look(folder: Path) -> _Stored:
     """Return what is stored in a suite's folder; only files that are new since the last look are read."""
     known = _stored.setdefault(folder.absolute(), _Stored())
-    names = {file.name for file in folder.glob("[!.]*.parquet") if "-failed-" not in file.name}
-    if known.names - names:  # somebody took files away
+    there = set(os.listdir(folder))  # noqa: PTH208  thousands of names, once for every job that is stored
+    if known.names - there:  # somebody took files away
         _stored[folder.absolute()] = known = _Stored()
-    for name in names - known.names:
+    new, known.seen = there - known.seen, there
+    for name in new:
+        if name.startswith(".") or not name.endswith(".parquet") or "-failed-" in name:
+            continue
         try:
             rows = pq.read_table(folder / name, columns=["key", "finished_at"]).to_pydict()
         except (*_READ_ERRORS, KeyError):  # a damaged file is named by whoever reads it; here nothing must be lost
+            known.seen.discard(name)
             continue
-        known.names.add(name)
-        known.keys.update(rows["key"])
-        known.latest = max([known.latest, *rows["finished_at"]])
+        known.add(name, rows["key"], rows["finished_at"])
     return known
 
 
@@ -131,8 +144,7 @@ def _failure_file(folder: Path, row: Result) -> Path:
 
 
 def _write_rows(file: Path, rows: Sequence[Result]) -> None:
-    records = [asdict(row) for row in rows]
-    flat = [{**{k: v for k, v in record.items() if k != "provenance"}, **record["provenance"]} for record in records]
+    flat = [{**{k: v for k, v in vars(row).items() if k != "provenance"}, **row.provenance} for row in rows]
     schema = pa.Table.from_pylist(flat[:1]).schema
     for name, item in _LISTS.items():
         schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(item)))
