@@ -1,11 +1,17 @@
-"""A small run of networks and an estimator, given as a command, for the tests of engines."""
+"""Runs as real processes: the program, a small run of networks and an estimator, and a kill in the middle."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 SCORES = ["status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs"]
+PROGRAM = (sys.executable, "-c", "from snnbench.cli import main; main()")
 _TASKS = ("iris", "wine", "monks-1")
 _CONFIG = """
 [training]
@@ -27,9 +33,22 @@ gamma = [0.1, 1]
 def command(folder: Path, results: str, *words: str) -> list[str]:
     """Return the command that runs it in a folder."""
     (folder / "small.toml").write_text(_CONFIG)
-    program = [sys.executable, "-c", "from snnbench.cli import main; main()", "run", "core", "--config", "small.toml"]
     tasks = [word for task in _TASKS for word in ("--task", task)]
-    return [*program, *tasks, "--results", results, "--progress", "plain", *words]
+    run = ["run", "core", "--config", "small.toml", *tasks]
+    return [*PROGRAM, *run, "--results", results, "--progress", "plain", *words]
+
+
+def kill_run(command: Sequence[str], results: Path, n_files: int) -> bool:
+    """Start a run and kill it once so many files of results are there; False if it ended first."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=results.parent)
+    deadline = time.monotonic() + 60
+    while len(list(results.rglob("*.parquet"))) < n_files and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.002)
+    was_running = process.poll() is None
+    if was_running:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    return was_running
 
 
 def scores(results: Path) -> pd.DataFrame:

@@ -8,9 +8,10 @@ from torch import nn
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class, noise
+from snnbench.models.layers import reset
 from snnbench.records import Config, Dataset, TrainingRun, Value
 from snnbench.training.batches import order_keys
-from snnbench.training.gradients import Descent, step
+from snnbench.training.gradients import Descent, by_autograd, layer_by_layer, step
 from snnbench.training.losses import Batch
 from snnbench.training.stacked import train_stack
 
@@ -85,3 +86,15 @@ def train(
         n_epochs,
         TrainingSettings(batch_size=batch_size, **settings),
     )
+
+
+def assert_equal_bits_by_autograd(network: nn.Module, batch: Batch) -> None:
+    """Check that a step layer by layer gives the losses and the gradients of autograd, bit by bit."""
+    found = []
+    for way in (by_autograd, layer_by_layer):
+        reset(network, [1, 1, 2])
+        found.append(way(network, batch))
+    (losses, gradients), (other_losses, other_gradients) = found
+    assert torch.equal(losses, other_losses)
+    for gradient, other in zip(gradients, other_gradients, strict=True):
+        assert torch.equal(gradient, other)

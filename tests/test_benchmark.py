@@ -1,16 +1,13 @@
 """The whole pipe on real tasks, with a small grid."""
 
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from archives import wine_like, write_delgado
+from small_run import PROGRAM, kill_run
 
 from snnbench import benchmark
 from snnbench.benchmark import Request
@@ -188,23 +185,14 @@ def test_a_named_task_that_is_not_at_hand_is_an_error(config, tmp_path):
 @pytest.mark.parametrize("stacking", ["within-task", "across-tasks"])
 def test_a_killed_run_goes_on_and_ends_with_the_same_scores(stacking, config, tmp_path):
     command = [
-        sys.executable, "-c", "from snnbench.cli import main; main()", "run", "core", "--config", str(config), "--workers", "2",
+        *PROGRAM, "run", "core", "--config", str(config), "--workers", "2",
         "--task", "iris", "--task", "wine", "--task", "monks-1", "--progress", "none", "--stacking", stacking,
         "--results",
     ]  # fmt: skip
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
-    n_kills, expected = 0, len(list((tmp_path / "whole").rglob("*.parquet")))
-    for n_files in range(1, expected, max(1, expected // 5)):
-        process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while len(list((tmp_path / "killed").rglob("*.parquet"))) < n_files and time.monotonic() < deadline:
-            if process.poll() is not None:
-                break
-            time.sleep(0.002)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            n_kills += 1
-        process.wait()
+    killed, expected = tmp_path / "killed", len(list((tmp_path / "whole").rglob("*.parquet")))
+    after = range(1, expected, max(1, expected // 5))
+    n_kills = sum(kill_run([*command, str(killed)], killed, n_files) for n_files in after)
     assert n_kills >= (3 if stacking == "within-task" else 2)  # stacks across tasks are fewer jobs
     subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
     assert scores(tmp_path / "killed") == scores(tmp_path / "whole")

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from archives import wine_like, write_delgado
+from small_run import PROGRAM
 
 from snnbench.cli import main
 from snnbench.suites import SUITES, load_suite
@@ -41,7 +42,6 @@ estimator = "sklearn.svm.SVC"
 grid = {C = [1.0, 10.0]}
 """
 CHECKOUT = Path(__file__).parents[1]
-PROGRAM = [sys.executable, "-c", "from snnbench.cli import main; main()"]
 TASKS = ("--task", "iris", "--task", "wine")
 
 

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+from small_run import PROGRAM
 
-PROGRAM = [sys.executable, "-c", "from snnbench.cli import main; main()"]
 CONFIG = """
 [training]
 n_epochs = 8

@@ -1,15 +1,12 @@
 """HTRU2: the file, the folds, and both it and Tox21 through a run that is stopped, killed and gone on with."""
 
-import os
-import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from archives import write_htru2, write_tox21
+from small_run import PROGRAM, kill_run
 
 from snnbench.config import expand_grid, load_config
 from snnbench.errors import DataError
@@ -153,24 +150,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_scores(suite, write, select
     config = tmp_path / "tiny.toml"
     config.write_text(CONFIG.format(select=select))
     command = [
-        sys.executable, "-c", "from snnbench.cli import main; main()", "run", suite, "--config", str(config), "--workers", "2",
+        *PROGRAM, "run", suite, "--config", str(config), "--workers", "2",
         "--source", str(tmp_path / "source"), "--progress", "none", *SPLITS[suite], "--results",
     ]  # fmt: skip
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
     expected = len(list((tmp_path / "whole").rglob("*.parquet")))
-    n_kills = 0
-    for n_files in (1, expected // 2):
-        process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while len(list((tmp_path / "killed").rglob("*.parquet"))) < n_files and time.monotonic() < deadline:
-            if process.poll() is not None:
-                break
-            time.sleep(0.002)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            n_kills += 1
-        process.wait()
-    assert n_kills >= 1
+    killed = tmp_path / "killed"
+    assert sum(kill_run([*command, str(killed)], killed, n_files) for n_files in (1, expected // 2)) >= 1
     subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
     found, whole = (
         pd.read_parquet(tmp_path / name / suite).sort_values("key").reset_index(drop=True) for name in ("killed", "whole")

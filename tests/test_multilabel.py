@@ -7,7 +7,7 @@ from plain import plain_member, plain_weights, train_multilabel_plainly
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC
-from stacks import FORMS, N_FEATURES, batch_of, build, configs, orders, train_epoch
+from stacks import FORMS, N_FEATURES, assert_equal_bits_by_autograd, batch_of, build, configs, orders, train_epoch
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models.layers import reset
@@ -70,14 +70,7 @@ def test_layer_by_layer_has_the_bits_of_autograd(model, form, dtype, n_units, n_
     batch = torch.randn(3, n_batch, N_FEATURES, dtype=dtype, generator=generator)
     targets = torch.randint(0, 2, (3, n_batch, n_labels), generator=generator).to(dtype)
     targets[torch.rand(targets.shape, generator=generator) < 0.3] = torch.nan
-    found = []
-    for way in (by_autograd, layer_by_layer):
-        reset(network, [1, 1, 2])
-        found.append(way(network, batch_of(batch, targets)))
-    (losses, gradients), (other_losses, other_gradients) = found
-    assert torch.equal(losses, other_losses)
-    for gradient, other in zip(gradients, other_gradients, strict=True):
-        assert torch.equal(gradient, other)
+    assert_equal_bits_by_autograd(network, batch_of(batch, targets))
 
 
 @pytest.mark.parametrize("way", [by_autograd, layer_by_layer])

@@ -1,17 +1,15 @@
 """The engine ray against real clusters: nodes that are processes of their own on this machine."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import pandas as pd
 import pytest
-from small_run import SCORES, command, scores
+from small_run import SCORES, command, kill_run, scores
 from workers import echo, job, misbehave, refuse
 
 from snnbench.engines import Crew, Watch, gather_crew
@@ -128,12 +126,7 @@ def test_a_run_on_two_nodes_equals_the_local_run_though_its_driver_is_killed(clu
     assert done.returncode == 0, done.stderr
     on_ray = command(tmp_path, "ray", "--engine", "ray", "--address", cluster.address)
     with second_node(cluster):
-        driver = subprocess.Popen(on_ray, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not list((tmp_path / "ray").rglob("*.parquet")):
-            assert driver.poll() is None
-            time.sleep(0.02)
-        os.kill(driver.pid, signal.SIGKILL)
-        driver.wait()
+        assert kill_run(on_ray, tmp_path / "ray", n_files=1)
         n_stored = len(list((tmp_path / "ray").rglob("*.parquet")))
         done = subprocess.run(on_ray, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -5,14 +5,26 @@ import numpy as np
 import pytest
 import torch
 from plain import plain_member, plain_statistics, plain_weights, train_plainly
-from stacks import FORMS, N_CLASSES, N_FEATURES, batch_of, build, configs, orders, rows, train, train_epoch
+from stacks import (
+    FORMS,
+    N_CLASSES,
+    N_FEATURES,
+    assert_equal_bits_by_autograd,
+    batch_of,
+    build,
+    configs,
+    orders,
+    rows,
+    train,
+    train_epoch,
+)
 from torch import nn
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS
 from snnbench.models.layers import reset
 from snnbench.training.batches import derive_seed
-from snnbench.training.gradients import by_autograd, descent_of, is_chain, layer_by_layer, step
+from snnbench.training.gradients import descent_of, is_chain, step
 from snnbench.training.stacked import train_stack
 
 
@@ -120,14 +132,7 @@ def test_layer_by_layer_has_the_bits_of_autograd(model, form, dtype, n_units, n_
     generator = torch.Generator().manual_seed(0)
     batch = torch.randn(3, n_batch, N_FEATURES, dtype=dtype, generator=generator)
     targets = torch.randint(0, n_classes, (3, n_batch), generator=generator)
-    found = []
-    for way in (by_autograd, layer_by_layer):
-        reset(network, [1, 1, 2])
-        found.append(way(network, batch_of(batch, targets)))
-    (losses, gradients), (other_losses, other_gradients) = found
-    assert torch.equal(losses, other_losses)
-    for gradient, other in zip(gradients, other_gradients, strict=True):
-        assert torch.equal(gradient, other)
+    assert_equal_bits_by_autograd(network, batch_of(batch, targets))
 
 
 def test_a_network_with_an_unknown_layer_is_differentiated_by_autograd():
