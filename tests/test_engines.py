@@ -5,7 +5,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import pytest
-from workers import echo, job, misbehave, tell_number
+from workers import echo, job, misbehave, said_of, tell_number
 
 from snnbench.engines import ENGINES, Watch, gather_crew, load_engine
 from snnbench.engines.local import _until_broken, run_jobs
@@ -31,10 +31,11 @@ def test_all_jobs_come_back_from_processes_of_one_thread():
     jobs = [job(str(k)) for k in range(7)]
     started = []
     found = list(run_jobs(jobs, echo, CREW, Watch(started.append)))
-    assert sorted(outcome[0] for _, outcome in found) == [str(k) for k in range(7)]
+    assert sorted(said_of(outcome)["task"] for _, outcome in found) == [str(k) for k in range(7)]
     assert started == jobs
-    assert all(outcome[0] == job.members[0].task and outcome[2] == "1" for job, outcome in found)
-    processes = {outcome[1] for _, outcome in found}
+    assert all(said_of(outcome)["task"] == job.members[0].task for job, outcome in found)
+    assert {said_of(outcome)["threads"] for _, outcome in found} == {"1"}
+    processes = {said_of(outcome)["process"] for _, outcome in found}
     assert os.getpid() not in processes
     assert len(processes) == 2
     assert "OMP_NUM_THREADS" not in os.environ
@@ -42,7 +43,7 @@ def test_all_jobs_come_back_from_processes_of_one_thread():
 
 def test_workers_are_numbered_from_0():
     found = list(run_jobs([job(str(k)) for k in range(6)], tell_number, CREW))
-    assert {outcome[0] for _, outcome in found} == {"0", "1"}
+    assert {said_of(outcome)["number"] for _, outcome in found} == {"0", "1"}
 
 
 def test_no_jobs_start_no_process():
@@ -54,7 +55,7 @@ def test_a_dying_worker_costs_its_own_job_alone(tmp_path):
     open_worker = partial(misbehave, folder=tmp_path)
     found = {job.members[0].task: outcome for job, outcome in run_jobs([job(name) for name in names], open_worker, CREW)}
     assert set(found) == set(names)
-    assert [found[name] for name in ("a", "b", "c", "die once")] == [["a"], ["b"], ["c"], ["die once"]]
+    assert all(said_of(found[name])["task"] == name for name in ("a", "b", "c", "die once"))
     assert isinstance(found["raise"], ValueError)
     assert "killed, or out of memory" in str(found["die"])
 

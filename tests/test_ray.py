@@ -10,7 +10,7 @@ from functools import partial
 import pandas as pd
 import pytest
 from small_run import SCORES, command, kill_run, scores
-from workers import echo, job, misbehave, refuse
+from workers import echo, job, misbehave, refuse, said_of
 
 from snnbench.engines import Crew, Watch, gather_crew
 from snnbench.errors import ConfigError, SnnbenchError
@@ -60,9 +60,9 @@ def test_all_jobs_come_back_from_other_processes(crew):
     started, manned = [], []
     jobs = [job(str(k), 0.4) for k in range(7)]
     found = list(engine.run_jobs(jobs, echo, crew, Watch(started.append, lambda *counts: manned.append(counts))))
-    assert sorted(outcome[0] for _, outcome in found) == [str(k) for k in range(7)]
-    assert all(outcome[0] == job.members[0].task for job, outcome in found)
-    assert os.getpid() not in {outcome[1] for _, outcome in found}
+    assert sorted(said_of(outcome)["task"] for _, outcome in found) == [str(k) for k in range(7)]
+    assert all(said_of(outcome)["task"] == job.members[0].task for job, outcome in found)
+    assert os.getpid() not in {said_of(outcome)["process"] for _, outcome in found}
     assert started == jobs
     assert manned[0] == (1, 1)
     assert list(engine.run_jobs([], echo, crew)) == []
@@ -71,9 +71,11 @@ def test_all_jobs_come_back_from_other_processes(crew):
 def test_a_dying_worker_costs_its_own_job_alone(crew, tmp_path):
     names = ["a", "die", "raise", "b", "die once", "c"]
     open_worker = partial(misbehave, folder=tmp_path)
-    found = {job.members[0].task: outcome for job, outcome in engine.run_jobs([job(name) for name in names], open_worker, crew)}
+    found = {
+        job.members[0].task: outcome for job, outcome in engine.run_jobs([job(name, 0.3) for name in names], open_worker, crew)
+    }
     assert set(found) == set(names)
-    assert [found[name] for name in ("a", "b", "c", "die once")] == [["a"], ["b"], ["c"], ["die once"]]
+    assert all(said_of(found[name])["task"] == name for name in ("a", "b", "c", "die once"))
     assert isinstance(found["raise"], ValueError)
     assert "the worker died 3 times" in str(found["die"])
     assert (tmp_path / "die").read_text().count("called") == 3
@@ -108,10 +110,10 @@ def test_the_work_of_a_lost_node_is_done_elsewhere(cluster, crew, tmp_path):
         watch = Watch(manned=lambda *counts: manned.append(counts))
         jobs = [job(str(k), 1.0) for k in range(30)]
         for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path), crew, watch):
-            finished.append((done.key, outcome))
+            finished.append((done.members[0].task, said_of(outcome)["task"]))
             if len(finished) == 6:
                 node.kill_all_processes(check_alive=False, allow_graceful=False)
-        assert sorted(finished) == sorted((job.key, [job.members[0].task]) for job in jobs)
+        assert sorted(finished) == sorted((str(k), str(k)) for k in range(30))
         assert manned[0] == (2, 2)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from slurm_cluster import SlurmCluster, slurm_cluster, why_not
 from small_run import SCORES, command, scores
-from workers import echo, job, misbehave, refuse
+from workers import echo, job, misbehave, refuse, said_of
 
 from snnbench.engines import Crew, Watch, gather_crew
 from snnbench.errors import ConfigError, SnnbenchError
@@ -51,9 +51,10 @@ def test_all_jobs_come_back_from_array_elements_on_both_nodes(crew):
     started, manned = [], []
     names = [str(k) for k in range(6)]
     found = run(names, echo, crew, Watch(started.append, lambda *counts: manned.append(counts)), seconds=0.5)
-    assert {name: outcome[0] for name, outcome in found.items()} == {name: name for name in names}
-    assert {outcome[2] for outcome in found.values()} == {"1"}
-    assert len({outcome[1] for outcome in found.values()}) == 3  # two jobs an element
+    said = {name: said_of(outcome) for name, outcome in found.items()}
+    assert {name: one["task"] for name, one in said.items()} == {name: name for name in names}
+    assert {one["threads"] for one in said.values()} == {"1"}
+    assert len({one["process"] for one in said.values()}) == 3  # two jobs an element
     assert [one.members[0].task for one in started] == names
     assert max(manned) == (2, 2)
     assert not list(crew.folder.glob("[!.]*"))
@@ -65,8 +66,8 @@ def test_a_job_that_dies_or_raises_takes_no_other_with_it(crew, tmp_path):
     (tmp_path / "calls").mkdir()
     found = run(names, partial(misbehave, folder=tmp_path / "calls"), crew, seconds=0.34)
     assert set(found) == set(names)
-    assert [found[name] for name in ("a", "b", "c", "die once")] == [["a"], ["b"], ["c"], ["die once"]]
-    assert isinstance(found["raise"], ValueError)
+    assert all(said_of(found[name])["task"] == name for name in ("a", "b", "c", "die once"))
+    assert str(found["raise"]) == "ValueError: as told"
     assert "the worker died 3 times: Slurm says FAILED on n" in str(found["die"])
     assert (tmp_path / "calls" / "die").read_text().count("called") == 3
     assert (tmp_path / "calls" / "a").read_text().count("called") == 1
@@ -100,12 +101,12 @@ def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(crew, tmp_p
     names, n_requeued, found = [str(k) for k in range(60)], 0, []
     jobs = [job(name, 1.0) for name in names]
     for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), crew):
-        found.append((done.members[0].task, outcome))
+        found.append((done.members[0].task, said_of(outcome)["task"]))
         if not n_requeued:
             (slurm_id,) = {line.split()[0] for line in queued()}
             subprocess.run(["scontrol", "requeue", slurm_id], check=True)
             n_requeued += 1
-    assert sorted(found) == sorted((name, [name]) for name in names)
+    assert sorted(found) == sorted((name, name) for name in names)
     n_calls = [(tmp_path / "calls" / name).read_text().count("called") for name in names]
     assert n_calls.count(1) >= len(names) - 1  # but for the job at hand
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from snnbench.errors import DataError
-from snnbench.records import Config, Job, Member
+from snnbench.records import Config, Job, Member, Result, Value
 
 
 def job(name: str, seconds: float = 0.0) -> Job:
@@ -16,24 +16,37 @@ def job(name: str, seconds: float = 0.0) -> Job:
     return Job("search", "core", (Member(name, "repetition-1", Config("snn", ()), 0, 1, name),), seconds)
 
 
+def answer(job: Job, **said: Value) -> list[Result]:
+    """Return a result that says something; ``said_of`` reads it."""
+    (member,) = job.members
+    named = (member.key, job.stage, job.suite, member.task, member.split, "snn", "{}", member.config.key, 0, 1, "ok")
+    return [Result(*named, provenance=said)]  # type: ignore[arg-type]
+
+
+def said_of(outcome: list[Result] | Exception) -> dict[str, Value]:
+    """Return the task of an answer and what it says."""
+    assert isinstance(outcome, list), outcome
+    return {"task": outcome[0].task, **outcome[0].provenance}
+
+
 def echo(number: int) -> Callable[[Job], list]:
-    """Open a worker that returns the name, its process and its setting of threads."""
+    """Open a worker that tells its process and its setting of threads."""
     return _echo
 
 
 def _echo(job: Job) -> list:
     time.sleep(0.05)
-    return [job.members[0].task, os.getpid(), os.environ["OMP_NUM_THREADS"]]
+    return answer(job, process=os.getpid(), threads=os.environ["OMP_NUM_THREADS"])
 
 
 def tell_number(number: int) -> Callable[[Job], list]:
-    """Open a worker that returns its number."""
+    """Open a worker that tells its number."""
     return partial(_tell, str(number))
 
 
 def _tell(number: str, job: Job) -> list:
     time.sleep(0.2)
-    return [number]
+    return answer(job, number=number)
 
 
 def misbehave(number: int, folder: Path) -> Callable[[Job], list]:
@@ -50,7 +63,7 @@ def _misbehave(folder: Path, job: Job) -> list:
     if name == "die" or (name == "die once" and (folder / name).read_text().count("called") == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.05)
-    return [name]
+    return answer(job)
 
 
 def refuse(number: int) -> Callable[[Job], list]:

@@ -1,30 +1,33 @@
 """The elements of Slurm's job arrays, and the files by which they and the front end know of each other.
 
-Every element has a folder. It holds the jobs (``bundle.pickle``), the element's name in Slurm (``slurm_id``), a mark once a
+Every element has a folder. It holds the jobs (``bundle.json``), the element's name in Slurm (``slurm_id``), a mark once a
 worker was ready (``opened``) or the reason why it could not be (``refused``), and for each job that is done its outcome
-(``<job>.outcome``), of which only a mark stays (``<job>.taken``) once it is stored. All files appear whole or not at all.
+(``<job>.outcome``, JSON), of which only a mark stays (``<job>.taken``) once it is stored. All files appear whole or not at all,
+and none is unpickled: a results folder may come from somebody else.
 """
 
+import json
 import math
 import os
-import pickle
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from snnbench.engines import Finished, OpenWorker
+from pydantic import TypeAdapter
+
+from snnbench.engines import Finished, OpenWorker, Outcome
 from snnbench.engines.bundles import Bundle, run_each
 from snnbench.errors import SnnbenchError
-from snnbench.records import Job
+from snnbench.records import Job, Result
 
 STOP = "stop"
 """A file in the folder of all elements: once it is there, they end after the job at hand."""
 
 _BUNDLE, _SLURM_ID, _OPENED, _REFUSED, _OUTCOME, _TAKEN = (
-    "bundle.pickle",
+    "bundle.json",
     "slurm_id",
     "opened",
     "refused",
@@ -76,7 +79,7 @@ class Element:
         """Yield what has come; each is gone for good only when the next is asked for, so that the caller can store it first."""
         jobs = {job.key + _OUTCOME: job for job in self.bundle.jobs}
         for file in sorted(self.folder.glob(f"*{_OUTCOME}")):
-            yield jobs[file.name], pickle.loads(file.read_bytes())
+            yield jobs[file.name], _read_outcome(file)
             file.with_suffix(_TAKEN).touch()
             file.unlink()
 
@@ -85,22 +88,21 @@ def add_element(folder: Path, bundle: Bundle) -> Element:
     """Write down an element that is to be submitted."""
     element = Element(folder / f"element-{uuid.uuid4().hex}", bundle)
     element.folder.mkdir(parents=True)
-    _write(element.folder / _BUNDLE, pickle.dumps(bundle))
+    _write(element.folder / _BUNDLE, json.dumps(asdict(bundle)))
     return element
 
 
 def note_submitted(element: Element, slurm_id: str) -> None:
     """Write down how Slurm calls an element."""
     element.slurm_id = slurm_id
-    _write(element.folder / _SLURM_ID, slurm_id.encode())
+    _write(element.folder / _SLURM_ID, slurm_id)
 
 
 def find_elements(folder: Path) -> list[Element]:
     """Return the elements that an earlier front end left in a folder; one without a name in Slurm was never submitted."""
     found = []
     for file in sorted(folder.glob(f"element-*/{_SLURM_ID}")):
-        bundle = pickle.loads((file.parent / _BUNDLE).read_bytes())
-        found.append(Element(file.parent, bundle, file.read_text()))
+        found.append(Element(file.parent, _read_bundle(file.parent), file.read_text()))
     return found
 
 
@@ -113,15 +115,15 @@ class Task:
 
     def __call__(self) -> None:
         """Run the jobs that have no outcome yet."""
-        element = Element(self.folder, pickle.loads((self.folder / _BUNDLE).read_bytes()))
+        element = Element(self.folder, _read_bundle(self.folder))
         try:
             run_job = self.open_worker(0)
         except SnnbenchError as error:
-            _write(self.folder / _REFUSED, str(error).encode())
+            _write(self.folder / _REFUSED, str(error))
             return
         (self.folder / _OPENED).touch()
         for job, outcome in run_each(element.undone, run_job):
-            _write(self.folder / (job.key + _OUTCOME), pickle.dumps(outcome))
+            _write_outcome(self.folder / (job.key + _OUTCOME), outcome)
             if (self.folder.parent / STOP).exists():
                 return
 
@@ -132,7 +134,34 @@ class Task:
         return DelayedSubmission(self)
 
 
-def _write(file: Path, content: bytes) -> None:
+def _read_bundle(folder: Path) -> Bundle:
+    return _read(folder / _BUNDLE, Bundle)
+
+
+def _write_outcome(file: Path, outcome: Outcome) -> None:
+    """Write results with all digits of their numbers, or what kept a job from having any."""
+    if isinstance(outcome, Exception):
+        _write(file, json.dumps({"error": f"{type(outcome).__name__}: {outcome}"}))
+    else:
+        _write(file, json.dumps({"results": [asdict(result) for result in outcome]}))
+
+
+def _read_outcome(file: Path) -> Outcome:
+    found = _read(file, dict[Literal["error"], str] | dict[Literal["results"], list[Result]])
+    return RuntimeError(found["error"]) if "error" in found else found["results"]
+
+
+def _read(file: Path, form: Any) -> Any:
+    try:
+        return TypeAdapter(form).validate_python(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SnnbenchError(
+            f"{file} must be as an element of this run wrote it, but reading it says: {reason}. Remove it."
+        ) from error
+
+
+def _write(file: Path, content: str) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_bytes(content)
+    temporary.write_text(content)
     temporary.replace(file)

@@ -97,9 +97,10 @@ def run_jobs(
     ray, options = _library(), crew.options
     submit = ray.remote(max_retries=0)(_run_bundle).options
     opened = [ray.put(open_worker)]  # in a list, which Ray hands on as it is: a process fetches it once
-    queue = deque(make_bundles(jobs, _MIN_GPU_SECONDS if on_gpu else _MIN_SECONDS))
-    in_flight: dict[Any, Bundle] = {}
     cluster, next_look, stopped = _look(ray, options, on_gpu), 0.0, False
+    share = sum(job.seconds for job in jobs) / max(1, _BUNDLES_PER_WORKER * cluster.n_workers)
+    queue = deque(make_bundles(jobs, min(share, _MIN_GPU_SECONDS if on_gpu else _MIN_SECONDS)))
+    in_flight: dict[Any, Bundle] = {}
     try:
         while (queue and not stopped) or in_flight:
             if watch.stop() and not stopped:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
 _GRACE_SECONDS = 5.0
 """How long an element must be gone until its missing outcomes are believed: shared file systems show files late."""
 _MEMORY_STEP_MB = 512
+_SUBMITTED = "submitit"
+"""The folder of submitit's own files: what it submits, and the logs."""
 _OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}
 _GONE = "GONE"
 """What we call the state of an element that Slurm has forgotten."""
@@ -104,7 +107,7 @@ def run_jobs(
     options: Options = crew.options
     with _one_front_end(crew.folder):
         elements = _resume(jobs, crew, watch)
-        begun = {job.key for element in elements for job in element.bundle.jobs}
+        wanted, begun = ({job.key for job in some} for some in (jobs, (job for one in elements for job in one.bundle.jobs)))
         queue = list(make_bundles([job for job in jobs if job.key not in begun], _min_seconds(jobs, options)))
         wait, stopped = _FIRST_WAIT, False
         try:
@@ -120,9 +123,10 @@ def run_jobs(
                 _ask_slurm(elements, watch)
                 n_before = len(elements)
                 for element in list(elements):
-                    for finished in element.take_outcomes():
+                    for job, outcome in element.take_outcomes():
                         wait = _FIRST_WAIT
-                        yield finished
+                        if job.key in wanted:  # otherwise an earlier front end stored it and had no time to say so
+                            yield job, outcome
                     over_for = time.monotonic() - element.over_since
                     if over_for < 0 or (over_for < _GRACE_SECONDS and element.undone):
                         continue
@@ -136,9 +140,11 @@ def run_jobs(
                     wait = min(_LONGEST_WAIT, 1.5 * wait)
         except (KeyboardInterrupt, SnnbenchError):
             _cancel(elements)
-            _clear(crew.folder)
+            for element in elements:
+                shutil.rmtree(element.folder, ignore_errors=True)
             raise
-        _clear(crew.folder)
+        finally:
+            _tidy(crew.folder)
 
 
 def _resume(jobs: Sequence[Job], crew: Crew, watch: Watch) -> list[Element]:
@@ -162,16 +168,29 @@ def _min_seconds(jobs: Sequence[Job], options: Options) -> float:
 
 
 def _submit(bundles: Sequence[Bundle], crew: Crew, open_worker: OpenWorker, on_gpu: bool, watch: Watch) -> list[Element]:
-    """Submit an array with an element for each bundle."""
+    """Submit an element for each bundle, an array for all that need as much memory."""
+    arrays: dict[int, list[Bundle]] = {}
+    for bundle in bundles:
+        memory_mb = math.ceil(bundle.memory_bytes / 2**20 / _MEMORY_STEP_MB) * _MEMORY_STEP_MB
+        arrays.setdefault(memory_mb, []).append(bundle)
+    submit = partial(_submit_array, crew=crew, open_worker=open_worker, on_gpu=on_gpu)
+    elements = [element for memory_mb, array in arrays.items() for element in submit(array, memory_mb)]
+    for job in (job for element in elements for job in element.bundle.jobs):
+        watch.started(job)
+    return elements
+
+
+def _submit_array(
+    bundles: Sequence[Bundle], memory_mb: int, crew: Crew, open_worker: OpenWorker, on_gpu: bool
+) -> list[Element]:
     submitit, options = _library(), crew.options
-    memory_mb = math.ceil(max(bundle.memory_bytes for bundle in bundles) / 2**20 / _MEMORY_STEP_MB) * _MEMORY_STEP_MB
     asked = {
         "partition": options.partition,
         "account": options.account,
         "mem": f"{memory_mb}M" if memory_mb else None,
         "gpus_per_node": int(options.gpus_per_job) if on_gpu else None,
     }
-    executor = submitit.SlurmExecutor(crew.folder / "submitit", max_num_timeout=options.max_retries)
+    executor = submitit.SlurmExecutor(crew.folder / _SUBMITTED, max_num_timeout=options.max_retries)
     executor.update_parameters(
         job_name="snnbench",
         time=options.time,
@@ -190,8 +209,6 @@ def _submit(bundles: Sequence[Bundle], crew: Crew, open_worker: OpenWorker, on_g
         ) from error
     for element, job in zip(elements, submitted, strict=True):
         note_submitted(element, job.job_id)
-        for one in element.bundle.jobs:
-            watch.started(one)
     return elements
 
 
@@ -224,7 +241,7 @@ def _bury(element: Element, max_retries: int, folder: Path) -> tuple[list[Bundle
     if refusal := element.refusal:
         raise SnnbenchError(refusal)
     undone = element.undone
-    logs = sorted((folder / "submitit").glob(f"{element.slurm_id}_*_log.err"))
+    logs = sorted((folder / _SUBMITTED).glob(f"{element.slurm_id}_*_log.err"))
     said = _last_line(logs[-1].read_text(errors="replace")) if logs else ""
     cause = f"Slurm says {element.state} on {element.node or 'no node'}" + (f", the log says: {said}" if said else "")
     if undone and not element.has_opened and element.bundle.n_deaths >= max_retries:
@@ -239,10 +256,11 @@ def _cancel(elements: Sequence[Element], *which: str) -> None:
         subprocess.run(["scancel", *which, *names], capture_output=True)
 
 
-def _clear(folder: Path) -> None:
-    """Remove everything but the lock."""
-    for left in folder.glob("[!.]*"):
-        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+def _tidy(folder: Path) -> None:
+    """Remove what is left once no element is."""
+    if not any(folder.glob("element-*")):
+        shutil.rmtree(folder / _SUBMITTED, ignore_errors=True)
+        (folder / STOP).unlink(missing_ok=True)
 
 
 def _last_line(text: str) -> str:

@@ -1,0 +1,87 @@
+"""What the front end and the elements of Slurm's arrays leave for each other in files."""
+
+import math
+from functools import partial
+
+import pytest
+from workers import answer, job, misbehave, refuse
+
+from snnbench.engines.bundles import Bundle, after_death, make_bundles
+from snnbench.engines.elements import STOP, Task, add_element, find_elements, note_submitted
+from snnbench.errors import SnnbenchError
+from snnbench.records import Result
+
+
+def submitted(tmp_path, names="abc"):
+    element = add_element(tmp_path, Bundle(tuple(job(name, 1.0) for name in names), 1))
+    note_submitted(element, "7_0")
+    return element
+
+
+def test_an_element_is_found_again_with_the_very_jobs(tmp_path):
+    element = submitted(tmp_path)
+    add_element(tmp_path, Bundle((job("d"),)))  # killed before it was submitted
+    (found,) = find_elements(tmp_path)
+    assert (found.bundle, found.slurm_id, found.folder) == (element.bundle, "7_0", element.folder)
+    assert found.undone == found.not_taken == list(element.bundle.jobs)
+
+
+def test_numbers_keep_all_their_digits(tmp_path):
+    element = submitted(tmp_path, "a")
+    result = answer(job("a"))[0]
+    curve = (0.1 + 0.2, math.nan, -math.inf, 5e-324)
+    values = {
+        "train_loss": curve,
+        "test_targets": (1, None),
+        "test_outputs": (1 / 3,),
+        "provenance": {"a": 1, "b": 1.0, "c": True},
+    }
+    Task(element.folder, lambda number: lambda job: [Result(**{**vars(result), **values})])()
+    ((_, (found,)),) = element.take_outcomes()
+    assert repr(found) == repr(Result(**{**vars(result), **values}))
+
+
+def test_what_is_done_is_not_done_again_and_is_taken_once_it_is_stored(tmp_path):
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    element, task = submitted(tmp_path), partial(Task, open_worker=partial(misbehave, folder=calls))
+    (tmp_path / STOP).touch()
+    for _ in range(2):
+        task(element.folder)()  # ends after a job each time
+    assert [one.members[0].task for one in element.undone] == ["c"]
+    outcomes = element.take_outcomes()
+    next(outcomes)
+    assert len(element.not_taken) == 3  # whoever takes one may be killed before it is stored
+    next(outcomes)
+    assert len(element.not_taken) == 2
+    assert [next(outcomes, None), len(element.not_taken)] == [None, 1]
+    assert {file.name: file.read_text().count("called") for file in calls.iterdir()} == {"a": 1, "b": 1}
+
+
+def test_a_worker_that_cannot_work_says_why(tmp_path):
+    element = submitted(tmp_path)
+    Task(element.folder, refuse)()
+    assert (element.refusal, element.has_opened, len(element.undone)) == ("Node 0 has no data.", False, 3)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"results": [{"key": 1}]}', '{"error": 3}', "[" * 100_000])
+def test_a_damaged_outcome_is_said(tmp_path, content):
+    element = submitted(tmp_path, "a")
+    (element.folder / f"{element.bundle.jobs[0].key}.outcome").write_text(content)
+    with pytest.raises(SnnbenchError, match="must be as an element of this run wrote it, but reading it says"):
+        list(element.take_outcomes())
+
+
+def test_short_jobs_share_a_bundle_and_long_ones_do_not():
+    seconds = [5.0, 1.0, 0.5, 0.5, 0.4, 0.3, 0.1]
+    bundles = make_bundles([job(str(k), planned) for k, planned in enumerate(seconds)], 1.0)
+    assert [len(bundle.jobs) for bundle in bundles] == [1, 1, 2, 3]
+
+
+def test_jobs_that_died_together_are_tried_alone_and_then_as_often_as_allowed():
+    together = Bundle(tuple(job(name) for name in "abc"))
+    again, given_up = after_death(together, together.jobs[1:], 0, "killed")
+    assert ([bundle.jobs[0].members[0].task for bundle in again], given_up) == (["b", "c"], [])
+    (alone,), _ = after_death(Bundle(together.jobs[:1]), together.jobs[:1], 1, "killed")
+    again, ((_, error),) = after_death(alone, alone.jobs, 1, "killed")
+    assert (again, str(error)) == ([], "the worker died 2 times: killed")
