@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,9 @@ class StageOutcome:
     n_left: int = 0
 
 
+_Finished = Generator[tuple[Job, list[Result] | Exception | None], None, None]
+
+
 def run_jobs(
     stage: Stage,
     jobs: Sequence[Job],
@@ -60,10 +64,11 @@ def run_jobs(
         SnnbenchError: If no worker of the engine can work.
     """
     start = time.monotonic()
+    jobs = load_engine(crew.engine).adopt(jobs, crew)
     planned = sum(job.seconds for job in jobs)
     in_flight: dict[str, Job] = {}
     failures: list[Result] = []
-    n_jobs, n_done, n_trained, planned_done = 0, 0, 0, 0.0
+    n_jobs, n_done, n_trained, planned_done = len(jobs), 0, 0, 0.0
     n_nodes = n_workers = 0
 
     def tell() -> None:
@@ -80,29 +85,28 @@ def run_jobs(
         n_nodes, n_workers = nodes, workers
         tell()
 
-    jobs = load_engine(crew.engine).adopt(jobs, crew)
-    n_jobs = len(jobs)
     log_event(
         "stage started", stage=stage, n_jobs=n_jobs, engine=crew.engine, n_workers=crew.n_workers, planned_seconds=planned
     )
-    for job, outcome in _of_both_kinds(jobs, context, crew, Watch(started, manned, stop)):
-        del in_flight[job.key]
-        if outcome is None:
-            n_jobs += 1
-            continue
-        rows = [failed(member, job, context, outcome) for member in job.members] if isinstance(outcome, Exception) else outcome
-        write_results(results_folder, job, rows)
-        _log_job(job, rows)
-        failures += [row for row in rows if row.status == "failed" or (row.status, stage) == ("diverged", "evaluate")]
-        n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
-        tell()
+    with closing(_of_both_kinds(jobs, context, crew, Watch(started, manned, stop))) as finished:
+        for job, outcome in finished:
+            in_flight.pop(job.key)
+            if outcome is None:
+                n_jobs += 1
+                continue
+            rows = (
+                [failed(member, job, context, outcome) for member in job.members] if isinstance(outcome, Exception) else outcome
+            )
+            write_results(results_folder, job, rows)
+            _log_job(job, rows)
+            failures += [row for row in rows if row.status == "failed" or (row.status, stage) == ("diverged", "evaluate")]
+            n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
+            tell()
     log_event("stage ended", stage=stage, n_jobs=n_done, n_failed=len(failures), seconds=time.monotonic() - start)
     return StageOutcome(n_trained, tuple(failures), n_left=n_jobs - n_done if stop() else 0)
 
 
-def _of_both_kinds(
-    jobs: Sequence[Job], context: JobContext, crew: Crew, watch: Watch
-) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
+def _of_both_kinds(jobs: Sequence[Job], context: JobContext, crew: Crew, watch: Watch) -> _Finished:
     """Yield finished jobs: all alike, or on GPUs those of networks first, which alone need one."""
     if context.compute.device == "cpu":
         yield from _finished_jobs(jobs, context, crew, watch)
@@ -114,9 +118,7 @@ def _of_both_kinds(
     yield from _finished_jobs(estimators, context, crew, watch)
 
 
-def _finished_jobs(
-    jobs: Sequence[Job], context: JobContext, crew: Crew, watch: Watch, on_gpu: bool = False
-) -> Iterator[tuple[Job, list[Result] | Exception | None]]:
+def _finished_jobs(jobs: Sequence[Job], context: JobContext, crew: Crew, watch: Watch, on_gpu: bool = False) -> _Finished:
     """Yield each job as it finishes; one that ended with its process is yielded with None, halved, and its halves run.
 
     So a configuration that is killed or runs out of memory ends alone, and does not take the others of its job along.
@@ -128,14 +130,15 @@ def _finished_jobs(
     waiting = jobs
     while waiting:
         halves: list[Job] = []
-        for job, outcome in run(waiting, ready, crew, watch, on_gpu):
-            middle = len(job.members) // 2
-            if isinstance(outcome, Exception) and middle:
-                seconds = job.seconds / 2
-                halves += [replace(job, members=part, seconds=seconds) for part in (job.members[:middle], job.members[middle:])]
-                yield job, None
-            else:
-                yield job, outcome
+        with closing(run(waiting, ready, crew, watch, on_gpu)) as finished:
+            for job, outcome in finished:
+                middle = len(job.members) // 2
+                if isinstance(outcome, Exception) and middle:
+                    parts = job.members[:middle], job.members[middle:]
+                    halves += [replace(job, members=part, seconds=job.seconds / 2) for part in parts]
+                    yield job, None
+                else:
+                    yield job, outcome
         waiting = [] if watch.stop() else halves
 
 

@@ -17,6 +17,8 @@ RUN = ("run", "core", "--config", "tiny.toml", "--task", "iris")
         (("--engine", "ray", "--workers", "2"), "--workers must stand with --engine local, found --engine ray, which takes"),
         (("--engine", "slurm", "--address", "auto"), "--address must stand with --engine ray, found --engine slurm"),
         (("--engine", "ray", "--gpus-per-job", "1", "--device", "cpu"), "--gpus-per-job must be 0 with --device cpu, found 1"),
+        (("--engine", "ray", "--gpus-per-job", "0", "--device", "cuda"), "must be above 0 with --device cuda, found 0"),
+        (("--engine", "ray", "--gpus-per-job", "1.5"), "--gpus-per-job must be a part of one GPU or a whole number, found 1.5"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(program: Program, words, expected):  # noqa: F811

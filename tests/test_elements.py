@@ -1,7 +1,7 @@
 """What the front end and the elements of Slurm's arrays leave for each other in files."""
 
 import math
-from functools import partial
+import signal
 
 import pytest
 from workers import answer, job, misbehave, refuse
@@ -10,6 +10,14 @@ from snnbench.engines.bundles import Bundle, after_death, make_bundles
 from snnbench.engines.elements import STOP, Task, add_element, find_elements, note_submitted
 from snnbench.errors import SnnbenchError
 from snnbench.records import Result
+
+
+@pytest.fixture(autouse=True)
+def _own_signals():
+    """An element answers to Slurm's warning; this process does not."""
+    before = signal.getsignal(signal.SIGUSR2)
+    yield
+    signal.signal(signal.SIGUSR2, before)
 
 
 def submitted(tmp_path, names="abc"):
@@ -23,7 +31,7 @@ def test_an_element_is_found_again_with_the_very_jobs(tmp_path):
     add_element(tmp_path, Bundle((job("d"),)))  # killed before it was submitted
     (found,) = find_elements(tmp_path)
     assert (found.bundle, found.slurm_id, found.folder) == (element.bundle, "7_0", element.folder)
-    assert found.undone == found.not_taken == list(element.bundle.jobs)
+    assert found.not_taken == list(element.bundle.jobs)
 
 
 def test_numbers_keep_all_their_digits(tmp_path):
@@ -44,11 +52,18 @@ def test_numbers_keep_all_their_digits(tmp_path):
 def test_what_is_done_is_not_done_again_and_is_taken_once_it_is_stored(tmp_path):
     calls = tmp_path / "calls"
     calls.mkdir()
-    element, task = submitted(tmp_path), partial(Task, open_worker=partial(misbehave, folder=calls))
-    (tmp_path / STOP).touch()
+    element = submitted(tmp_path)
+
+    def stop_after_each(number):
+        def run_job(job):
+            (tmp_path / STOP).touch()
+            return misbehave(number, calls)(job)
+
+        return run_job
+
     for _ in range(2):
-        task(element.folder)()  # ends after a job each time
-    assert [one.members[0].task for one in element.undone] == ["c"]
+        (tmp_path / STOP).unlink(missing_ok=True)
+        Task(element.folder, stop_after_each)()
     outcomes = element.take_outcomes()
     next(outcomes)
     assert len(element.not_taken) == 3  # whoever takes one may be killed before it is stored
@@ -58,10 +73,31 @@ def test_what_is_done_is_not_done_again_and_is_taken_once_it_is_stored(tmp_path)
     assert {file.name: file.read_text().count("called") for file in calls.iterdir()} == {"a": 1, "b": 1}
 
 
+def test_an_element_is_queued_again_only_if_it_got_on(tmp_path, monkeypatch):
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    ended, raised = [], []
+    monkeypatch.setattr("os._exit", ended.append)
+    element = submitted(tmp_path)
+
+    def warned(job):
+        """Be warned by Slurm before the first job is done, and before the second."""
+        handle = signal.getsignal(signal.SIGUSR2)
+        handle(signal.SIGUSR2, None)
+        return answer(job)
+
+    task = Task(element.folder, lambda number: warned)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.update({number: handler}))
+    monkeypatch.setattr(signal, "getsignal", lambda number: handlers[number])
+    handlers = {signal.SIGUSR2: lambda number, frame: raised.append(task.checkpoint())}
+    task()
+    assert ended == [1]  # at the first job alone
+    assert [type(one).__name__ for one in raised] == ["DelayedSubmission"] * 2
+
+
 def test_a_worker_that_cannot_work_says_why(tmp_path):
     element = submitted(tmp_path)
     Task(element.folder, refuse)()
-    assert (element.refusal, element.has_opened, len(element.undone)) == ("Node 0 has no data.", False, 3)
+    assert (element.refusal, element.has_opened, len(element.not_taken)) == ("Node 0 has no data.", False, 3)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"results": [{"key": 1}]}', '{"error": 3}', "[" * 100_000])
@@ -76,6 +112,12 @@ def test_short_jobs_share_a_bundle_and_long_ones_do_not():
     seconds = [5.0, 1.0, 0.5, 0.5, 0.4, 0.3, 0.1]
     bundles = make_bundles([job(str(k), planned) for k, planned in enumerate(seconds)], 1.0)
     assert [len(bundle.jobs) for bundle in bundles] == [1, 1, 2, 3]
+
+
+def test_making_room_for_others_is_no_death():
+    bundle = Bundle((job("a"),), 2)
+    again, given_up = after_death(bundle, bundle.jobs, 2, "preempted", is_blameless=True)
+    assert (again, given_up) == ([bundle], [])
 
 
 def test_jobs_that_died_together_are_tried_alone_and_then_as_often_as_allowed():

@@ -95,17 +95,20 @@ def test_a_stopped_engine_cancels_what_is_queued_and_ends_what_runs(crew, tmp_pa
     assert queued() == []
 
 
-def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(crew, tmp_path, monkeypatch):
+@pytest.mark.parametrize("why", ["requeued", "preempted"])
+def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(crew, tmp_path, monkeypatch, why):
     monkeypatch.setattr(engine, "_MIN_SECONDS", 100.0)  # one element
     (tmp_path / "calls").mkdir()
-    names, n_requeued, found = [str(k) for k in range(60)], 0, []
+    names, interrupted, found = [str(k) for k in range(60)], False, []
     jobs = [job(name, 1.0) for name in names]
     for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), crew):
         found.append((done.members[0].task, said_of(outcome)["task"]))
-        if not n_requeued:
-            (slurm_id,) = {line.split()[0] for line in queued()}
-            subprocess.run(["scontrol", "requeue", slurm_id], check=True)
-            n_requeued += 1
+        if not interrupted:
+            interrupted = True
+            (line,) = queued()
+            slurm_id, node = line.split()[0], line.split()[-1]
+            urgent = ["sbatch", "--partition=urgent", f"--nodelist={node}", "--output=/dev/null", "--wrap=sleep 1"]
+            subprocess.run(["scontrol", "requeue", slurm_id] if why == "requeued" else urgent, check=True)
     assert sorted(found) == sorted((name, name) for name in names)
     n_calls = [(tmp_path / "calls" / name).read_text().count("called") for name in names]
     assert n_calls.count(1) >= len(names) - 1  # but for the job at hand

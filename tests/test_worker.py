@@ -12,7 +12,7 @@ from snnbench.errors import DataError, SnnbenchError
 from snnbench.records import ON_CPU, Compute, Config, Job, Member
 from snnbench.suites import core, uci
 from snnbench.suites.source import locate
-from snnbench.training import JobContext, Origin
+from snnbench.training import JobContext, Origin, run_job
 from snnbench.training.worker import describe_code, open_worker
 
 CORE = JobContext(None, {task.name: task for task in core.tasks(None)[0]}, load_config("core"), ON_CPU, {"preset": "quick"})
@@ -86,6 +86,20 @@ def test_no_data_and_other_data_are_refused(of_uci, tmp_path):
 def test_a_missing_gpu_is_said():
     with pytest.raises(SnnbenchError, match=r"must have a GPU that torch can use, found none on .* Use --gpus-per-job"):
         open_worker(0, replace(CORE, compute=Compute("cuda", "tf32", "across-tasks")), on_gpu=True)
+
+
+def test_only_a_worker_ends_with_the_error_that_leaves_it_useless(monkeypatch):
+    def break_down(job, context):
+        raise torch.AcceleratorError("an illegal memory access was encountered")
+
+    ended = []
+    monkeypatch.setattr("snnbench.training._train", break_down)
+    monkeypatch.setattr("os._exit", ended.append)
+    job = Job("search", "core", (Member("iris", "repetition-1", Config("snn", ()), 0, 1, "key"),))
+    assert run_job(job, CORE)[0].error == "AcceleratorError: an illegal memory access was encountered"
+    assert ended == []
+    open_worker(0, CORE)(job)
+    assert ended == [1]
 
 
 def test_what_a_worker_elsewhere_trains_is_what_is_trained_here():

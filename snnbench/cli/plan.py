@@ -60,11 +60,13 @@ def print_plan(request: "Request", material: "Material", plan: "Plan", seconds: 
     n_steps, flops = search_work(plan, material, request.settings)
     if n_steps:
         table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
-    where = "" if request.crew.engine == "local" else f" of {request.crew.engine}"
-    workers = plural(request.crew.n_workers, "worker")
-    table.add_row("jobs", f"{len(plan.jobs):,} on {workers}{where} ({_describe(request.compute)})")
+    crew = request.crew
+    workers = plural(crew.n_gpu_workers if request.compute.device == "cuda" else crew.n_workers, "worker")
+    where = f"up to {workers} of {crew.engine}" if crew.is_remote else workers
+    table.add_row("jobs", f"{len(plan.jobs):,} on {where} ({_describe(request.compute)})")
     about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
-    table.add_row("estimate", f"{about} on this machine" if plan.jobs else "nothing left to search")
+    fast = "if all work at once, each as fast as this machine" if request.crew.is_remote else "on this machine"
+    table.add_row("estimate", f"{about} {fast}" if plan.jobs else "nothing left to search")
     results().print(table)
     for note in material.notes:
         say("Note:", note)

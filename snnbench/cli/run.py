@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +23,6 @@ from snnbench.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
     from snnbench.benchmark import Request
-    from snnbench.engines import Crew
     from snnbench.records import Compute
 
 _PRESET = "quick"
@@ -137,7 +137,7 @@ def run(
     account: Annotated[str | None, typer.Option(metavar="NAME", help="Whom Slurm charges.", rich_help_panel=_CLUSTERS)] = None,
     time: Annotated[
         int | None,
-        typer.Option(metavar="MINUTES", help="Time limit of a Slurm job. Default: 60.", min=1, rich_help_panel=_CLUSTERS),
+        typer.Option(metavar="MINUTES", help="Time limit of a Slurm job. Default: 60.", min=5, rich_help_panel=_CLUSTERS),
     ] = None,
     max_array: Annotated[
         int | None,
@@ -160,7 +160,9 @@ def run(
     ] = None,
     max_in_flight: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Jobs that Ray has at once. Default: two a worker.", min=1, rich_help_panel=_CLUSTERS),
+        typer.Option(
+            metavar="N", help="Bundles of jobs that Ray has at once. Default: two a worker.", min=1, rich_help_panel=_CLUSTERS
+        ),
     ] = None,
     max_retries: Annotated[
         int | None,
@@ -180,6 +182,7 @@ def run(
     Results are stored job by job: the same command goes on where a run was stopped, and does nothing once all is done.
     """
     from snnbench import benchmark
+    from snnbench.engines import gather_crew, load_engine
     from snnbench.models.allowed import check_imports
     from snnbench.provenance import installed_packages
     from snnbench.runlog import log_event, open_log
@@ -196,7 +199,10 @@ def run(
         "max_in_flight": max_in_flight,
         "max_retries": max_retries,
     }
-    compute = _compute(device, precision, stacking, gpus_per_job if engine != "local" else None)
+    is_remote = load_engine(engine).REMOTE
+    compute = _compute(device, precision, stacking, gpus_per_job, is_remote)
+    if is_remote:
+        asked["gpus_per_job"] = gpus_per_job or float(compute.device == "cuda")
     request = _resolve(
         suite,
         model,
@@ -212,7 +218,8 @@ def run(
         compute,
         accelerator,
     )
-    request = replace(request, crew=_crew(request, engine, asked))
+    crew = gather_crew(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
+    request = replace(request, crew=crew, folder=_locate(request, source, offline))
     request = _preprocessed(request, preprocessing)
     check_imports(request.settings, request.models, allow_import or ())
     material = benchmark.prepare(request)
@@ -253,11 +260,11 @@ def _resolve(
     compute: "Compute",
     accelerator: str | None,
 ) -> "Request":
-    """Turn what was typed into a validated request; the data is located last, since it may mean a download."""
+    """Turn what was typed into a validated request, without the folder of its data."""
     from snnbench.benchmark import Request
     from snnbench.config import load_config
     from snnbench.models.accelerators import accelerate
-    from snnbench.suites import load_suite, open_source
+    from snnbench.suites import load_suite
     from snnbench.suites.material import check_tasks
     from snnbench.training import Origin
 
@@ -285,7 +292,6 @@ def _resolve(
         preset=config.stem if config else preset,
         settings=settings,
         results=results_folder,
-        folder=open_source(suite, source, lambda message: errors().print(message, soft_wrap=True), settings.data, offline),
         tasks=tuple(dict.fromkeys(tasks or ())),
         repetitions=tuple(dict.fromkeys(repetitions or module.REPETITIONS)),
         seed=seed,
@@ -300,14 +306,12 @@ def _absolute(source: str | None) -> str | None:
     return source if source is None or "://" in source else str(Path(source).expanduser().absolute())
 
 
-def _crew(request: "Request", engine: str, asked: dict[str, Any]) -> "Crew":
-    """Return who runs the jobs, by the options that were given."""
-    from snnbench.engines import gather_crew, load_engine
+def _locate(request: "Request", source: str | None, offline: bool) -> Path | None:
+    """Return where the data lies; this may mean a download."""
+    from snnbench.suites import open_source
 
-    options = {name: value for name, value in asked.items() if value is not None}
-    if load_engine(engine).REMOTE:
-        options.setdefault("gpus_per_job", 1.0 if request.compute.device == "cuda" else 0.0)
-    return gather_crew(engine, options, request.results)
+    say_so = partial(errors().print, soft_wrap=True)
+    return open_source(request.suite, source, say_so, request.settings.data, offline)
 
 
 def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "Request":
@@ -318,21 +322,23 @@ def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "R
     return replace(request, settings=settings)
 
 
-def _compute(device: Device, precision: Precision, stacking: Stacking, gpus_elsewhere: float | None) -> "Compute":
-    """Return how networks are computed; on other machines there may be GPUs where this one has none."""
+def _compute(
+    device: Device, precision: Precision, stacking: Stacking, gpus_per_job: float | None, is_remote: bool
+) -> "Compute":
+    """Return how networks are computed; on other machines what counts is what is asked of them, not what is found here."""
     from snnbench.records import Compute
 
-    if gpus_elsewhere and device is Device.cpu:
-        raise ConfigError(f"--gpus-per-job must be 0 with --device cpu, found {gpus_elsewhere:g}. Leave one of them out.")
-    chosen = "cuda" if gpus_elsewhere else choose_device(device)
-    on_gpu = chosen == "cuda"
+    if gpus_per_job is not None and is_remote and device is not Device.auto and (gpus_per_job > 0) != (device is Device.cuda):
+        must = "above 0 with --device cuda" if device is Device.cuda else "0 with --device cpu"
+        raise ConfigError(f"--gpus-per-job must be {must}, found {gpus_per_job:g}. Leave one of them out.")
+    on_gpu = bool(gpus_per_job) or device is Device.cuda if is_remote else choose_device(device) == "cuda"
     if precision is Precision.tf32 and not on_gpu:
         raise ConfigError("--precision tf32 needs a GPU; a CPU has no such products. Use --precision float32 or auto.")
     if precision is Precision.auto:
         precision = Precision.tf32 if on_gpu else Precision.float32
     if stacking is Stacking.auto:
         stacking = Stacking.across_tasks if on_gpu else Stacking.within_task
-    return Compute(chosen, precision.value, stacking.value)  # type: ignore[arg-type]
+    return Compute("cuda" if on_gpu else "cpu", precision.value, stacking.value)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ and returns what runs a job there; it yields finished jobs, in whatever order th
 ``run_job`` returned, or the exception that kept it from returning.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +25,7 @@ OpenWorker = Callable[[int], RunJob]
 """Called once in every process that works, with its number on its machine; must be picklable."""
 Outcome = list[Result] | Exception
 Finished = tuple[Job, Outcome]
+FinishedJobs = Generator[Finished, None, None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Engine(Protocol):
 
     def run_jobs(
         self, jobs: Sequence[Job], open_worker: OpenWorker, crew: Crew, watch: Watch = ..., on_gpu: bool = False
-    ) -> Iterator[Finished]:
+    ) -> FinishedJobs:
         """Run jobs, in about the order given, and yield each as it finishes.
 
         A job whose process or machine dies is run again, and ends with an exception if it dies again and again; it takes no

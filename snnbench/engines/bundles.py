@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from snnbench.engines import Finished
+from snnbench.engines import Finished, Outcome, RunJob
 from snnbench.records import Job
 
 
@@ -28,16 +28,20 @@ class Bundle:
 def make_bundles(jobs: Sequence[Job], min_seconds: float) -> Iterator[Bundle]:
     """Join jobs in their order until each bundle is planned to take ``min_seconds``: a remote call has its price."""
     gathered: list[Job] = []
+    seconds = 0.0
     for job in jobs:
         gathered.append(job)
-        if sum(one.seconds for one in gathered) >= min_seconds:
+        seconds += job.seconds
+        if seconds >= min_seconds:
             yield Bundle(tuple(gathered))
-            gathered = []
+            gathered, seconds = [], 0.0
     if gathered:
         yield Bundle(tuple(gathered))
 
 
-def after_death(bundle: Bundle, undone: Sequence[Job], max_retries: int, cause: str) -> tuple[list[Bundle], list[Finished]]:
+def after_death(
+    bundle: Bundle, undone: Sequence[Job], max_retries: int, cause: str, is_blameless: bool = False
+) -> tuple[list[Bundle], list[Finished]]:
     """Return what of a dead bundle's undone jobs is run again, each alone, and what is given up.
 
     Args:
@@ -45,8 +49,9 @@ def after_death(bundle: Bundle, undone: Sequence[Job], max_retries: int, cause: 
         undone: Those of its jobs that have no outcome.
         max_retries: How often a job is run again; one that did not die alone is tried alone at least once.
         cause: Why it died.
+        is_blameless: Whether it had to make room for others, which does not count.
     """
-    n_deaths = bundle.n_deaths + 1
+    n_deaths = bundle.n_deaths + (not is_blameless)
     if len(bundle.jobs) > 1:
         return [Bundle((job,), min(n_deaths, max_retries)) for job in undone], []
     if n_deaths <= max_retries:
@@ -54,10 +59,9 @@ def after_death(bundle: Bundle, undone: Sequence[Job], max_retries: int, cause: 
     return [], [(job, RuntimeError(f"the worker died {n_deaths} times: {cause}")) for job in undone]
 
 
-def run_each(jobs: Sequence[Job], run_job) -> Iterator[Finished]:  # type: ignore[no-untyped-def]
-    """Run jobs one after another; what one raises is its outcome."""
-    for job in jobs:
-        try:
-            yield job, run_job(job)
-        except Exception as error:  # of an engine's worker: it must not take the other jobs along
-            yield job, error
+def outcome_of(job: Job, run_job: RunJob) -> Outcome:
+    """Return a job's outcome: what it raises must not take the other jobs of its bundle along."""
+    try:
+        return run_job(job)
+    except Exception as error:
+        return error

@@ -9,31 +9,30 @@ and none is unpickled: a results folder may come from somebody else.
 import json
 import math
 import os
+import shutil
+import signal
 import time
+import traceback
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from snnbench.engines import Finished, OpenWorker, Outcome
-from snnbench.engines.bundles import Bundle, run_each
+from snnbench.engines.bundles import Bundle, outcome_of
 from snnbench.errors import SnnbenchError
 from snnbench.records import Job, Result
 
 STOP = "stop"
 """A file in the folder of all elements: once it is there, they end after the job at hand."""
 
-_BUNDLE, _SLURM_ID, _OPENED, _REFUSED, _OUTCOME, _TAKEN = (
-    "bundle.json",
-    "slurm_id",
-    "opened",
-    "refused",
-    ".outcome",
-    ".taken",
-)
+_BUNDLE, _SLURM_ID, _BEGUN_WITH, _OPENED, _REFUSED = "bundle.json", "slurm_id", "begun_with", "opened", "refused"
+_OUTCOME, _TAKEN = ".outcome", ".taken"
 
 
 @dataclass
@@ -52,15 +51,13 @@ class Element:
         self.state, self.node = state, node or self.node
         self.over_since = min(self.over_since, time.monotonic()) if is_over else math.inf
 
-    @property
-    def undone(self) -> list[Job]:
-        """The jobs without an outcome so far."""
-        names = {file.name for file in self.folder.iterdir()}
-        return [job for job in self.bundle.jobs if not {job.key + _OUTCOME, job.key + _TAKEN} & names]
+    def is_over(self, grace_seconds: float) -> bool:
+        """Say whether Slurm has called it over for so long."""
+        return time.monotonic() - self.over_since >= grace_seconds
 
     @property
     def not_taken(self) -> list[Job]:
-        """The jobs whose outcome is still to come or to be taken."""
+        """The jobs whose outcome is still to come, or to be taken."""
         names = {file.name for file in self.folder.iterdir()}
         return [job for job in self.bundle.jobs if job.key + _TAKEN not in names]
 
@@ -74,6 +71,11 @@ class Element:
         """Why its worker could not work; empty if it could."""
         file = self.folder / _REFUSED
         return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def discard(self) -> None:
+        """Remove its folder; what is left after being killed on the way is no element any more."""
+        (self.folder / _SLURM_ID).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def take_outcomes(self) -> Iterator[Finished]:
         """Yield what has come; each is gone for good only when the next is asked for, so that the caller can store it first."""
@@ -115,23 +117,49 @@ class Task:
 
     def __call__(self) -> None:
         """Run the jobs that have no outcome yet."""
-        element = Element(self.folder, _read_bundle(self.folder))
+        _write(self.folder / _SLURM_ID, _own_slurm_id())  # the front end may have been killed before it could
+        signal.signal(signal.SIGUSR2, partial(_end_if_it_raises, signal.getsignal(signal.SIGUSR2)))  # submitit's
+        _write(self.folder / _BEGUN_WITH, str(self._n_done()))
         try:
             run_job = self.open_worker(0)
         except SnnbenchError as error:
             _write(self.folder / _REFUSED, str(error))
             return
         (self.folder / _OPENED).touch()
-        for job, outcome in run_each(element.undone, run_job):
-            _write_outcome(self.folder / (job.key + _OUTCOME), outcome)
+        for job in _read_bundle(self.folder).jobs:
             if (self.folder.parent / STOP).exists():
                 return
+            if not any((self.folder / (job.key + suffix)).exists() for suffix in (_OUTCOME, _TAKEN)):
+                _write_outcome(self.folder / (job.key + _OUTCOME), outcome_of(job, run_job))
 
     def checkpoint(self) -> Any:
-        """Return what Slurm runs when it queues the element again, before its time is up or when others come first."""
+        """Return what Slurm is to queue again, shortly before the time is up or when others come first.
+
+        Raises:
+            RuntimeError: If no job was done since the element began: it would never be.
+        """
         from submitit.helpers import DelayedSubmission
 
+        if self._n_done() <= int((self.folder / _BEGUN_WITH).read_text()):
+            raise RuntimeError("No job of the element fits into its time.")
         return DelayedSubmission(self)
+
+    def _n_done(self) -> int:
+        return sum(file.suffix in (_OUTCOME, _TAKEN) for file in self.folder.iterdir())
+
+
+def _end_if_it_raises(handler: Any, signum: int, frame: FrameType | None) -> None:
+    """Handle Slurm's warning; what it raised here would look like an error of the job that it interrupts."""
+    try:
+        handler(signum, frame)
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _own_slurm_id() -> str:
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else os.environ.get("SLURM_JOB_ID", "")
 
 
 def _read_bundle(folder: Path) -> Bundle:

@@ -14,7 +14,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
-from snnbench.engines import UNWATCHED, Crew, Finished, OpenWorker, RunJob, Watch
+from snnbench.engines import UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, RunJob, Watch
 from snnbench.records import Job, Result
 
 SUMMARY = "processes on this machine"
@@ -50,7 +50,7 @@ def adopt(jobs: Sequence[Job], crew: Crew) -> Sequence[Job]:
 
 def run_jobs(
     jobs: Sequence[Job], open_worker: OpenWorker, crew: Crew, watch: Watch = UNWATCHED, on_gpu: bool = False
-) -> Iterator[Finished]:
+) -> FinishedJobs:
     """Run jobs in worker processes, in the order given, and yield each as it finishes.
 
     A worker that dies (killed, out of memory) takes the jobs in flight with it. They are run again, each alone, so that only

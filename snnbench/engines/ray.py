@@ -10,14 +10,14 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from snnbench import __version__
-from snnbench.engines import UNWATCHED, Crew, Finished, OpenWorker, RunJob, Watch
-from snnbench.engines.bundles import Bundle, after_death, make_bundles, run_each
+from snnbench.engines import UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, RunJob, Watch
+from snnbench.engines.bundles import Bundle, after_death, make_bundles, outcome_of
 from snnbench.errors import ConfigError, SnnbenchError
 from snnbench.records import Job
 
@@ -51,7 +51,7 @@ class Options:
 
 @dataclass(frozen=True)
 class _Cluster:
-    """How many nodes it has, how many jobs they run at once, and the memory of the largest."""
+    """How many nodes it has, how many jobs they run at once, and the memory of the largest that can run one."""
 
     n_nodes: int
     n_workers: int
@@ -64,6 +64,8 @@ def crew(options: Options, results: Path) -> Crew:
     Raises:
         ConfigError: If Ray is not installed, the cluster cannot be reached or is too small for a job.
     """
+    if options.gpus_per_job > 1 and options.gpus_per_job % 1:
+        raise ConfigError(f"--gpus-per-job must be a part of one GPU or a whole number, found {options.gpus_per_job:g}.")
     ray = _connect(options.address)
     n_workers, n_gpu_workers = (_look(ray, options, on_gpu).n_workers for on_gpu in (False, True))
     gpus_wanted = options.gpus_per_job > 0
@@ -84,7 +86,7 @@ def adopt(jobs: Sequence[Job], crew: Crew) -> Sequence[Job]:
 
 def run_jobs(
     jobs: Sequence[Job], open_worker: OpenWorker, crew: Crew, watch: Watch = UNWATCHED, on_gpu: bool = False
-) -> Iterator[Finished]:
+) -> FinishedJobs:
     """Run jobs on the cluster, in about the order given, and yield each as it comes home.
 
     Once ``watch.stop`` is true, what no worker has begun is cancelled.
@@ -95,12 +97,13 @@ def run_jobs(
     if not jobs:
         return
     ray, options = _library(), crew.options
-    submit = ray.remote(max_retries=0)(_run_bundle).options
+    # A process that has used a GPU keeps it, and the memory there, even if Ray gives it another one for the next task.
+    submit = ray.remote(max_retries=0, **({"max_calls": 1} if on_gpu else {}))(_run_bundle).options
     opened = [ray.put(open_worker)]  # in a list, which Ray hands on as it is: a process fetches it once
     cluster, next_look, stopped = _look(ray, options, on_gpu), 0.0, False
     share = sum(job.seconds for job in jobs) / max(1, _BUNDLES_PER_WORKER * cluster.n_workers)
     queue = deque(make_bundles(jobs, min(share, _MIN_GPU_SECONDS if on_gpu else _MIN_SECONDS)))
-    in_flight: dict[Any, Bundle] = {}
+    in_flight: dict[Any, tuple[Bundle, float]] = {}
     try:
         while (queue and not stopped) or in_flight:
             if watch.stop() and not stopped:
@@ -110,15 +113,18 @@ def run_jobs(
             if time.monotonic() >= next_look:
                 cluster, next_look = _look(ray, options, on_gpu), time.monotonic() + _SECONDS_BETWEEN_LOOKS
                 watch.manned(cluster.n_nodes, cluster.n_workers)
+                for ref, (_, memory) in in_flight.items():
+                    if memory > cluster.memory_bytes:  # for which only a node that has left had room
+                        ray.cancel(ref, force=False)
             room = options.max_in_flight or max(1, _BUNDLES_PER_WORKER * cluster.n_workers)
             while queue and not stopped and len(in_flight) < room:
                 bundle = queue.popleft()
                 needs = _needs(bundle, options, cluster, on_gpu)
-                in_flight[submit(**needs).remote(opened, bundle.jobs)] = bundle
+                in_flight[submit(**needs).remote(opened, bundle.jobs)] = bundle, needs["memory"]
                 for job in bundle.jobs:
                     watch.started(job)
             for ref in _ready(ray, list(in_flight)):
-                finished, again = _come_home(ray, ref, in_flight.pop(ref), options.max_retries)
+                finished, again = _come_home(ray, ref, in_flight.pop(ref)[0], options.max_retries)
                 yield from finished
                 queue.extendleft(again)
     finally:
@@ -139,8 +145,8 @@ def _come_home(ray: Any, ref: Any, bundle: Bundle, max_retries: int) -> tuple[li
     try:
         found = ray.get(ref)
     except ray.exceptions.TaskCancelledError:
-        return [], []
-    except ray.exceptions.RayTaskError as error:  # before any job began
+        return [], [bundle]
+    except ray.exceptions.RayTaskError as error:  # jobs raise nothing that gets so far
         raise SnnbenchError(
             f"Every node of the Ray cluster must be able to run snnbench {__version__}, but one says: {_last_line(error)}. "
             "Install it there, with the same Python."
@@ -174,7 +180,7 @@ def _run_bundle(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
             return str(error)
         _workers.clear()
         _workers[ref.hex()] = run_job
-    return [outcome for _, outcome in run_each(jobs, _workers[ref.hex()])]
+    return [outcome_of(job, _workers[ref.hex()]) for job in jobs]
 
 
 def _needs(bundle: Bundle, options: Options, cluster: _Cluster, on_gpu: bool) -> dict[str, float]:
@@ -187,12 +193,17 @@ def _needs(bundle: Bundle, options: Options, cluster: _Cluster, on_gpu: bool) ->
 def _look(ray: Any, options: Options, on_gpu: bool) -> _Cluster:
     """Return what the cluster is now: nodes come and go."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    n_workers = 0
-    for node in nodes:
-        by_cpu = node.get("CPU", 0) // options.cpus_per_job
-        by_gpu = node.get("GPU", 0) / options.gpus_per_job if options.gpus_per_job else 0
-        n_workers += int(min(by_cpu, by_gpu) if on_gpu else by_cpu)
-    return _Cluster(len(nodes), n_workers, int(max((node.get("memory", 0) for node in nodes), default=0)))
+    jobs_at_once = [_jobs_at_once(node, options, on_gpu) for node in nodes]
+    memory = [node.get("memory", 0) for node, n_jobs in zip(nodes, jobs_at_once, strict=True) if n_jobs]
+    return _Cluster(len(nodes), sum(jobs_at_once), int(max(memory, default=0)))
+
+
+def _jobs_at_once(node: Mapping[str, float], options: Options, on_gpu: bool) -> int:
+    by_cpu, n_gpus = int(node.get("CPU", 0) // options.cpus_per_job), node.get("GPU", 0)
+    if not on_gpu:
+        return by_cpu
+    share = options.gpus_per_job
+    return min(by_cpu, int(n_gpus // share if share >= 1 else n_gpus * (1 // share)) if share else 0)
 
 
 def _library() -> Any:
@@ -215,7 +226,8 @@ def _connect(address: str) -> Any:
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ConfigError(
             f"--address must be that of a Ray cluster, but connecting to {address} says: {_last_line(error)}. "
-            "Start one with `ray start --head`, and give HOST:PORT as it prints it."
+            "Start one with `ray start --head` and join it from here with `ray start --address HOST:PORT`, or give "
+            "ray://HOST:10001 to stay outside."
         ) from error
     return ray
 

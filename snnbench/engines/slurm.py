@@ -11,17 +11,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from snnbench.engines import UNWATCHED, Crew, Finished, OpenWorker, Watch
+from snnbench.engines import UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, Watch
 from snnbench.engines.bundles import Bundle, after_death, make_bundles
 from snnbench.engines.elements import STOP, Element, Task, add_element, find_elements, note_submitted
 from snnbench.errors import ConfigError, SnnbenchError
 from snnbench.records import Job
+from snnbench.runlog import log_warning
 
 SUMMARY = "Slurm job arrays, by submitit"
 REMOTE = True
@@ -32,9 +32,12 @@ _SHARE_OF_TIME = 1 / 3
 """Of an element's time limit that a bundle is planned to take, since plans err."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
 """Seconds between two looks; the scheduler is not to be bothered while nothing happens."""
-_GRACE_SECONDS = 5.0
-"""How long an element must be gone until its missing outcomes are believed: shared file systems show files late."""
-_MEMORY_STEP_MB = 512
+_GRACE_SECONDS, _LONG_GRACE_SECONDS = 5.0, 75.0
+"""How long an element must be over until its missing outcomes are believed: shared file systems show files late, NFS up to a
+minute. The longer time is for one that says that it has done everything."""
+_MEMORY_STEP = 512 * 2**20
+_MANY = 10**6
+"""How often an element may be queued again for want of time; it sees to it itself that it gets on."""
 _SUBMITTED = "submitit"
 """The folder of submitit's own files: what it submits, and the logs."""
 _OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}
@@ -42,6 +45,8 @@ _GONE = "GONE"
 """What we call the state of an element that Slurm has forgotten."""
 _NEVER = {"BadConstraints", "InvalidAccount", "InvalidQOS", "PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit"}
 """Reasons for which an element would wait for ever."""
+_HELD = {"JobHeldAdmin", "JobHoldMaxRequeue", "launch failed requeued held"}
+"""Reasons for which an element that was queued again waits for somebody."""
 _ONE_THREAD = "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1"
 
 
@@ -81,19 +86,19 @@ def crew(options: Options, results: Path) -> Crew:
 def adopt(jobs: Sequence[Job], crew: Crew) -> Sequence[Job]:
     """Return the same trainings in the jobs of elements that still run, or have run since, and in others."""
     wanted = {member.key for job in jobs for member in job.members}
-    begun = [job for element in find_elements(crew.folder) for job in element.not_taken]
-    begun = [job for job in begun if not wanted.isdisjoint(member.key for member in job.members)]
-    covered = {member.key for job in begun for member in job.members}
+    begun = {job.key: job for element in find_elements(crew.folder) for job in element.not_taken}
+    begun = {key: job for key, job in begun.items() if wanted.issuperset(member.key for member in job.members)}
+    covered = {member.key for job in begun.values() for member in job.members}
     rest = []
     for job in jobs:
         if left := tuple(member for member in job.members if member.key not in covered):
             rest.append(replace(job, members=left, seconds=job.seconds * len(left) / len(job.members)))
-    return [*begun, *rest]
+    return [*begun.values(), *rest]
 
 
 def run_jobs(
     jobs: Sequence[Job], open_worker: OpenWorker, crew: Crew, watch: Watch = UNWATCHED, on_gpu: bool = False
-) -> Iterator[Finished]:
+) -> FinishedJobs:
     """Run jobs as elements of arrays, in about the order given, and yield each as its outcome is found.
 
     Once ``watch.stop`` is true, what is queued is cancelled, and elements end after the job at hand. If the front end is
@@ -104,51 +109,64 @@ def run_jobs(
     """
     if not jobs:
         return
-    options: Options = crew.options
     with _one_front_end(crew.folder):
         elements = _resume(jobs, crew, watch)
-        wanted, begun = ({job.key for job in some} for some in (jobs, (job for one in elements for job in one.bundle.jobs)))
-        queue = list(make_bundles([job for job in jobs if job.key not in begun], _min_seconds(jobs, options)))
-        wait, stopped = _FIRST_WAIT, False
         try:
-            while elements or (queue and not stopped):
-                if watch.stop() and not stopped:
-                    stopped = True
-                    (crew.folder / STOP).touch()
-                    _cancel(elements, "--state=PENDING")
-                room = options.max_array - len(elements)
-                if queue and not stopped and room >= min(len(queue), options.max_array / 2):
-                    elements += _submit(queue[:room], crew, open_worker, on_gpu, watch)
-                    queue = queue[room:]
-                _ask_slurm(elements, watch)
-                n_before = len(elements)
-                for element in list(elements):
-                    for job, outcome in element.take_outcomes():
-                        wait = _FIRST_WAIT
-                        if job.key in wanted:  # otherwise an earlier front end stored it and had no time to say so
-                            yield job, outcome
-                    over_for = time.monotonic() - element.over_since
-                    if over_for < 0 or (over_for < _GRACE_SECONDS and element.undone):
-                        continue
-                    again, given_up = ([], []) if stopped else _bury(element, options.max_retries, crew.folder)
-                    elements.remove(element)
-                    queue = again + queue
-                    yield from given_up
-                    shutil.rmtree(element.folder, ignore_errors=True)
-                if elements and len(elements) == n_before:
-                    time.sleep(wait)
-                    wait = min(_LONGEST_WAIT, 1.5 * wait)
-        except (KeyboardInterrupt, SnnbenchError):
+            yield from _run_jobs(jobs, elements, open_worker, crew, watch, on_gpu)
+        except (KeyboardInterrupt, GeneratorExit, SnnbenchError):
             _cancel(elements)
             for element in elements:
-                shutil.rmtree(element.folder, ignore_errors=True)
+                element.discard()
             raise
-        finally:
-            _tidy(crew.folder)
+        if not any(crew.folder.glob("element-*")):  # of another stage, or of models that are not wanted this time
+            shutil.rmtree(crew.folder / _SUBMITTED, ignore_errors=True)
+            (crew.folder / STOP).unlink(missing_ok=True)
+
+
+def _run_jobs(
+    jobs: Sequence[Job], elements: list[Element], open_worker: OpenWorker, crew: Crew, watch: Watch, on_gpu: bool
+) -> FinishedJobs:
+    """Submit, look and take what has come, until nothing is left; ``elements`` are always those that may still run."""
+    options: Options = crew.options
+    if n_long := sum(job.seconds > 60 * options.time for job in jobs):
+        log_warning("slurm", f"{n_long} jobs are planned to take longer than --time {options.time}")
+    wanted, begun = {job.key for job in jobs}, {job.key for element in elements for job in element.not_taken}
+    queue = list(make_bundles([job for job in jobs if job.key not in begun], _min_seconds(jobs, options)))
+    wait, stopped, has_opened = _FIRST_WAIT, False, False
+    while elements or (queue and not stopped):
+        if watch.stop() and not stopped:
+            stopped = True
+            (crew.folder / STOP).touch()
+            _cancel(elements, "--state=PENDING")
+        room = options.max_array - len(elements)
+        if queue and not stopped and room >= min(len(queue), options.max_array / 2):
+            queue = _submit(queue, room, elements, crew, open_worker, on_gpu, watch)
+        _ask_slurm(elements, watch)
+        n_before = len(elements)
+        for element in list(elements):
+            has_opened |= element.has_opened
+            for job, outcome in element.take_outcomes():
+                wait = _FIRST_WAIT
+                if job.key in wanted:  # otherwise an earlier front end stored it and had no time to say so
+                    yield job, outcome
+            undone = element.not_taken
+            should_be_whole = element.state in ("COMPLETED", _GONE) and not stopped
+            grace_seconds = _LONG_GRACE_SECONDS if should_be_whole else _GRACE_SECONDS
+            if not element.is_over(grace_seconds if undone else 0):
+                continue
+            if undone and not stopped:
+                again, given_up = _bury(element, undone, options.max_retries, crew.folder, has_opened)
+                queue = again + queue
+                yield from given_up
+            elements.remove(element)
+            element.discard()
+        if elements and len(elements) == n_before:
+            time.sleep(wait)
+            wait = min(_LONGEST_WAIT, 1.5 * wait)
 
 
 def _resume(jobs: Sequence[Job], crew: Crew, watch: Watch) -> list[Element]:
-    """Return the elements of an earlier front end that have some of the jobs; what others have left is of no use."""
+    """Return the elements of an earlier front end that have some of the jobs."""
     (crew.folder / STOP).unlink(missing_ok=True)
     wanted = {job.key for job in jobs}
     elements = []
@@ -167,22 +185,43 @@ def _min_seconds(jobs: Sequence[Job], options: Options) -> float:
     return max(_MIN_SECONDS, min(share, _SHARE_OF_TIME * 60 * options.time))
 
 
-def _submit(bundles: Sequence[Bundle], crew: Crew, open_worker: OpenWorker, on_gpu: bool, watch: Watch) -> list[Element]:
-    """Submit an element for each bundle, an array for all that need as much memory."""
+def _submit(
+    queue: list[Bundle],
+    room: int,
+    elements: list[Element],
+    crew: Crew,
+    open_worker: OpenWorker,
+    on_gpu: bool,
+    watch: Watch,
+) -> list[Bundle]:
+    """Submit the first bundles of a queue, an array for all that need as much memory; return what is left of the queue.
+
+    Raises:
+        SnnbenchError: If Slurm takes none and nothing runs; else it is asked again later.
+    """
     arrays: dict[int, list[Bundle]] = {}
-    for bundle in bundles:
-        memory_mb = math.ceil(bundle.memory_bytes / 2**20 / _MEMORY_STEP_MB) * _MEMORY_STEP_MB
-        arrays.setdefault(memory_mb, []).append(bundle)
-    submit = partial(_submit_array, crew=crew, open_worker=open_worker, on_gpu=on_gpu)
-    elements = [element for memory_mb, array in arrays.items() for element in submit(array, memory_mb)]
-    for job in (job for element in elements for job in element.bundle.jobs):
-        watch.started(job)
-    return elements
+    for bundle in queue[:room]:
+        arrays.setdefault(math.ceil(bundle.memory_bytes / _MEMORY_STEP), []).append(bundle)
+    left = queue[room:]
+    for n_steps, bundles in arrays.items():
+        submitted = [add_element(crew.folder, bundle) for bundle in bundles]
+        elements += submitted
+        try:
+            _submit_array(submitted, n_steps * _MEMORY_STEP // 2**20, crew, open_worker, on_gpu)
+        except SnnbenchError:
+            del elements[-len(submitted) :]
+            for element in submitted:
+                element.discard()
+            if not elements:
+                raise
+            left = bundles + left
+            continue
+        for job in (job for bundle in bundles for job in bundle.jobs):
+            watch.started(job)
+    return left
 
 
-def _submit_array(
-    bundles: Sequence[Bundle], memory_mb: int, crew: Crew, open_worker: OpenWorker, on_gpu: bool
-) -> list[Element]:
+def _submit_array(elements: Sequence[Element], memory_mb: int, crew: Crew, open_worker: OpenWorker, on_gpu: bool) -> None:
     submitit, options = _library(), crew.options
     asked = {
         "partition": options.partition,
@@ -190,26 +229,23 @@ def _submit_array(
         "mem": f"{memory_mb}M" if memory_mb else None,
         "gpus_per_node": int(options.gpus_per_job) if on_gpu else None,
     }
-    executor = submitit.SlurmExecutor(crew.folder / _SUBMITTED, max_num_timeout=options.max_retries)
+    executor = submitit.SlurmExecutor(crew.folder / _SUBMITTED, max_num_timeout=_MANY)
     executor.update_parameters(
         job_name="snnbench",
         time=options.time,
         cpus_per_task=options.cpus_per_job,
-        array_parallelism=len(bundles),
+        array_parallelism=len(elements),
         setup=[_ONE_THREAD],
         additional_parameters={"requeue": True},
         **{name: value for name, value in asked.items() if value is not None},
     )
-    elements = [add_element(crew.folder, bundle) for bundle in bundles]
     try:
         submitted = executor.submit_array([Task(element.folder, open_worker) for element in elements])
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-        raise SnnbenchError(
-            f"Slurm must take the jobs, but sbatch says: {_last_line(str(error)).removeprefix('sbatch: error: ')}."
-        ) from error
+        said = _last_line(str(error)).removeprefix("sbatch: error: ")
+        raise SnnbenchError(f"Slurm must take the jobs, but sbatch says: {said}.") from error
     for element, job in zip(elements, submitted, strict=True):
         note_submitted(element, job.job_id)
-    return elements
 
 
 def _ask_slurm(elements: Sequence[Element], watch: Watch) -> None:
@@ -227,40 +263,34 @@ def _ask_slurm(elements: Sequence[Element], watch: Watch) -> None:
         state, node, reason = said.get(element.slurm_id, (_GONE, "", ""))
         if state == "PENDING" and reason in _NEVER:
             raise SnnbenchError(f"Slurm must be able to start the jobs, but never will: {reason}. See `sinfo` for what it has.")
-        element.update(state, node, is_over=state in _OVER | {_GONE})
+        is_held = state == "PENDING" and reason.replace("_", " ") in _HELD
+        element.update(reason if is_held else state, node, is_over=is_held or state in _OVER | {_GONE})
     running = [element for element in elements if element.state == "RUNNING"]
     watch.manned(len({element.node for element in running}), len(running))
 
 
-def _bury(element: Element, max_retries: int, folder: Path) -> tuple[list[Bundle], list[Finished]]:
+def _bury(
+    element: Element, undone: list[Job], max_retries: int, folder: Path, has_opened: bool
+) -> tuple[list[Bundle], list[Finished]]:
     """Return which jobs of an element that is over are run again, and which are given up.
 
     Raises:
-        SnnbenchError: If its worker could not work, as no other could.
+        SnnbenchError: If its worker could not work, as no other could; ``has_opened`` says whether one could so far.
     """
+    _cancel([element])  # one that is held would run again as soon as somebody releases it
     if refusal := element.refusal:
         raise SnnbenchError(refusal)
-    undone = element.undone
     logs = sorted((folder / _SUBMITTED).glob(f"{element.slurm_id}_*_log.err"))
     said = _last_line(logs[-1].read_text(errors="replace")) if logs else ""
     cause = f"Slurm says {element.state} on {element.node or 'no node'}" + (f", the log says: {said}" if said else "")
-    if undone and not element.has_opened and element.bundle.n_deaths >= max_retries:
+    if not has_opened and element.bundle.n_deaths >= max_retries:
         raise SnnbenchError(f"Every node must be able to run snnbench, but no worker starts: {cause}.")
-    if not undone:
-        return [], []
-    return after_death(element.bundle, undone, max_retries, cause)
+    return after_death(element.bundle, undone, max_retries, cause, is_blameless=element.state == "PREEMPTED")
 
 
 def _cancel(elements: Sequence[Element], *which: str) -> None:
-    if names := [element.slurm_id for element in elements]:
+    if names := [element.slurm_id for element in elements if element.slurm_id]:
         subprocess.run(["scancel", *which, *names], capture_output=True)
-
-
-def _tidy(folder: Path) -> None:
-    """Remove what is left once no element is."""
-    if not any(folder.glob("element-*")):
-        shutil.rmtree(folder / _SUBMITTED, ignore_errors=True)
-        (folder / STOP).unlink(missing_ok=True)
 
 
 def _last_line(text: str) -> str:

@@ -1,6 +1,5 @@
 """``run_job``: from a job's names and numbers to its results."""
 
-import multiprocessing
 import os
 import warnings
 from collections.abc import Iterator
@@ -49,13 +48,19 @@ class JobContext:
     origin: Origin = field(default_factory=Origin)
 
 
-def run_job(job: Job, context: JobContext) -> list[Result]:
-    """Train the members of a job; an error becomes failed results, never an exception."""
+def run_job(job: Job, context: JobContext, in_worker: bool = False) -> list[Result]:
+    """Train the members of a job; an error becomes failed results, never an exception.
+
+    Args:
+        job: What to train.
+        context: What it needs beside its names and numbers.
+        in_worker: Whether this is an engine's process, which ends where an error leaves it useless.
+    """
     results: list[Result] = []
     try:
         results.extend(_train(job, context))
     except Exception as error:
-        if _is_broken(error):
+        if in_worker and _is_broken(error):
             os._exit(1)  # the engine tries the job again, in a new process
         done = {result.key for result in results}
         results.extend(failed(member, job, context, error) for member in job.members if member.key not in done)
@@ -64,8 +69,7 @@ def run_job(job: Job, context: JobContext) -> list[Result]:
 
 def _is_broken(error: Exception) -> bool:
     """Say whether an error leaves a worker useless: after one on a GPU, all that follows in the process fails with it."""
-    on_gpu = isinstance(error, getattr(torch, "AcceleratorError", ())) and not is_out_of_memory(error)
-    return on_gpu and multiprocessing.parent_process() is not None
+    return isinstance(error, getattr(torch, "AcceleratorError", ())) and not is_out_of_memory(error)
 
 
 def failed(member: Member, job: Job, context: JobContext, error: BaseException) -> Result:

@@ -2,18 +2,21 @@
 
 import platform
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.models import code_digest, implementation
 from snnbench.provenance import describe_environment, source_digest
 from snnbench.records import Job, Result
 from snnbench.suites import load_suite, open_source
+from snnbench.suites.source import cache_folder
 from snnbench.training import JobContext, run_job
 from snnbench.training.process import prepare_process
 
@@ -42,7 +45,7 @@ def open_worker(
     prepare_process(number, on_gpu)
     if code is not None:
         context = _on_this_machine(context, code)
-    return partial(run_job, context=context)
+    return partial(run_job, context=context, in_worker=True)
 
 
 def describe_code(context: JobContext, models: Iterable[str]) -> dict[str, str]:
@@ -66,6 +69,19 @@ def _on_this_machine(context: JobContext, code: Mapping[str, str]) -> JobContext
     return replace(context, folder=_find_data(context, node), provenance=provenance)
 
 
+@contextmanager
+def _one_at_a_time(suite: str) -> Iterator[None]:
+    """Let one worker of a machine fetch and unpack while the others wait; a cache that cannot be written needs no turns."""
+    lock = FileLock(cache_folder() / f"{suite}.lock")
+    with suppress(OSError):
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _find_data(context: JobContext, node: str) -> Path | None:
     """Return where the run's data lies on this machine: in a shared folder, in its own cache, or downloaded now."""
     if context.folder is None:
@@ -74,8 +90,8 @@ def _find_data(context: JobContext, node: str) -> Path | None:
     try:
         folder = context.folder
         if not folder.exists():
-            options = context.settings.data
-            found = open_source(suite, origin.source, options=options, offline=origin.offline)
+            with _one_at_a_time(suite):
+                found = open_source(suite, origin.source, options=context.settings.data, offline=origin.offline)
             assert found is not None, "only an embedded suite has no folder"
             folder = found
         here = {task.name: task.sha256 for task in load_suite(suite).tasks(folder)[0]}
