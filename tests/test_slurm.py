@@ -83,6 +83,11 @@ def queued() -> list[str]:
     return subprocess.run(["squeue", "--me", "--noheader"], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
+def state_of(slurm_id: str) -> str:
+    asked = ["squeue", "--noheader", f"--jobs={slurm_id}", "--format=%T"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def test_a_stopped_engine_cancels_what_is_queued_and_ends_what_runs(crew, tmp_path):
     finished: list[str] = []
     (tmp_path / "calls").mkdir()
@@ -109,6 +114,7 @@ def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(crew, tmp_p
             slurm_id, node = line.split()[0], line.split()[-1]
             urgent = ["sbatch", "--partition=urgent", f"--nodelist={node}", "--output=/dev/null", "--wrap=sleep 1"]
             subprocess.run(["scontrol", "requeue", slurm_id] if why == "requeued" else urgent, check=True)
+            wait_for(lambda slurm_id=slurm_id: state_of(slurm_id) == "PENDING")
     assert sorted(found) == sorted((name, name) for name in names)
     n_calls = [(tmp_path / "calls" / name).read_text().count("called") for name in names]
     assert n_calls.count(1) >= len(names) - 1  # but for the job at hand

@@ -152,7 +152,7 @@ def _run_jobs(
             undone = element.not_taken
             should_be_whole = element.state in ("COMPLETED", _GONE) and not stopped
             grace_seconds = _LONG_GRACE_SECONDS if should_be_whole else _GRACE_SECONDS
-            if not element.is_over(grace_seconds if undone else 0):
+            if not element.is_over(grace_seconds if undone and not element.refusal else 0):
                 continue
             if undone and not stopped:
                 again, given_up = _bury(element, undone, options.max_retries, crew.folder, has_opened)
