@@ -1,6 +1,8 @@
 """(g) What another engine than processes on this machine costs, and how many results a driver takes home."""
 
+import os
 import pickle
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +28,7 @@ def measure(where: Where) -> dict:
         import ray
     except ImportError:
         return {"skipped": "needs the extra ray"}
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)  # workers load this module
     ray.init(num_cpus=n_cores(), log_to_driver=False, include_dashboard=False)
     crews = {"local": gather_crew("local", {}), "ray": gather_crew("ray", {})}
     walls: dict[str, list[dict[str, float]]] = {name: [] for name in crews}
