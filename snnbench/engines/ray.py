@@ -4,8 +4,10 @@ The driver hands out a few bundles more than there are workers and takes results
 node dies is handed out again by the driver, not by Ray, which cannot take a bundle apart.
 """
 
+import hashlib
 import logging
 import math
+import pickle
 import signal
 import socket
 import time
@@ -24,8 +26,8 @@ from snnbench.records import Job
 SUMMARY = "a Ray cluster that runs already"
 REMOTE = True
 
-_MIN_SECONDS = 1.0
-"""Of a bundle: a task costs the cluster a few milliseconds."""
+_MIN_SECONDS = 0.2
+"""Of a bundle: a task costs the cluster a few milliseconds (`make bench`, part g)."""
 _MIN_GPU_SECONDS = 120.0
 """Of a bundle on a GPU, for which Ray starts a process of its own: several seconds."""
 _BUNDLES_PER_WORKER = 2
@@ -99,7 +101,9 @@ def run_jobs(
     ray, options = _library(), crew.options
     # A process that has used a GPU keeps it, and the memory there, even if Ray gives it another one for the next task.
     submit = ray.remote(max_retries=0, **({"max_calls": 1} if on_gpu else {}))(_run_bundle).options
-    opened = [ray.put(open_worker)]  # in a list, which Ray hands on as it is: a process fetches it once
+    pickled = ray.cloudpickle.dumps(open_worker)
+    # In a list Ray hands a reference on as it is: a process fetches it once, and not again for another stage of the same run.
+    opened = [hashlib.sha256(pickled).hexdigest(), ray.put(pickled)]
     cluster, next_look, stopped = _look(ray, options, on_gpu), 0.0, False
     share = sum(job.seconds for job in jobs) / max(1, _BUNDLES_PER_WORKER * cluster.n_workers)
     queue = deque(make_bundles(jobs, min(share, _MIN_GPU_SECONDS if on_gpu else _MIN_SECONDS)))
@@ -172,15 +176,15 @@ def _run_bundle(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
     """In a worker process: return the outcomes of jobs, or why this node can run none."""
     # Ray interrupts a task that is cancelled while it runs; the driver cancels only what should not begin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    (ref,) = opened
-    if ref.hex() not in _workers:
+    name, ref = opened
+    if name not in _workers:
         try:
-            run_job = _library().get(ref)(0)
+            run_job = pickle.loads(_library().get(ref))(0)
         except SnnbenchError as error:
             return str(error)
         _workers.clear()
-        _workers[ref.hex()] = run_job
-    return [outcome_of(job, _workers[ref.hex()]) for job in jobs]
+        _workers[name] = run_job
+    return [outcome_of(job, _workers[name]) for job in jobs]
 
 
 def _needs(bundle: Bundle, options: Options, cluster: _Cluster, on_gpu: bool) -> dict[str, float]:
