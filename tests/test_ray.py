@@ -1,15 +1,18 @@
 """The engine ray against real clusters: nodes that are processes of their own on this machine."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_run import SCORES, command, kill_run, scores
+from small_run import PROGRAM, SCORES, command, kill_run, scores
 from workers import echo, job, misbehave, refuse, said_of
 
 from snnbench.engines import Crew, Watch, gather_crew
@@ -121,6 +124,29 @@ def test_more_than_the_cluster_has_is_refused(cluster):
     for options, found in (({"cpus_per_job": 64}, "64 CPUs"), ({"gpus_per_job": 0.5}, "1 CPUs and 0.5 GPUs")):
         with pytest.raises(ConfigError, match=f"must have a node with {found} for a job, found .*'CPU': "):
             gather_crew("ray", {"address": cluster.address, **options})
+
+
+def test_a_cluster_that_asks_for_a_token_is_given_it(tmp_path):
+    """Start a cluster as its users do; with a token at home, Ray wants to see it."""
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
+    environment = {**os.environ, "HOME": str(tmp_path), "SNNBENCH_CACHE": str(tmp_path / "cache")}
+    environment.pop("RAY_AUTH_MODE", None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = [f"--port={port}", "--num-cpus=1", "--include-dashboard=false", "--disable-usage-stats", "--block"]
+    command_of_ray = [str(Path(sys.executable).parent / "ray"), "start", "--head", *start]
+    head = subprocess.Popen(command_of_ray, env=environment, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    try:
+        assert any("Ray runtime started" in line for line in head.stdout)
+        run = ["run", "core", "--model", "snn", "--task", "iris", "--results", "token", "--progress", "none"]
+        on_ray = [*PROGRAM, *run, "--engine", "ray", "--address", f"127.0.0.1:{port}"]
+        done = subprocess.run(on_ray, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+    finally:
+        os.killpg(head.pid, signal.SIGKILL)
+        head.communicate()
 
 
 def test_a_run_on_two_nodes_equals_the_local_run_though_its_driver_is_killed(cluster, tmp_path):

@@ -7,6 +7,7 @@ node dies is handed out again by the driver, not by Ray, which cannot take a bun
 import hashlib
 import logging
 import math
+import os
 import pickle
 import signal
 import socket
@@ -33,6 +34,7 @@ _MIN_GPU_SECONDS = 120.0
 _BUNDLES_PER_WORKER = 2
 _SECONDS_BETWEEN_LOOKS = 5.0
 _CONNECT_SECONDS = 5.0
+_TOKEN_FILE = Path("~/.ray/auth_token")
 _MEMORY_STEP = 512 * 2**20
 """Memory is asked for in such steps: Ray queues tasks of equal needs together."""
 
@@ -221,6 +223,9 @@ def _library() -> Any:
 
 def _connect(address: str) -> Any:
     """Connect this process to a cluster, once."""
+    if _TOKEN_FILE.expanduser().exists():
+        # `ray start` asks for the token as soon as there is one; a driver that connects says so only if it is told to.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = _library()
     if ray.is_initialized():
         return ray
@@ -231,7 +236,7 @@ def _connect(address: str) -> Any:
         raise ConfigError(
             f"--address must be that of a Ray cluster, but connecting to {address} says: {_last_line(error)}. "
             "Start one with `ray start --head` and join it from here with `ray start --address HOST:PORT`, or give "
-            "ray://HOST:10001 to stay outside."
+            f"ray://HOST:10001 to stay outside. A cluster that asks for a token needs it in {_TOKEN_FILE}."
         ) from error
     return ray
 
