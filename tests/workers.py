@@ -30,13 +30,13 @@ def said_of(outcome: list[Result] | Exception) -> dict[str, Value]:
 
 
 def echo(number: int) -> Callable[[Job], list]:
-    """Open a worker that tells its process and its setting of threads."""
+    """Open a worker that tells its process, its setting of threads and its node of Slurm."""
     return _echo
 
 
 def _echo(job: Job) -> list:
     time.sleep(0.05)
-    return answer(job, process=os.getpid(), threads=os.environ["OMP_NUM_THREADS"])
+    return answer(job, process=os.getpid(), threads=os.environ["OMP_NUM_THREADS"], node=os.environ.get("SLURMD_NODENAME", ""))
 
 
 def tell_number(number: int) -> Callable[[Job], list]:
