@@ -4,11 +4,9 @@ The driver hands out a few bundles more than there are workers and takes results
 node dies is handed out again by the driver, not by Ray, which cannot take a bundle apart.
 """
 
-import hashlib
 import logging
 import math
 import os
-import pickle
 import signal
 import socket
 import time
@@ -22,7 +20,7 @@ from snnbench import __version__
 from snnbench.engines import UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, RunJob, Watch
 from snnbench.engines.bundles import Bundle, after_death, make_bundles, outcome_of
 from snnbench.errors import ConfigError, SnnbenchError
-from snnbench.records import Job
+from snnbench.records import Job, digest
 
 SUMMARY = "a Ray cluster that runs already"
 REMOTE = True
@@ -103,9 +101,8 @@ def run_jobs(
     ray, options = _library(), crew.options
     # A process that has used a GPU keeps it, and the memory there, even if Ray gives it another one for the next task.
     submit = ray.remote(max_retries=0, **({"max_calls": 1} if on_gpu else {}))(_run_bundle).options
-    pickled = ray.cloudpickle.dumps(open_worker)
     # In a list Ray hands a reference on as it is: a process fetches it once, and not again for another stage of the same run.
-    opened = [hashlib.sha256(pickled).hexdigest(), ray.put(pickled)]
+    opened = [digest(repr(open_worker)), ray.put(open_worker)]
     cluster, next_look, stopped = _look(ray, options, on_gpu), 0.0, False
     share = sum(job.seconds for job in jobs) / max(1, _BUNDLES_PER_WORKER * cluster.n_workers)
     queue = deque(make_bundles(jobs, min(share, _MIN_GPU_SECONDS if on_gpu else _MIN_SECONDS)))
@@ -181,7 +178,7 @@ def _run_bundle(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
     name, ref = opened
     if name not in _workers:
         try:
-            run_job = pickle.loads(_library().get(ref))(0)
+            run_job = _library().get(ref)(0)
         except SnnbenchError as error:
             return str(error)
         _workers.clear()
