@@ -39,6 +39,7 @@ def cluster() -> Iterator:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))  # of the nodes: the jobs of tests
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # whatever the user's own clusters do
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": _STORE_BYTES})
         yield cluster
         ray.shutdown()
