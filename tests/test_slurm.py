@@ -168,7 +168,7 @@ def test_a_run_equals_the_local_run_and_goes_on_without_its_front_end(cluster, t
 
 
 def wait_for(happened) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.05)
