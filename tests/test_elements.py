@@ -6,8 +6,9 @@ import signal
 import pytest
 from workers import answer, job, misbehave, refuse
 
+from snnbench.engines import Crew, slurm
 from snnbench.engines.bundles import Bundle, after_death, make_bundles
-from snnbench.engines.elements import STOP, Task, add_element, find_elements, note_submitted
+from snnbench.engines.elements import STOP, Program, add_element, find_elements, note_submitted
 from snnbench.errors import SnnbenchError
 from snnbench.records import Result
 
@@ -34,6 +35,18 @@ def test_an_element_is_found_again_with_the_very_jobs(tmp_path):
     assert found.not_taken == list(element.bundle.jobs)
 
 
+def test_a_job_that_two_elements_have_done_comes_home_once(tmp_path, monkeypatch):
+    """A front end killed before it knew of its first element had submitted the job again."""
+    for element in (submitted(tmp_path, "a"), submitted(tmp_path, "ab")):
+        Program(element.folder, lambda number: answer)()
+        note_submitted(element, element.folder.name)
+    monkeypatch.setattr(slurm, "_ask_slurm", lambda elements, watch: [one.update("COMPLETED", "n1", True) for one in elements])
+    crew = Crew("slurm", slurm.Options(), 1, 1, tmp_path)
+    found = [done.members[0].task for done, _ in slurm.run_jobs([job("a", 1.0), job("b", 1.0)], misbehave, crew)]
+    assert sorted(found) == ["a", "b"]
+    assert find_elements(tmp_path) == []
+
+
 def test_numbers_keep_all_their_digits(tmp_path):
     element = submitted(tmp_path, "a")
     result = answer(job("a"))[0]
@@ -44,7 +57,7 @@ def test_numbers_keep_all_their_digits(tmp_path):
         "test_outputs": (1 / 3,),
         "provenance": {"a": 1, "b": 1.0, "c": True},
     }
-    Task(element.folder, lambda number: lambda job: [Result(**{**vars(result), **values})])()
+    Program(element.folder, lambda number: lambda job: [Result(**{**vars(result), **values})])()
     ((_, (found,)),) = element.take_outcomes()
     assert repr(found) == repr(Result(**{**vars(result), **values}))
 
@@ -63,7 +76,7 @@ def test_what_is_done_is_not_done_again_and_is_taken_once_it_is_stored(tmp_path)
 
     for _ in range(2):
         (tmp_path / STOP).unlink(missing_ok=True)
-        Task(element.folder, stop_after_each)()
+        Program(element.folder, stop_after_each)()
     outcomes = element.take_outcomes()
     next(outcomes)
     assert len(element.not_taken) == 3  # whoever takes one may be killed before it is stored
@@ -85,7 +98,7 @@ def test_an_element_is_queued_again_only_if_it_got_on(tmp_path, monkeypatch):
         handle(signal.SIGUSR2, None)
         return answer(job)
 
-    task = Task(element.folder, lambda number: warned)
+    task = Program(element.folder, lambda number: warned)
     monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.update({number: handler}))
     monkeypatch.setattr(signal, "getsignal", lambda number: handlers[number])
     handlers = {signal.SIGUSR2: lambda number, frame: raised.append(task.checkpoint())}
@@ -96,7 +109,7 @@ def test_an_element_is_queued_again_only_if_it_got_on(tmp_path, monkeypatch):
 
 def test_a_worker_that_cannot_work_says_why(tmp_path):
     element = submitted(tmp_path)
-    Task(element.folder, refuse)()
+    Program(element.folder, refuse)()
     assert (element.refusal, element.has_opened, len(element.not_taken)) == ("Node 0 has no data.", False, 3)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from snnbench.cli import completion
 from snnbench.cli.machine import Device, choose_device
 from snnbench.cli.output import FLAG, duration, errors, results, write_text
 from snnbench.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its suffix says the format: .svg, .pdf, .png.")]
 

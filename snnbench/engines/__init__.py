@@ -20,6 +20,9 @@ ENGINES = {
     "slurm": "snnbench.engines.slurm",
 }
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""What the environment of a worker must say before it loads the numerical libraries."""
+
 RunJob = Callable[[Job], list[Result]]
 OpenWorker = Callable[[int], RunJob]
 """Called once in every process that works, with its number on its machine; must be picklable."""

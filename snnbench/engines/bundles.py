@@ -1,10 +1,13 @@
 """Jobs that share a remote call, and what becomes of them when their process or its machine dies."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from snnbench.engines import Finished, Outcome, RunJob
 from snnbench.records import Job
+
+_MEMORY_STEP = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -15,14 +18,9 @@ class Bundle:
     n_deaths: int = 0
 
     @property
-    def seconds(self) -> float:
-        """Their planned cost."""
-        return sum(job.seconds for job in self.jobs)
-
-    @property
     def memory_bytes(self) -> int:
-        """What the process needs, planned generously."""
-        return max(job.memory_bytes for job in self.jobs)
+        """What the process needs, planned generously, in steps: clusters queue equal needs together."""
+        return math.ceil(max(job.memory_bytes for job in self.jobs) / _MEMORY_STEP) * _MEMORY_STEP
 
 
 def make_bundles(jobs: Sequence[Job], min_seconds: float) -> Iterator[Bundle]:
@@ -65,3 +63,9 @@ def outcome_of(job: Job, run_job: RunJob) -> Outcome:
         return run_job(job)
     except Exception as error:
         return error
+
+
+def last_line(text: str) -> str:
+    """Return the last line of what a program said, without its full stop; empty if it said nothing."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else ""

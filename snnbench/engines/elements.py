@@ -109,7 +109,7 @@ def find_elements(folder: Path) -> list[Element]:
 
 
 @dataclass(frozen=True)
-class Task:
+class Program:
     """What an element does: run its jobs one after another, leaving out what is done already."""
 
     folder: Path
@@ -191,5 +191,5 @@ def _read(file: Path, form: Any) -> Any:
 
 def _write(file: Path, content: str) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(content)
+    temporary.write_text(content, encoding="utf-8")
     temporary.replace(file)

@@ -14,13 +14,11 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
-from snnbench.engines import UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, RunJob, Watch
+from snnbench.engines import ONE_THREAD, UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, RunJob, Watch
 from snnbench.records import Job, Result
 
 SUMMARY = "processes on this machine"
 REMOTE = False
-
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -100,8 +98,8 @@ def _as_exception(error: BaseException) -> Exception:
 @contextmanager
 def _pool(n_workers: int, open_worker: OpenWorker) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of fresh processes of one thread each; kill them when the caller is interrupted."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(_ONE_THREAD)  # read by the numerical libraries when a worker loads them
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)  # read by the numerical libraries when a worker loads them
     context = _context(open_worker)
     numbers = context.SimpleQueue()
     for number in range(n_workers):

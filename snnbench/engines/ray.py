@@ -5,7 +5,6 @@ node dies is handed out again by the driver, not by Ray, which cannot take a bun
 """
 
 import logging
-import math
 import os
 import signal
 import socket
@@ -18,7 +17,7 @@ from typing import Any
 
 from snnbench import __version__
 from snnbench.engines import UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, RunJob, Watch
-from snnbench.engines.bundles import Bundle, after_death, make_bundles, outcome_of
+from snnbench.engines.bundles import Bundle, after_death, last_line, make_bundles, outcome_of
 from snnbench.errors import ConfigError, SnnbenchError
 from snnbench.records import Job, digest
 
@@ -33,8 +32,6 @@ _BUNDLES_PER_WORKER = 2
 _SECONDS_BETWEEN_LOOKS = 5.0
 _CONNECT_SECONDS = 5.0
 _TOKEN_FILE = Path("~/.ray/auth_token")
-_MEMORY_STEP = 512 * 2**20
-"""Memory is asked for in such steps: Ray queues tasks of equal needs together."""
 
 
 @dataclass(frozen=True)
@@ -151,20 +148,19 @@ def _come_home(ray: Any, ref: Any, bundle: Bundle, max_retries: int) -> tuple[li
         return [], [bundle]
     except ray.exceptions.RayTaskError as error:  # jobs raise nothing that gets so far
         raise SnnbenchError(
-            f"Every node of the Ray cluster must be able to run snnbench {__version__}, but one says: {_last_line(error)}. "
+            f"Every node of the Ray cluster must be able to run snnbench {__version__}, but one says: {_words(error)}. "
             "Install it there, with the same Python."
         ) from error
     except ray.exceptions.RayError as error:
-        again, given_up = after_death(bundle, bundle.jobs, max_retries, _last_line(error))
+        again, given_up = after_death(bundle, bundle.jobs, max_retries, _words(error))
         return given_up, again
     if isinstance(found, str):
         raise SnnbenchError(found)
     return list(zip(bundle.jobs, found, strict=True)), []
 
 
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else type(error).__name__
+def _words(error: Exception) -> str:
+    return last_line(str(error)) or type(error).__name__
 
 
 _workers: dict[str, RunJob] = {}
@@ -188,8 +184,8 @@ def _run_bundle(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
 
 def _needs(bundle: Bundle, options: Options, cluster: _Cluster, on_gpu: bool) -> dict[str, float]:
     """Return what a task reserves; never more memory than the largest node has, where it would wait for ever."""
-    memory = math.ceil(bundle.memory_bytes / _MEMORY_STEP) * _MEMORY_STEP
-    needs: dict[str, float] = {"num_cpus": options.cpus_per_job, "memory": min(memory, cluster.memory_bytes)}
+    memory = min(bundle.memory_bytes, cluster.memory_bytes)
+    needs: dict[str, float] = {"num_cpus": options.cpus_per_job, "memory": memory}
     return needs | ({"num_gpus": options.gpus_per_job} if on_gpu else {})
 
 
@@ -231,7 +227,7 @@ def _connect(address: str) -> Any:
         ray.init(address=address, namespace="snnbench", log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ConfigError(
-            f"--address must be that of a Ray cluster, but connecting to {address} says: {_last_line(error)}. "
+            f"--address must be that of a Ray cluster, but connecting to {address} says: {_words(error)}. "
             "Start one with `ray start --head` and join it from here with `ray start --address HOST:PORT`, or give "
             f"ray://HOST:10001 to stay outside. A cluster that asks for a token needs it in {_TOKEN_FILE}."
         ) from error

@@ -4,7 +4,6 @@ All that passes between the front end and the elements lies in ``<results>/_slur
 may go: the same command finds the elements that still run and the outcomes that came meanwhile.
 """
 
-import math
 import shutil
 import subprocess
 import time
@@ -16,9 +15,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from snnbench.engines import UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, Watch
-from snnbench.engines.bundles import Bundle, after_death, make_bundles
-from snnbench.engines.elements import STOP, Element, Task, add_element, find_elements, note_submitted
+from snnbench.engines import ONE_THREAD, UNWATCHED, Crew, Finished, FinishedJobs, OpenWorker, Watch
+from snnbench.engines.bundles import Bundle, after_death, last_line, make_bundles
+from snnbench.engines.elements import STOP, Element, Program, add_element, find_elements, note_submitted
 from snnbench.errors import ConfigError, SnnbenchError
 from snnbench.records import Job
 from snnbench.runlog import log_warning
@@ -35,7 +34,6 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
 _GRACE_SECONDS, _LONG_GRACE_SECONDS = 5.0, 75.0
 """How long an element must be over until its missing outcomes are believed: shared file systems show files late, NFS up to a
 minute. The longer time is for one that says that it has done everything."""
-_MEMORY_STEP = 512 * 2**20
 _MANY = 10**6
 """How often an element may be queued again for want of time; it sees to it itself that it gets on."""
 _SUBMITTED = "submitit"
@@ -47,7 +45,6 @@ _NEVER = {"BadConstraints", "InvalidAccount", "InvalidQOS", "PartitionConfig", "
 """Reasons for which an element would wait for ever."""
 _HELD = {"JobHeldAdmin", "JobHoldMaxRequeue", "launch failed requeued held"}
 """Reasons for which an element that was queued again waits for somebody."""
-_ONE_THREAD = "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1"
 
 
 @dataclass(frozen=True)
@@ -147,9 +144,10 @@ def _run_jobs(
             has_opened |= element.has_opened
             for job, outcome in element.take_outcomes():
                 wait = _FIRST_WAIT
-                if job.key in wanted:  # otherwise an earlier front end stored it and had no time to say so
+                if job.key in wanted:  # otherwise it is stored: by an earlier front end, or from another element
+                    wanted.remove(job.key)
                     yield job, outcome
-            undone = element.not_taken
+            undone = [job for job in element.not_taken if job.key in wanted]
             should_be_whole = element.state in ("COMPLETED", _GONE) and not stopped
             grace_seconds = _LONG_GRACE_SECONDS if should_be_whole else _GRACE_SECONDS
             if not element.is_over(grace_seconds if undone and not element.refusal else 0):
@@ -157,6 +155,7 @@ def _run_jobs(
             if undone and not stopped:
                 again, given_up = _bury(element, undone, options.max_retries, crew.folder, has_opened)
                 queue = again + queue
+                wanted -= {job.key for job, _ in given_up}
                 yield from given_up
             elements.remove(element)
             element.discard()
@@ -201,13 +200,13 @@ def _submit(
     """
     arrays: dict[int, list[Bundle]] = {}
     for bundle in queue[:room]:
-        arrays.setdefault(math.ceil(bundle.memory_bytes / _MEMORY_STEP), []).append(bundle)
+        arrays.setdefault(bundle.memory_bytes, []).append(bundle)
     left = queue[room:]
-    for n_steps, bundles in arrays.items():
+    for memory_bytes, bundles in arrays.items():
         submitted = [add_element(crew.folder, bundle) for bundle in bundles]
         elements += submitted
         try:
-            _submit_array(submitted, n_steps * _MEMORY_STEP // 2**20, crew, open_worker, on_gpu)
+            _submit_array(submitted, memory_bytes // 2**20, crew, open_worker, on_gpu)
         except SnnbenchError:
             del elements[-len(submitted) :]
             for element in submitted:
@@ -235,14 +234,14 @@ def _submit_array(elements: Sequence[Element], memory_mb: int, crew: Crew, open_
         time=options.time,
         cpus_per_task=options.cpus_per_job,
         array_parallelism=len(elements),
-        setup=[_ONE_THREAD],
+        setup=[f"export {name}={value}" for name, value in ONE_THREAD.items()],
         additional_parameters={"requeue": True},
         **{name: value for name, value in asked.items() if value is not None},
     )
     try:
-        submitted = executor.submit_array([Task(element.folder, open_worker) for element in elements])
+        submitted = executor.submit_array([Program(element.folder, open_worker) for element in elements])
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-        said = _last_line(str(error)).removeprefix("sbatch: error: ")
+        said = last_line(str(error)).removeprefix("sbatch: error: ")
         raise SnnbenchError(f"Slurm must take the jobs, but sbatch says: {said}.") from error
     for element, job in zip(elements, submitted, strict=True):
         note_submitted(element, job.job_id)
@@ -281,7 +280,7 @@ def _bury(
     if refusal := element.refusal:
         raise SnnbenchError(refusal)
     logs = sorted((folder / _SUBMITTED).glob(f"{element.slurm_id}_*_log.err"))
-    said = _last_line(logs[-1].read_text(errors="replace")) if logs else ""
+    said = last_line(logs[-1].read_text(errors="replace")) if logs else ""
     cause = f"Slurm says {element.state} on {element.node or 'no node'}" + (f", the log says: {said}" if said else "")
     if not has_opened and element.bundle.n_deaths >= max_retries:
         raise SnnbenchError(f"Every node must be able to run snnbench, but no worker starts: {cause}.")
@@ -291,11 +290,6 @@ def _bury(
 def _cancel(elements: Sequence[Element], *which: str) -> None:
     if names := [element.slurm_id for element in elements if element.slurm_id]:
         subprocess.run(["scancel", *which, *names], capture_output=True)
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else ""
 
 
 @contextmanager
