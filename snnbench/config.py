@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Lt, MinLen
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.records import Config, Value, digest
 from snnbench.resources import resource
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Part of every result's key; raised when a change of the code changes numbers, so that old rows are not reused."""
 
 
@@ -46,6 +46,11 @@ class ModelSettings(BaseModel):
     arguments: dict[str, Any] = {}
     accelerator: str | None = None
     grid: dict[str, Value | list[Value]]
+
+    @field_validator("grid", mode="after")
+    @classmethod
+    def _one_number(cls, grid: dict[str, Any], found: ValidationInfo) -> dict[str, Any]:
+        return grid if found.data.get("estimator") else {name: _whole(values) for name, values in grid.items()}
 
     @model_validator(mode="after")
     def _one_source(self) -> "ModelSettings":
@@ -125,9 +130,19 @@ def expand_grid(model: str, settings: ModelSettings) -> list[Config]:
     return [Config(model, tuple(zip(names, point, strict=True))) for point in product(*axes)]
 
 
+def _whole(value: Any) -> Any:
+    """Return a network's values with every whole number as an integer: 1.0 is 1.
+
+    Not an estimator's: to some of scikit-learn's parameters 1 is a number of rows or features, and 1.0 a share of them.
+    """
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        tables = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{file} must be a readable TOML file, found: {error.strerror}. Name another --config.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -38,9 +38,11 @@ def macro_f1(y: np.ndarray, outputs: np.ndarray) -> float:
 def auc(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     """Return the area under the ROC curve, one class against the rest, averaged over the classes that are present in ``y``.
 
+    Rows of equal outputs are tied, as in scikit-learn. Probabilities that were rounded to 1 are ordered by those of the others.
+
     Args:
         y: (n_samples,) class indices.
-        outputs: (..., n_samples, n_outputs) probabilities, logits or decision values.
+        outputs: (..., n_samples, n_outputs) probabilities or decision values.
 
     Returns:
         (...,) one value for each leading index; NaN where only one class is present or an output is NaN.
@@ -50,9 +52,9 @@ def auc(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     present = np.unique(y)
     if len(present) < 2:
         return np.array(np.nan)
-    scores = _log_odds(outputs) if _are_probabilities(outputs) else outputs
     if outputs.shape[-1] == 2:
-        return _area(y == 1, scores[:, 1] - scores[:, 0])
+        return _area(y == 1, _ranked_odds(outputs) if _are_probabilities(outputs) else _difference(outputs))
+    scores = _ranked_classes(outputs) if _are_probabilities(outputs) else outputs
     return np.mean([_area(y == label, scores[:, label]) for label in present], axis=0)
 
 
@@ -104,11 +106,37 @@ def _are_probabilities(outputs: np.ndarray) -> bool:
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1, dtype=np.float64), 1, atol=1e-3))
 
 
-def _log_odds(probabilities: np.ndarray) -> np.ndarray:
-    """Return log p - log(sum of the others): stored as float32, p itself is 1 for all rows that a network is sure of."""
-    p = np.clip(probabilities.astype(np.float64), 1e-300, None)
-    others = np.stack([np.delete(p, label, axis=-1).sum(axis=-1) for label in range(p.shape[-1])], axis=-1)
-    return np.log(p) - np.log(others)
+def _difference(values: np.ndarray) -> np.ndarray:
+    """Return by how much the second of two decision values is larger, in float64, so that no ties are made."""
+    first, second = np.moveaxis(values.astype(np.float64), -1, 0)
+    return second - first
+
+
+def _ranked_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Return (n_samples,) numbers that order the rows by the log-odds of the second of two classes.
+
+    The smaller of the two probabilities decides: it keeps its digits where the other is rounded to 1.
+    """
+    first, second = probabilities.T
+    distance = len(first) + 1 - rankdata(np.minimum(first, second), method="dense")
+    return np.sign(second - first) * distance
+
+
+def _ranked_classes(probabilities: np.ndarray) -> np.ndarray:
+    """Return (n_samples, n_outputs) numbers that order the rows for each class by its probability p; equal ones are tied.
+
+    Near 1 many different p are rounded to one number. Such rows are ordered by the sum of the others, which keeps its digits,
+    but only where these sums differ by more than their own rounding: rows of equal p add up to 1 in other ways.
+    """
+    tolerance = 4 * float(np.finfo(probabilities.dtype).eps)
+    ranked = np.empty(probabilities.shape)
+    for label, p in enumerate(probabilities.T):
+        # Sorted, so that the sum does not depend on the order of the classes.
+        others = np.sort(np.delete(probabilities, label, axis=1), axis=1).sum(axis=1, dtype=np.float64)
+        order = np.lexsort((-others, p))
+        steps = (np.diff(p[order]) > 0) | (-np.diff(others[order]) > tolerance * others[order][:-1])
+        ranked[order, label] = np.concatenate([[0], np.cumsum(steps)])
+    return ranked
 
 
 METRICS: dict[str, Callable] = {

@@ -256,9 +256,13 @@ def _memory(members: Sequence[Member], model: ModelSettings, material: Material,
 def _grid(model: str, table: ModelSettings) -> list[Config]:
     """Return the configurations of a model's grid, those that make the same model once."""
     grid = expand_grid(model, table)
+    if table.estimator:  # of which 9.0 neighbours are as good as 9
+        check_config(Config(model, ()), table)
+        grid = [canonical(config, table) for config in grid]
     for config in grid:
         check_config(config, table)
-    return list(dict.fromkeys(canonical(config, table) for config in grid))
+    # By key, as 1 and 1.0 are equal to Python even where they mean two things.
+    return list({config.key: config for config in (canonical(config, table) for config in grid)}.values())
 
 
 def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int, compute: Compute) -> list[object]:

@@ -10,6 +10,9 @@ from typing import Literal
 
 import numpy as np
 
+MAX_SEED = 2**63 - 1
+"""The largest seed that can be stored."""
+
 Value = str | int | float | bool
 Kind = Literal["binary", "multiclass", "multilabel"]
 Stage = Literal["search", "evaluate"]
@@ -52,7 +55,7 @@ class Dataset:
     """The arrays of a task.
 
     Shapes:
-        X: (n_samples, n_features) float32.
+        X: (n_samples, n_features) float64 as read, float32 once they are standardised for training.
         y: (n_samples,) int64 class indices, or (n_samples, n_outputs) float32 with NaN = not measured.
 
     Raises:

@@ -30,7 +30,7 @@ def config_file(tmp_path, text):
 def test_the_paper_preset_is_the_grid_of_its_table(model, dropout):
     settings = load_config("uci", "paper")
     grid = expand_grid(model, settings.models[model])
-    expected = product((1024, 512, 256), (2, 3, 4, 8, 16, 32), ("rectangular", "conic"), (0.01, 0.1, 1.0), (dropout, 0.0))
+    expected = product((1024, 512, 256), (2, 3, 4, 8, 16, 32), ("rectangular", "conic"), (0.01, 0.1, 1), (dropout, 0))
     names = ("n_units", "n_layers", "form", "learning_rate", "dropout_rate")
     assert len(grid) == 216
     assert {config.key for config in grid} == {Config(model, tuple(zip(names, point, strict=True))).key for point in expected}

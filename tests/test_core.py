@@ -50,7 +50,7 @@ def test_catalogue() -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_arrays_match_the_catalogue(task: str) -> None:
     data, row = core.load(task, None), core.catalogue().loc[task]
-    assert data.X.dtype == np.float32
+    assert data.X.dtype == np.float64
     assert data.y.dtype == np.int64
     assert data.X.shape == (row["n_samples"], row["n_features"])
     assert np.unique(data.y).tolist() == list(range(row["n_classes"]))
@@ -176,11 +176,11 @@ def test_ringnorm_is_at_its_bayes_error() -> None:
 @pytest.mark.parametrize(
     ("task", "sha256"),
     [
-        ("optical-digits", "f38847c6aba029dc9090407fce6a77fc8ed26fa4d379645c122bb560c49d7f83"),
-        ("tic-tac-toe", "c01e32d88148e83e2da4a6707aa4e956697d3f982a602bb844a5a412b8c62b08"),
-        ("balance-scale", "8bacaa69c567ffbe72eed383fef3bb909298631c5af4d967cd0f68ef343a17a1"),
-        ("monks-1", "7cda35411aee91f12082cdcb0dd733daa8f2c6b66e6015d312f7d2f12787c017"),
-        ("led-display", "13d3cf0c343186db19a6541cc88b2f89efa150551432b5548c08173d6d5fec21"),
+        ("optical-digits", "0b3e4ee14f82503950f2fd8375b2e78056c1dd5ef2cb04e4cd0cc4827c0e6bb6"),
+        ("tic-tac-toe", "8c0fcc66e2178b9b19a2c70f06feceb8961cd22170889fb74073c308def5d5ed"),
+        ("balance-scale", "f8efa96410a4cdd08605498fd062bcbecc50516196a8795dc12addb7947d85a7"),
+        ("monks-1", "e765abc9e12dc92f4abb8ea31d7a92140f08fd98a4c214946a01bac8ab5dc348"),
+        ("led-display", "6add2e6ced8042d89b70e1b370d1f5ebe6cd394e02e0ce05265d2bb4e176d17f"),
     ],
 )
 def test_arrays_are_the_same_everywhere(task: str, sha256: str) -> None:

@@ -115,7 +115,7 @@ def test_repetition_names() -> None:
 def test_standardise_by_hand() -> None:
     X = np.array([[1.0, 0.1, 5.0], [3.0, 0.1, 5.0], [6.0, 0.7, 5.0]], dtype=np.float32)
     scaled = splits.standardise(X, np.array([0, 1]))
-    assert scaled.dtype == np.float32
+    assert scaled.dtype == np.float64
     assert scaled.tolist() == [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [4.0, 0.0, 0.0]]
 
 

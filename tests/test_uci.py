@@ -27,7 +27,7 @@ def test_a_task_is_read_as_written(wine, tmp_path):
     dataset = uci.load("wine", tmp_path)
     np.testing.assert_allclose(dataset.X, X, rtol=1e-5)
     np.testing.assert_array_equal(dataset.y, y)
-    assert dataset.X.dtype == np.float32
+    assert dataset.X.dtype == np.float64
     assert dataset.y.dtype == np.int64
 
 

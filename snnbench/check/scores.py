@@ -108,7 +108,7 @@ def load_expected(name: str, suite: str) -> Scores:
 
 def _from_file(file: Path) -> Scores:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
         rows = pd.DataFrame(content["evaluations"])[_KEPT]
         rows = rows.assign(test_score=rows["test_score"].astype(float), n_test=rows["n_test"].astype(int))
         machines = tuple(dict(machine) for machine in content["machines"])

@@ -11,6 +11,7 @@ from snnbench.cli import completion
 from snnbench.cli.machine import Device, choose_device
 from snnbench.cli.output import FLAG, duration, errors, results, write_text
 from snnbench.errors import ConfigError
+from snnbench.records import MAX_SEED
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its suffix says the format: .svg, .pdf, .png.")]
 
@@ -100,7 +101,7 @@ def network_inputs(
     epochs: Annotated[int, typer.Option(metavar="N", help="Epochs of the training.", min=1)] = 40,
     learning_rate: Annotated[float, typer.Option(metavar="R", help="Of the mean loss.")] = 0.01,
     dropout_rate: Annotated[float, typer.Option(metavar="P", help="Of alpha dropout.", min=0, max=0.99)] = 0.05,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Density of the second layer's network inputs before and after training, against N(0, 1) (Figure A8 of the paper)."""
     from snnbench.studies import network_inputs as study
@@ -129,7 +130,7 @@ def activation_moments(
     as_drawn: Annotated[
         bool, typer.Option("--as-drawn", metavar=FLAG, help="Leave the weights as they were drawn, with sums that are not 0.")
     ] = False,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights and input.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights and input.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Mean and variance of the activations by layer, measured on a network and predicted by the moment map."""
     import sys

@@ -20,6 +20,7 @@ from snnbench.cli.output import FLAG, errors
 from snnbench.cli.plan import confirm, estimate_seconds, print_plan
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, UnknownNameError
+from snnbench.records import MAX_SEED
 
 if TYPE_CHECKING:
     from snnbench.benchmark import Request
@@ -89,7 +90,7 @@ def run(
         list[int] | None,
         typer.Option(metavar="N", help="Hold-out or fold, from 1; may be repeated. Default: 1; all folds of htru2."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0, max=MAX_SEED)] = 0,
     seeds: Annotated[int, typer.Option(metavar="N", help="Final trainings of each selected configuration.", min=1)] = 1,
     preprocessing: Annotated[
         Preprocessing | None, typer.Option(help="Use published features as they are, or standardise them again.")
@@ -271,6 +272,8 @@ def _resolve(
     module = load_suite(suite)
     if config and preset:
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
+    if seed + n_seeds - 1 > MAX_SEED:
+        raise ConfigError(f"The last seed must be at most {MAX_SEED}, found {seed} + {n_seeds - 1}. Take a smaller --seed.")
     preset = preset or _PRESET
     if config:
         # A network of the user's own lies beside the config; behind all others, so that nothing there poses as a library.

@@ -96,6 +96,10 @@ def check_config(config: Config, settings: ModelSettings) -> None:
             raise UnknownNameError(f"hyperparameter of {config.model}", name, known)
         if known[name] is not None:
             _check_value(config.model, name, value, known[name])
+    if settings.estimator:
+        from snnbench.models.estimator import build_estimator, check_parameters  # imports this module
+
+        check_parameters(build_estimator(settings, config, seed=0), config.model)
     if missing := sorted(required - set(values)):
         raise ConfigError(f"The grid of {config.model} must give {', '.join(missing)}: add it to its table.")
 
@@ -152,7 +156,11 @@ def canonical(config: Config, settings: ModelSettings) -> Config:
 
     A network in whose grid a value may not matter says so in a static method ``canonical(values)``, which leaves it out.
     """
-    rule = None if settings.estimator else getattr(load_class(implementation(config.model, settings)), "canonical", None)
+    if settings.estimator:
+        from snnbench.models.estimator import one_number  # imports this module
+
+        return one_number(config, settings)
+    rule = getattr(load_class(implementation(config.model, settings)), "canonical", None)
     return config if rule is None else Config(config.model, tuple(rule(dict(config.values)).items()))
 
 

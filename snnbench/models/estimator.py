@@ -1,10 +1,13 @@
 """Scikit-learn estimators from a config table: a class, fixed arguments and a point of a grid."""
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, RealNotInt
 
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError
@@ -48,6 +51,43 @@ def check_classifier(model: BaseEstimator, path: str) -> None:
         raise ConfigError(f"An `estimator` must be a classifier, but {path} is a {kind}. Name a classifier.")
     if missing := [name for name in ("fit", "predict") if not hasattr(model, name)]:
         raise ConfigError(f"An `estimator` must have the methods fit and predict, but {path} has no {missing[0]}.")
+
+
+def check_parameters(model: BaseEstimator, name: str) -> None:
+    """Check the values of an estimator and of its parts, as far as scikit-learn knows them without data.
+
+    Raises:
+        ConfigError: If one is impossible.
+    """
+    for part in (model, *model.get_params().values()):
+        if not hasattr(part, "_parameter_constraints") or isinstance(part, type):
+            continue
+        try:
+            part._validate_params()
+        except ValueError as error:
+            raise ConfigError(f"The values of {name} must be possible, but scikit-learn says: {error}") from error
+
+
+def one_number(config: Config, settings: ModelSettings) -> Config:
+    """Return a configuration in which equal numbers are written alike, so that 1 and 1.0 are one value.
+
+    They stay two where scikit-learn takes the one for a count and the other for a share, as ``max_features`` of a forest.
+    """
+    model = build_estimator(settings, Config(config.model, ()), seed=0)
+    parts = {"": model, **model.get_params()}
+    values = []
+    for name, value in config.values:
+        owner, _, parameter = name.rpartition("__")
+        values.append((name, _one_number(value, getattr(parts.get(owner), "_parameter_constraints", {}).get(parameter, []))))
+    return Config(config.model, tuple(values))
+
+
+def _one_number(value: Any, constraints: Sequence[Any]) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value == int(value)
+    types = {constraint.type for constraint in constraints if isinstance(constraint, Interval)}
+    if not is_number or RealNotInt in types:
+        return value
+    return float(value) + 0.0 if Real in types else int(value)
 
 
 def families(settings: ModelSettings, members: Sequence[Member]) -> list[list[Member]]:

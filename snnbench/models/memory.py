@@ -17,8 +17,8 @@ STACK_BYTES = int(0.75e9)
 _PACKAGES_BYTES = int(0.6e9)
 """Of a process that has loaded torch, scikit-learn and pandas."""
 
-_COPIES_OF_ROWS = 4
-"""Of a task's values: as loaded, standardised, those of a split, and what an estimator makes of them."""
+_COPIES_OF_ROWS = 8
+"""Of a task's values: as loaded, standardised and on the way, twice as large each; of a split, and what an estimator makes."""
 
 _ESTIMATOR_BYTES = int(0.25e9)
 """Of a fitted estimator other than a large forest; the kernel cache of an SVM is most of it."""

@@ -126,7 +126,7 @@ def _missing_classes(y: np.ndarray, rows: np.ndarray) -> str:
 
 def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Iterator[tuple[str, str]]:
     n_samples = len(dataset.y)
-    y = dataset.y.reshape(n_samples, -1).astype(np.float32)
+    y = dataset.y.reshape(n_samples, -1).astype(np.float64)
     inputs = _group_rows(dataset.X)
     rows = _group_rows(np.concatenate([dataset.X, np.nan_to_num(y, nan=-1)], axis=1))
     if n_duplicated := n_samples - len(np.unique(rows)):
@@ -145,7 +145,7 @@ def _contradicting(inputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         inputs: (n_samples,) numbers of groups of equal features.
         y: (n_samples, n_targets).
     """
-    lowest, highest = np.full((2, inputs.max() + 1, y.shape[1]), np.nan, dtype=np.float32)
+    lowest, highest = np.full((2, inputs.max() + 1, y.shape[1]), np.nan)
     np.fmin.at(lowest, inputs, y)
     np.fmax.at(highest, inputs, y)
     mixed: np.ndarray = (lowest < highest).any(axis=1)[inputs]
@@ -154,7 +154,7 @@ def _contradicting(inputs: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _group_rows(X: np.ndarray) -> np.ndarray:
     """Return (n_samples,) numbers that are equal for equal rows."""
-    packed = np.ascontiguousarray(X.astype(np.float32) + 0.0)  # -0.0 equals 0.0
+    packed = np.ascontiguousarray(X.astype(np.float64) + 0.0)  # -0.0 equals 0.0
     return np.unique(packed.view(np.dtype((np.void, packed.itemsize * packed.shape[1]))).ravel(), return_inverse=True)[1]
 
 

@@ -47,7 +47,7 @@ def load(task: str, folder: Path | None) -> Dataset:
         folder: Not used; nothing is downloaded.
 
     Returns:
-        X (n_samples, n_features) float32 and y (n_samples,) int64, copies that the caller may change.
+        X (n_samples, n_features) float64 and y (n_samples,) int64, copies that the caller may change.
 
     Raises:
         UnknownNameError: If the catalogue has no such task.
@@ -117,7 +117,7 @@ def _sha256(*arrays: np.ndarray) -> str:
 @lru_cache(maxsize=16)
 def _arrays(task: str) -> Arrays:
     X, y = _BUILDERS[task]()
-    return np.asarray(X, dtype=np.float32), np.asarray(y, dtype=np.int64)
+    return np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.int64)
 
 
 def _from_sklearn(loader: str) -> Arrays:

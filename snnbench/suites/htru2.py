@@ -14,6 +14,7 @@ from snnbench.errors import DataError, UnknownNameError
 from snnbench.records import Dataset, Split, Task
 from snnbench.resources import resource
 from snnbench.suites.archive import sha256_of
+from snnbench.suites.source import found_deeper
 from snnbench.suites.splits import split_seed, stratified_folds
 
 SUMMARY = "pulsar or not: 17,898 candidates of a radio survey, in ten folds"
@@ -76,7 +77,7 @@ def _file(folder: Path | None) -> Path:
     places = [folder / _FILE, *sorted(folder.glob(f"*/{_FILE}"))]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
-        raise DataError(f"there is no {_FILE}")
+        raise DataError(f"there is no {_FILE}{found_deeper(folder, _FILE)}")
     return file
 
 
@@ -101,11 +102,11 @@ def _checked(file: Path, row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     expected = (int(row.n_samples), int(row.n_features) + 1)
     if table.shape != expected:
         raise DataError(f"{_FILE} must have {expected[0]} rows of {expected[1]} columns, found {table.shape}. Fetch it again.")
-    is_finite = np.abs(table) <= np.finfo(np.float32).max  # as which they are kept
+    is_finite = np.isfinite(table)
     if not is_finite.all():
         at, column = np.argwhere(~is_finite)[0]
         raise DataError(f"{_FILE} must hold finite numbers, found {table[at, column]} in row {at + 1}, column {column + 1}.")
     y = table[:, -1]
     if not np.array_equal(np.unique(y), (0, 1)):
         raise DataError(f"The last column of {_FILE} must hold the classes 0 and 1, found {np.unique(y)[:5].tolist()}.")
-    return table[:, :-1].astype(np.float32), y.astype(np.int64)
+    return np.ascontiguousarray(table[:, :-1]), y.astype(np.int64)

@@ -9,8 +9,9 @@ import numpy as np
 
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.metrics import one_class_labels
-from snnbench.records import Split, Task
+from snnbench.records import Dataset, Split, Task
 from snnbench.suites import load_suite
+from snnbench.suites.features import split_features
 from snnbench.suites.scales import restandardise
 
 
@@ -54,8 +55,8 @@ def gather(
         preprocessing: ``"restandardise"`` leaves out the tasks whose features it cannot standardise again.
 
     Raises:
-        DataError: If a task's files are damaged, a task that was named is not at hand, or ``preprocessing`` is for published
-            features and those of the suite are standardised by us anyway.
+        DataError: If a task's files are damaged, a feature cannot be represented, a task that was named is not at hand, or
+            ``preprocessing`` is for published features and those of the suite are standardised by us anyway.
         UnknownNameError: If there is no such task.
     """
     module = load_suite(suite)
@@ -75,7 +76,11 @@ def gather(
         task.name: [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
         for task in at_hand
     }
-    notes = [note for task in at_hand for note in _label_notes(task, module.load(task.name, folder).y, splits[task.name])]
+    notes: list[str] = []
+    for task in at_hand:
+        dataset = module.load(task.name, folder)
+        _check_features(task, dataset, splits[task.name], module.STANDARDISE, preprocessing)
+        notes += _label_notes(task, dataset.y, splits[task.name])
     return Material(at_hand, splits, missing, tuple(notes))
 
 
@@ -90,6 +95,14 @@ def _label_notes(task: Task, y: np.ndarray, splits: Sequence[Split]) -> Iterator
                     f"{task.name}, {split.name}: fewer than two classes of {', '.join(names)} were measured among the {part} "
                     "rows, which leaves this out of the mean there."
                 )
+
+
+def _check_features(task: Task, dataset: Dataset, splits: Sequence[Split], is_raw: bool, preprocessing: str) -> None:
+    for split in splits:
+        try:
+            split_features(dataset, split, is_raw, preprocessing)
+        except DataError as error:
+            raise DataError(f"Task '{task.name}', {split.name}: {error}") from error
 
 
 def _not_restandardised(suite: str, folder: Path | None, names: Sequence[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def restandardise(dataset: Dataset, split: Split) -> np.ndarray:
     """Standardise published features on the training rows, after test rows were put on the training rows' scale.
 
     Returns:
-        (n_samples, n_features) float32.
+        (n_samples, n_features) float64.
 
     Raises:
         DataError: With the bare reason if the two sides were scaled apart and a feature does not tell how.

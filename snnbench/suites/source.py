@@ -101,6 +101,16 @@ def find_archive(
     return held
 
 
+def found_deeper(folder: Path, name: str) -> str:
+    """Return words that say where a file or folder lies that is too deep in an unpacked source, "" if nowhere near."""
+    places = (place for depth in _UNPACKED_DEPTHS for place in sorted(folder.glob(f"{depth}/{name}")))
+    place = next(places, None)
+    if place is None:
+        return ""
+    found = place.relative_to(folder)
+    return f"; found too deep, at {found.as_posix()}: unpack the archive and name its folder {found.parent.as_posix()}/ itself"
+
+
 def _with_mirror(urls: tuple[str, ...]) -> tuple[str, ...]:
     """Put the user's mirror before the official addresses; what is known of their bytes holds for it too."""
     mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")

@@ -44,7 +44,7 @@ REPETITIONS = (1,)
 _DEEPTOX_FEATURES = (801, 272_776)
 """The numbers of dense features and of counts behind the published results."""
 
-_VERSION = 1
+_VERSION = 2
 """Part of a prepared folder's name; raised when the preparation changes its numbers."""
 
 
@@ -196,7 +196,7 @@ def _sets(compounds: Compounds, options: Options, report: Callable[[str], None])
 
 
 def _features(compounds: Compounds, train: np.ndarray, options: Options) -> tuple[np.ndarray, int]:
-    """Return the features (n_samples, n_features) float32 and how many of them are counts."""
+    """Return the features (n_samples, n_features) float64 and how many of them are counts."""
     rows = np.flatnonzero(train)
     if len(rows) == 0:
         raise DataError("Task 'tox21': at least one compound must train, found none.")
@@ -207,4 +207,4 @@ def _features(compounds: Compounds, train: np.ndarray, options: Options) -> tupl
         counts = np.tanh(standardise(counts, rows))
     elif options.counts == "log1p":
         counts = np.log1p(counts)
-    return np.concatenate([compounds.dense, counts], axis=1).astype(np.float32), counts.shape[1]
+    return np.concatenate([compounds.dense, counts], axis=1, dtype=np.float64), counts.shape[1]

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from snnbench.errors import DataError
 from snnbench.suites.archive import max_bytes
+from snnbench.suites.source import found_deeper
 
 COMPOUNDS = "tox21_compoundData.csv"
 FILES = tuple(
@@ -59,7 +60,7 @@ def read_archive(folder: Path) -> Compounds:
     """
     absent = [name for name in (*FILES, COMPOUNDS) if not (folder / name).is_file()]
     if absent:
-        raise DataError(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing")
+        raise DataError(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing{found_deeper(folder, absent[0])}")
     for name in FILES:
         _check_size(folder / name)
     data = read_compounds(folder / COMPOUNDS)
@@ -182,7 +183,7 @@ def _table(file: Path, labels: Sequence[str] = ()) -> pd.DataFrame:
     if labels:
         return to_labels(table, file.name)
     numbers = table.apply(pd.to_numeric, errors="coerce")
-    is_finite = np.abs(numbers.to_numpy(np.float64)) <= np.finfo(np.float32).max  # as which they are kept
+    is_finite = np.isfinite(numbers.to_numpy(np.float64))
     if not is_finite.all():
         row, column = np.argwhere(~is_finite)[0]
         raise DataError(

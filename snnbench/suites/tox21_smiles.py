@@ -115,8 +115,7 @@ def _descriptors(molecules: list[Any], train: np.ndarray) -> np.ndarray:
     names = [name for name, _ in Descriptors.descList if name != "Ipc"]
     described = (Descriptors.CalcMolDescriptors(molecule, missingVal=np.nan, silent=True) for molecule in molecules)
     values = np.array([[each[name] for name in names] for each in described], dtype=np.float64)
-    with np.errstate(over="ignore"):
-        values[~np.isfinite(values.astype(np.float32))] = np.nan
+    values[~np.isfinite(values)] = np.nan
     values = values[:, ~np.isnan(values[train]).all(axis=0)]
     return np.where(np.isnan(values), np.nanmedian(values[train], axis=0), values)
 

@@ -17,6 +17,7 @@ import pandas as pd
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.records import Dataset, Split, Task
 from snnbench.resources import resource
+from snnbench.suites.source import found_deeper
 from snnbench.suites.splits import N_REPETITIONS, draw_validation, repetition_name, split_seed
 
 SUMMARY = "the 121 UCI classification tasks of Fernández-Delgado et al. 2014"
@@ -113,7 +114,7 @@ def _paths(task: str, folder: Path | None) -> list[Path]:
         raise DataError("The suite uci needs its files: name them with --source DIR|FILE|URL.")
     place = next((place for place in (folder / task, folder / "data" / task) if place.is_dir()), None)
     if place is None:
-        raise DataError(f"there is no folder {task}/")
+        raise DataError(f"there is no folder {task}/{found_deeper(folder, task)}")
     if (place / f"{task}_py.dat").exists():
         names = [f"{task}_py.dat", "labels_py.dat", "folds_py.dat", "validation_folds_py.dat"]
     elif (place / f"{task}.txt").exists():
@@ -191,17 +192,19 @@ def _read_py(features: Path, labels: Path, tests: Path, validations: Path) -> _F
 
 def _table(file: Path, separator: str, skip_rows: int = 0) -> np.ndarray:
     try:
-        return pd.read_csv(file, sep=separator, header=None, skiprows=skip_rows, dtype=np.float64).to_numpy()
+        table = pd.read_csv(file, sep=separator, header=None, skiprows=skip_rows, dtype=np.float64)
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f"{file.name} must be a table of numbers: {error}. Fetch the data again.") from error
+    return table.to_numpy()
 
 
 def _features(X: np.ndarray, file: Path) -> np.ndarray:
-    is_finite = np.abs(X) <= np.finfo(np.float32).max  # as which they are kept
-    if not is_finite.all():
-        row, column = np.argwhere(~is_finite)[0]
-        raise DataError(f"{file.name} must hold finite numbers, found {X[row, column]} in data row {row + 1}.")
-    return X.astype(np.float32)
+    if not np.isfinite(X).all():
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise DataError(
+            f"{file.name} must hold finite numbers, found {X[row, column]} in data row {row + 1}, feature {column + 1}."
+        )
+    return np.ascontiguousarray(X)
 
 
 def _classes(y: np.ndarray, file: Path) -> np.ndarray:

@@ -73,8 +73,7 @@ class SharedRows:
     def score(self, network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the held-out score of each member, and whether all its outputs are finite; both (n_stack,)."""
         outputs = self.outputs(network).cpu().numpy()
-        scores = METRICS[self.rows.metric](self.rows.held_out.y, outputs)
-        return torch.from_numpy(scores), torch.from_numpy(np.isfinite(outputs).all(axis=(1, 2)))
+        return torch.from_numpy(_scores(self.rows, outputs)), torch.from_numpy(np.isfinite(outputs).all(axis=(1, 2)))
 
     @torch.inference_mode()
     def outputs(self, network: nn.Module) -> torch.Tensor:
@@ -169,7 +168,7 @@ class RaggedRows:
         if not self.on_device:
             outputs = outputs.cpu()
             found = [self.outputs_of(outputs, place) for place in range(len(outputs))]
-            scores = [METRICS[rows.metric](rows.held_out.y, own[np.newaxis])[0] for rows, own in found]
+            scores = [_scores(rows, own[np.newaxis])[0] for rows, own in found]
             finite = torch.tensor([bool(np.isfinite(own).all()) for _, own in found])
             return torch.tensor(scores, dtype=torch.float64), finite
         is_row = self.held_out < len(self.X_held_out) - 1
@@ -203,10 +202,23 @@ def order_keys(seeds: Sequence[int]) -> torch.Tensor:
 
 
 def test_outcome(rows: TaskRows, logits: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the score of one member's logits (n_held_out, n_outputs), and the probabilities that they mean."""
-    multilabel = rows.held_out.y.ndim == 2
-    score = METRICS[rows.metric](rows.held_out.y, logits[np.newaxis])[0]
-    return float(score), probabilities(torch.from_numpy(logits), multilabel).numpy()
+    """Return the probabilities of one member's logits (n_held_out, n_outputs), as they are stored, after their score."""
+    outputs = _exact_probabilities(rows, logits).astype(np.float32)
+    return float(METRICS[rows.metric](rows.held_out.y, outputs[np.newaxis])[0]), outputs
+
+
+def _scores(rows: TaskRows, logits: np.ndarray) -> np.ndarray:
+    """Return the score of each member's logits, (n_stack,), as if they were probabilities.
+
+    Of classes, logits alone do not say in what order the rows stand; of labels they do, and without rounding.
+    """
+    as_they_are = rows.metric == "accuracy" or rows.held_out.y.ndim == 2
+    return METRICS[rows.metric](rows.held_out.y, logits if as_they_are else _exact_probabilities(rows, logits))
+
+
+def _exact_probabilities(rows: TaskRows, logits: np.ndarray) -> np.ndarray:
+    """Return probabilities in float64, of which no small one has lost its digits."""
+    return probabilities(torch.from_numpy(logits).double(), rows.held_out.y.ndim == 2).numpy()
 
 
 def _on_device(array: np.ndarray, device: str, dtype: torch.dtype) -> torch.Tensor:

@@ -44,7 +44,8 @@ def fit_estimator(
         outputs = _fit(model, train.X, train.y, held_out.X, n_outputs)
     else:
         outputs = np.stack([_fit_label(settings, config, seed, train, held_out.X, label) for label in range(n_outputs)], axis=1)
-    score = np.atleast_1d(METRICS[metric](held_out.y, outputs))
+    # The score is that of the outputs as they are stored, so that it can be computed from them again.
+    score = np.atleast_1d(METRICS[metric](held_out.y, outputs.astype(np.float32)))
     missing = np.full(1, np.nan)
     return TrainingRun(
         train_loss=np.empty((0, 1)),
@@ -96,8 +97,8 @@ def _outputs(model: BaseEstimator, X: np.ndarray, predicted: np.ndarray, n_outpu
         return np.eye(n_outputs)[predicted]
     outputs = np.full((len(X), n_outputs), absent)
     outputs[:, model.classes_] = known
-    # One-against-rest decision values of an SVM may disagree with its prediction, which is what was scored.
-    rows = np.flatnonzero(outputs.argmax(axis=1) != predicted)
+    # One-against-rest decision values of an SVM may disagree with its prediction, and so may rounded probabilities.
+    rows = np.flatnonzero(outputs.astype(np.float32).argmax(axis=1) != predicted)
     highest = outputs[rows].max(axis=1)
     outputs[rows, predicted[rows]] = highest + 1e-5 * (1 + np.abs(highest))
     return outputs

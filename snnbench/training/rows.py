@@ -5,8 +5,7 @@ from pathlib import Path
 
 from snnbench.records import Dataset, Split, Stage
 from snnbench.suites import load_suite
-from snnbench.suites.scales import restandardise
-from snnbench.suites.splits import standardise
+from snnbench.suites.features import split_features
 
 
 @lru_cache(maxsize=128)
@@ -24,10 +23,7 @@ def job_rows(
     module = load_suite(suite)
     dataset = module.load(task, folder)
     rows = _find(module.splits(task, folder), split)
-    if preprocessing == "restandardise":
-        X = restandardise(dataset, rows)
-    else:
-        X = standardise(dataset.X, rows.train) if module.STANDARDISE else dataset.X
+    X = split_features(dataset, rows, module.STANDARDISE, preprocessing)
     held_out = rows.valid if stage == "search" else rows.test
     return Dataset(X[rows.train], dataset.y[rows.train]), Dataset(X[held_out], dataset.y[held_out])
 

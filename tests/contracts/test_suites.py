@@ -31,7 +31,7 @@ def check_task(suite: str, task: str, folder: Path | None) -> None:
     assert dataset.X.shape == (described.n_samples, described.n_features)
     assert (described.suite, described.n_samples) == (suite, row["n_samples"])
     assert row["n_features"] in (described.n_features, 0)  # 0: it depends on the source
-    assert dataset.X.dtype == np.float32
+    assert dataset.X.dtype == np.float64
     if n_labels := row.get("n_labels", 0):
         assert (described.kind, described.n_outputs, len(described.labels)) == ("multilabel", n_labels, n_labels)
         assert (dataset.y.dtype, dataset.y.shape) == (np.float32, (row["n_samples"], n_labels))
