@@ -44,7 +44,7 @@ def split_features(dataset: Dataset, split: Split, is_raw: bool, preprocessing: 
 def _check_digits(X: np.ndarray, rows: np.ndarray, dtype: type[np.floating], hint: str) -> None:
     """Check that what a feature says on some rows is more than the rounding to a type."""
     seen = np.asarray(X[rows], dtype=np.float64)
-    largest, deviation = np.abs(seen).max(axis=0), seen.std(axis=0)
+    largest, deviation = np.abs(seen).max(axis=0), (seen - seen[0]).std(axis=0)
     rounding = largest * np.finfo(dtype).eps / 2
     # A constant has a tiny deviation from its own rounded mean.
     lost = (rounding > MAX_ROUNDING * deviation) & (np.ptp(seen, axis=0) > 0)
