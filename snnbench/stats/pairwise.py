@@ -9,7 +9,8 @@ from snnbench.records import Alternative, Comparison
 from snnbench.stats.correction import CORRECTIONS
 from snnbench.stats.options import check_option, check_test_options
 from snnbench.stats.ranks import mean_ranks
-from snnbench.stats.wilcoxon import ZERO_METHODS, signed_rank
+from snnbench.stats.signed_rank import signed_rank
+from snnbench.stats.wilcoxon import ZERO_METHODS
 
 
 def pairwise_wilcoxon(
@@ -51,11 +52,8 @@ def pairwise_wilcoxon(
     two_sided = alternative == "two-sided"
     pairs = list((combinations if two_sided else permutations)(range(n_models), 2))
     statistic, pvalue, adjusted = np.full((3, n_models, n_models), np.nan)
-    for first, second in pairs:
-        differences = values[:, first] - values[:, second]
-        differences = differences[~np.isnan(differences)]
-        statistic[first, second], pvalue[first, second] = signed_rank(differences, alternative, zero_method)
     tested = tuple(np.array(pairs, dtype=int).reshape(-1, 2).T)
+    statistic[tested], pvalue[tested] = signed_rank(values[:, tested[0]] - values[:, tested[1]], alternative, zero_method)
     adjusted[tested] = CORRECTIONS[correction](pvalue[tested])
     if two_sided:
         for matrix in (statistic, pvalue, adjusted):
