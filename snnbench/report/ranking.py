@@ -145,8 +145,8 @@ def _tabulate(scores: pd.DataFrame, reference: str, tests: Comparison, alpha: fl
     """Return the columns of ``Ranking.table``."""
     ranks = stats.bootstrap_mean_ranks(scores)
     order = stats.compare_scores(scores)[:, scores.columns.get_loc(reference)]
-    differences = -scores.sub(scores[reference], axis="index")
-    higher = np.array([stats.rank_biserial(differences[model].dropna().to_numpy(dtype=float)) for model in scores.columns])
+    differences = [stats.paired_differences(scores, reference, model) for model in scores.columns]
+    higher = np.array(list(map(stats.rank_biserial, differences)))
     significant = tests.adjusted_pvalue < alpha
     verdict = np.where(significant, np.where(higher > 0, WORSE, BETTER), UNDECIDED)
     table = pd.DataFrame(
@@ -162,7 +162,7 @@ def _tabulate(scores: pd.DataFrame, reference: str, tests: Comparison, alpha: fl
             "lost": (order < 0).sum(axis=0),
             "pvalue": tests.pvalue,
             "adjusted_pvalue": tests.adjusted_pvalue,
-            "n_tests": differences.notna().sum(axis="index"),
+            "n_tests": list(map(len, differences)),
             "verdict": np.where(scores.columns == reference, BASELINE, verdict),
         }
     )

@@ -10,6 +10,7 @@ from snnbench.records import Comparison
 from snnbench.stats.bayesian import bayesian_signed_rank, sample_posterior
 from snnbench.stats.bootstrap import bootstrap_mean_ranks
 from snnbench.stats.correction import CORRECTIONS, hochberg, holm, none
+from snnbench.stats.differences import paired_differences
 from snnbench.stats.effects import count_wins, effects, rank_biserial, win_rates
 from snnbench.stats.elo import bradley_terry, elo
 from snnbench.stats.friedman import friedman, iman_davenport
@@ -59,6 +60,7 @@ __all__ = [
     "nemenyi",
     "none",
     "order_models",
+    "paired_differences",
     "pairwise_wilcoxon",
     "rank",
     "rank_biserial",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from snnbench.errors import SnnbenchError, UnknownNameError
+from snnbench.stats.differences import subtract
 
 # Posterior draws that are worked on at a time: they stay in the processor's cache.
 CHUNK = 1024
@@ -61,7 +62,7 @@ def bayesian_signed_rank(
         pairs = [(baseline, other) for other in scores.columns if other != baseline]
     rows = {}
     for model, other in pairs:
-        differences = (scores[model] - scores[other]).to_numpy(dtype=float)
+        differences = subtract(scores[model].to_numpy(dtype=float), scores[other].to_numpy(dtype=float))
         n_tasks = int((~np.isnan(differences)).sum())
         p_higher = p_equivalent = p_lower = float("nan")
         if n_tasks:
@@ -102,7 +103,8 @@ def sample_posterior(
         if name not in scores.columns:
             raise UnknownNameError("model", name, map(str, scores.columns))
     weights = _draw_weights(len(scores), rope, prior, n_samples, seed)
-    return _sample_shares((scores[model] - scores[other]).to_numpy(dtype=float), rope, weights)
+    differences = subtract(scores[model].to_numpy(dtype=float), scores[other].to_numpy(dtype=float))
+    return _sample_shares(differences, rope, weights)
 
 
 def _draw_weights(n_tasks: int, rope: float, prior: float, n_samples: int, seed: int) -> np.ndarray:

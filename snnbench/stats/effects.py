@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from snnbench.stats.bootstrap import interval, resample_tasks
+from snnbench.stats.differences import paired_differences
 from snnbench.stats.ranks import choose_baseline, compare_scores
 
 # Numbers that a resampled median may hold at a time.
@@ -42,7 +43,7 @@ def effects(
     reference = choose_baseline(scores, baseline)
     rows = []
     for model in scores.columns:
-        differences = (scores[reference] - scores[model]).dropna().to_numpy(dtype=float)
+        differences = paired_differences(scores, reference, model)
         median = low = high = np.nan
         if len(differences):
             median = float(np.median(differences))

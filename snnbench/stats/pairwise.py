@@ -7,6 +7,7 @@ import pandas as pd
 
 from snnbench.records import Alternative, Comparison
 from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.differences import subtract
 from snnbench.stats.options import check_option, check_test_options
 from snnbench.stats.ranks import mean_ranks
 from snnbench.stats.signed_rank import signed_rank
@@ -53,7 +54,8 @@ def pairwise_wilcoxon(
     pairs = list((combinations if two_sided else permutations)(range(n_models), 2))
     statistic, pvalue, adjusted = np.full((3, n_models, n_models), np.nan)
     tested = tuple(np.array(pairs, dtype=int).reshape(-1, 2).T)
-    statistic[tested], pvalue[tested] = signed_rank(values[:, tested[0]] - values[:, tested[1]], alternative, zero_method)
+    differences = subtract(values[:, tested[0]], values[:, tested[1]])
+    statistic[tested], pvalue[tested] = signed_rank(differences, alternative, zero_method)
     adjusted[tested] = CORRECTIONS[correction](pvalue[tested])
     if two_sided:
         for matrix in (statistic, pvalue, adjusted):

@@ -7,6 +7,7 @@ from scipy import stats
 from snnbench.errors import SnnbenchError
 from snnbench.records import Alternative, Comparison
 from snnbench.stats.baseline import baseline_comparison
+from snnbench.stats.differences import paired_differences
 from snnbench.stats.options import check_test_options
 from snnbench.stats.ranks import choose_baseline
 
@@ -53,7 +54,7 @@ def resampled_t(
     share = test_share if test_share is not None else 1 / max(len(scores) - 1, 1)
     statistic, pvalue = np.full((2, scores.shape[1]), np.nan)
     for column, model in enumerate(scores.columns):
-        differences = (scores[reference] - scores[model]).dropna().to_numpy(dtype=float)
+        differences = paired_differences(scores, reference, model)
         if model != reference and len(differences) >= 2:
             statistic[column] = _studentise(differences, share)
             extreme = statistic[column] if alternative == "greater" else abs(statistic[column])

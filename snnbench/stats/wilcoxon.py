@@ -5,6 +5,7 @@ import pandas as pd
 
 from snnbench.records import Alternative, Comparison
 from snnbench.stats.baseline import baseline_comparison
+from snnbench.stats.differences import subtract
 from snnbench.stats.options import check_option, check_test_options
 from snnbench.stats.ranks import choose_baseline
 from snnbench.stats.signed_rank import N_EXACT, signed_rank
@@ -30,7 +31,8 @@ def wilcoxon(
     the task out of the pairs it belongs to, as in the published Tables A12 and A13.
 
     The distribution under the null hypothesis is exact for up to 50 differences, ties or not, else the normal one; see
-    ``signed_rank``, which says where SciPy gives other numbers. Ties are those of the floating-point differences.
+    ``signed_rank``, which says where SciPy gives other numbers. Ties are those of rounded differences, so that
+    shares and percent have the same p-values; see ``differences``.
 
     Args:
         scores: (n_tasks, n_models), higher is better.
@@ -55,7 +57,7 @@ def wilcoxon(
     check_option("zero method", zero_method, ZERO_METHODS)
     reference = choose_baseline(scores, baseline)
     values = scores.to_numpy(dtype=float)
-    differences = values[:, [scores.columns.get_loc(reference)]] - values
+    differences = subtract(values[:, [scores.columns.get_loc(reference)]], values)
     statistic, pvalue = signed_rank(differences, alternative, zero_method)
     is_reference = scores.columns == reference
     statistic[is_reference] = pvalue[is_reference] = np.nan
