@@ -159,9 +159,8 @@ def test_folds_are_tested_with_the_corrected_variance() -> None:
 def test_equal_folds_have_no_rounding_for_a_variance() -> None:
     folds = pd.DataFrame({"a": [0.5, 0.5, 0.5], "b": [0.5, 0.5, 0.5], "c": [0.25, 0.25, 0.25], "d": [NAN, NAN, 0.1]})
     comparison = resampled_t(folds, "a")
-    np.testing.assert_array_equal(comparison.statistic, [NAN, 0, np.inf, NAN])
-    np.testing.assert_array_equal(comparison.pvalue, [NAN, 1, 0, NAN])
-    assert resampled_t(folds, "c", "greater").pvalue[0] == 1.0
+    np.testing.assert_array_equal(comparison.statistic, [NAN] * 4)
+    np.testing.assert_array_equal(comparison.pvalue, [NAN] * 4)
 
 
 @pytest.mark.parametrize("name", FOLD_TESTS)

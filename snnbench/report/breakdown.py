@@ -142,9 +142,11 @@ def by_split(
         means, deviations = values["published_mean"], values["published_std"]
         cells["published"] = [_plus_minus(mean, std, 4, 3) for mean, std in zip(means, deviations, strict=True)]
     left_out = len(by_model) - len(scores)
+    untested = describe_untested(scores, reference, fold_test)
     notes = (
         f"One task: the paired units are its {len(scores)} splits, not tasks. {about}",
         *([f"Left out: {left_out} splits without a score of every model."] if left_out else []),
+        *([untested] if untested else []),
         *(["Published: naive Bayes, C4.5 (here: decision_tree) and SVM are from other publications."] if published else []),
     )
     return Breakdown(_heading(rows, metric), values, cells, notes)
@@ -166,6 +168,25 @@ def _test_folds(
         f"p: {reference} against each model, corrected resampled t-test (Nadeau and Bengio 2003), {alternative}; the variance "
         f"allows for shared training rows by n_test / n_train = {share:.3g}."
     )
+
+
+def describe_untested(scores: pd.DataFrame, reference: str, fold_test: str) -> str:
+    """Return a sentence on the models that the test on the splits (n_splits, n_models) cannot compare; empty if it can all."""
+    reasons: dict[str, list[str]] = {}
+    for model in scores.columns.drop(reference):
+        differences = stats.paired_differences(scores, reference, model)
+        reason = stats.why_untestable(differences) if fold_test == "corrected-t" else ""
+        if not differences.any():
+            reason = "the same score on every split"
+        if reason:
+            reasons.setdefault(reason, []).append(str(model))
+    clauses = [f"{', '.join(models)} ({reason})" for reason, models in reasons.items()]
+    sentence = f"No test is possible of {reference} against {'; '.join(clauses)}." if clauses else ""
+    smallest = 0.5 ** (len(scores) - 1)
+    if fold_test == "wilcoxon" and smallest > 0.05:
+        few = f"On {len(scores)} splits no difference can reach p < {smallest:.2g} two-sided, whatever the scores."
+        sentence = f"{sentence} {few}".strip()
+    return sentence
 
 
 def _test_share(rows: pd.DataFrame) -> float:

@@ -33,7 +33,10 @@ def conclude(ranking: Ranking) -> str:
             f"whatever the scores (the smallest possible {adjusted}p is {smallest:.2g})."
         )
     lower, higher = ranking.with_verdict(WORSE), ranking.with_verdict(BETTER)
-    open_ = ranking.with_verdict(UNDECIDED)
+    alike, apart = _untested(ranking)
+    open_ = [model for model in ranking.with_verdict(UNDECIDED) if model not in alike + apart]
+    untested = [f"{baseline} and {name_models(alike)} score the same on every task"] if alike else []
+    untested += [f"no test is possible against {name_models(apart)}, without a task in common"] if apart else []
     shown = [f"{baseline} scores higher than {name_models(lower)}"] if lower else []
     shown += [f"{'' if lower else baseline + ' scores '}lower than {name_models(higher)}"] if higher else []
     corrected = "" if ranking.question.correction != "none" or ranking.n_models == 2 else " in each test by itself"
@@ -43,8 +46,15 @@ def conclude(ranking: Ranking) -> str:
         parts.append(none if shown else f"No difference is shown at p < {level}: {baseline} ranks best, but {none}")
         if not shown and ranking.table.index[0] != baseline:
             parts[-1] = f"No difference is shown at p < {level}: {none}"
-    sentence = "; ".join(parts) + "."
-    return sentence if shown else sentence[0].upper() + sentence[1:]
+    sentence = "; ".join(parts + untested) + "."
+    return sentence if shown or (alike and not open_) else sentence[0].upper() + sentence[1:]
+
+
+def _untested(ranking: Ranking) -> tuple[list[str], list[str]]:
+    """Return the models that score as the baseline does on every task, and those without a task in common with it."""
+    others = ranking.table[ranking.table["verdict"] == UNDECIDED]
+    alike = others.index[others["tied"] == ranking.n_tasks]
+    return list(map(str, alike)), list(map(str, others.index[others["n_tests"] == 0]))
 
 
 def describe_one_task(ranking: Ranking) -> str:
@@ -75,10 +85,14 @@ def describe_comparison(ranking: Ranking) -> list[str]:
         return lines
     if ranking.n_tasks == 1:
         return [*lines, "Friedman test: none, it needs at least 2 tasks."]
+    if (ranking.table["tied"] == ranking.n_tasks).all():
+        return [*lines, "Friedman test: no test possible, all models tie on every task."]
     statistic, pvalue = ranking.friedman.statistic[0], ranking.friedman.pvalue[0]
     degrees = ranking.n_models - 1
     text = f"Friedman test of equal ranks: chi-square = {statistic:.2f} ({degrees} d.f.), p = {pvalue:.1e}; "
     statistic, pvalue = ranking.iman_davenport.statistic[0], ranking.iman_davenport.pvalue[0]
+    if math.isinf(statistic):
+        return [*lines, f"{text}Iman-Davenport: all tasks rank the models alike, p = {pvalue:.1e}."]
     text += f"Iman-Davenport: F = {statistic:.2f} ({degrees}, {degrees * (ranking.n_tasks - 1)} d.f.), p = {pvalue:.1e}."
     return [*lines, text]
 

@@ -18,7 +18,7 @@ from snnbench.stats.missing import MISSING, resolve_missing
 from snnbench.stats.nemenyi import critical_difference, nemenyi
 from snnbench.stats.pairwise import pairwise_wilcoxon
 from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks, order_models, rank, wins
-from snnbench.stats.resampled import resampled_t
+from snnbench.stats.resampled import resampled_t, why_untestable
 from snnbench.stats.sign import sign_test
 from snnbench.stats.summary import summarise_scores
 from snnbench.stats.wilcoxon import ZERO_METHODS, describe_wilcoxon, wilcoxon
@@ -69,6 +69,7 @@ __all__ = [
     "sample_posterior",
     "sign_test",
     "summarise_scores",
+    "why_untestable",
     "wilcoxon",
     "win_rates",
     "wins",

@@ -124,7 +124,9 @@ def _sample_shares(differences: np.ndarray, rope: float, weights: np.ndarray) ->
     present = np.concatenate([[True], ~np.isnan(differences)])
     if not present[1:].any():
         return np.full((len(weights), 3), np.nan)
-    differences = np.concatenate([[0.0], np.nan_to_num(differences)])
+    # An infinite difference weighs as much as one that no other can outweigh.
+    limit = 1 + 2 * (rope + np.abs(differences[np.isfinite(differences)]).max(initial=0))
+    differences = np.concatenate([[0.0], np.nan_to_num(differences, nan=0.0, posinf=limit, neginf=-limit)])
     # (1 + n_tasks, 1 + n_tasks) twice the mean differences of all pairs of tasks.
     sums = np.round(differences[:, np.newaxis] + differences, DECIMALS)
     end = np.round(2 * rope, DECIMALS)

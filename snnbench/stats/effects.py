@@ -34,7 +34,8 @@ def effects(
     Returns:
         (n_models, 8), index = model: median_difference of the scores over the tasks, with its interval low to high;
         rank_biserial, see ``rank_biserial``; wins, ties and losses of the baseline, which sum to the number of tasks; win_rate,
-        a tie counting half. NaN at the baseline, and where the two have no common task.
+        a tie counting half. NaN at the baseline, and where the two have no common task; no
+        interval if a difference is infinite.
 
     Raises:
         UnknownNameError: If the baseline does not exist.
@@ -46,7 +47,9 @@ def effects(
         differences = paired_differences(scores, reference, model)
         median = low = high = np.nan
         if len(differences):
-            median = float(np.median(differences))
+            with np.errstate(invalid="ignore"):
+                median = float(np.median(differences))
+        if len(differences) and np.isfinite(differences).all():
             low, high = map(float, interval(_resample_medians(differences, n_resamples, seed), confidence))
         rows.append({"median_difference": median, "low": low, "high": high, "rank_biserial": rank_biserial(differences)})
     table = pd.DataFrame(rows, index=scores.columns, dtype=float)

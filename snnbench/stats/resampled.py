@@ -11,6 +11,9 @@ from snnbench.stats.differences import paired_differences
 from snnbench.stats.options import check_test_options
 from snnbench.stats.ranks import choose_baseline
 
+# The fewest folds that are tested.
+MIN_FOLDS = 3
+
 
 def resampled_t(
     scores: pd.DataFrame,
@@ -35,9 +38,8 @@ def resampled_t(
             if one of 10 folds validates and does not train, as in HTRU2, it is 1/8.
 
     Returns:
-        A comparison with (n_models,) entries in column order, NaN at the baseline and with fewer than two folds. The
-        statistic is t with n_folds − 1 degrees of freedom; models that never differ have statistic 0 and pvalue 1, and a
-        difference that is the same on all folds an infinite statistic and pvalue 0. ``n_tasks`` is the number of folds.
+        A comparison with (n_models,) entries in column order, NaN at the baseline and where no test is possible, see
+        ``why_untestable``. The statistic is t with n_folds − 1 degrees of freedom. ``n_tasks`` is the number of folds.
 
     Raises:
         UnknownNameError: If the baseline, alternative or correction does not exist.
@@ -55,20 +57,25 @@ def resampled_t(
     statistic, pvalue = np.full((2, scores.shape[1]), np.nan)
     for column, model in enumerate(scores.columns):
         differences = paired_differences(scores, reference, model)
-        if model != reference and len(differences) >= 2:
-            statistic[column] = _studentise(differences, share)
+        if model != reference and not why_untestable(differences):
+            variance = (1 / len(differences) + share) * differences.var(ddof=1)
+            statistic[column] = float(differences.mean() / np.sqrt(variance))
             extreme = statistic[column] if alternative == "greater" else abs(statistic[column])
             tail = float(stats.t.sf(extreme, len(differences) - 1))
             pvalue[column] = tail if alternative == "greater" else 2 * tail
-            if not differences.any():
-                pvalue[column] = 1.0
     return baseline_comparison("resampled_t", scores, statistic, pvalue, alternative, correction)
 
 
-def _studentise(differences: np.ndarray, share: float) -> float:
-    """Return the mean of the differences (n_folds,) over its corrected standard error."""
-    mean = differences.mean()
+def why_untestable(differences: np.ndarray) -> str:
+    """Return why a t-test of the differences on the folds (n_folds,) is not possible; empty if it is.
+
+    The test measures a mean difference by how far the folds scatter around it. Folds that do not scatter give no such measure,
+    however large the difference, and two scatter little by chance too often: R refuses "essentially constant" data as well.
+    """
+    if len(differences) < MIN_FOLDS:
+        return f"fewer than {MIN_FOLDS} splits"
+    if not np.isfinite(differences).all():
+        return "an infinite difference"
     if np.ptp(differences) == 0:
-        # Here the standard deviation would be rounding.
-        return float(np.sign(mean) * np.inf) if mean else 0.0
-    return float(mean / np.sqrt((1 / len(differences) + share) * differences.var(ddof=1)))
+        return "the same difference on every split, so no variance to measure it by"
+    return ""

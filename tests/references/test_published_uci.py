@@ -15,8 +15,8 @@ from snnbench.report import CONVENTIONS, Question, rank_models
 from snnbench.stats import elo, iman_davenport, mean_ranks, pairwise_wilcoxon, resolve_missing, wilcoxon
 from snnbench.suites import uci
 
-# Recomputed once and written down; the paper prints numbers close to these, see the tests. The p-values are those of SciPy on the
-# differences of accuracies times 10,000, which are whole numbers.
+# Recomputed once and written down; the paper prints numbers close to these, see the tests. The p-values are those of SciPy on
+# the differences of accuracies times 10,000, which are whole numbers.
 RANK_DIFFERENCES = {
     "snn": -0.763,
     "msrainit": -0.233,
