@@ -88,15 +88,38 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     Raises:
         SnnbenchError: If a task was evaluated on two versions of its data, or the metric is not one for its kind.
     """
-    scored = scored_evaluations(rows, metric)
     evaluated = rows["stage"] == "evaluate"
     models = sorted({*column_names(rows[evaluated]), *(set(rows["model"]) - set(rows.loc[evaluated, "model"]))})
-    by_split = scored.pivot_table(index=["task", "split"], columns="column", values="test_score").reindex(columns=models)
-    n_scores = by_split.notna().sum(axis="columns")
-    shared = by_split[n_scores == n_scores.groupby("task").transform("max")]
+    shared = _on_shared_splits(scored_evaluations(rows, metric)).reindex(columns=models)
     # Rounded, because the mean of equal scores in another order differs in its last bits and would lose its ties.
     table = shared.groupby("task").agg(lambda scores: scores.mean(skipna=False)).round(12)
     return table.rename_axis(columns="model")
+
+
+def count_averaged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what each score of a score table is the mean of.
+
+    Args:
+        rows: As for ``score_table``.
+
+    Returns:
+        Indexed by (column, task), without the models that lack one of the splits that the others share: n_splits, and min_seeds
+        and max_seeds of a split.
+    """
+    scored = scored_evaluations(rows)
+    shared = _on_shared_splits(scored)
+    complete = shared.notna().groupby("task").all().stack()
+    n_seeds = scored.groupby(["task", "split", "column"])["seed"].nunique()
+    n_seeds = n_seeds[n_seeds.index.droplevel("column").isin(shared.index)].groupby(["column", "task"])
+    counts = pd.DataFrame({"n_splits": n_seeds.size(), "min_seeds": n_seeds.min(), "max_seeds": n_seeds.max()})
+    return counts[[bool(complete.get((task, column), False)) for column, task in counts.index]]
+
+
+def _on_shared_splits(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean scores (task and split, column) on the splits of each task that most models have a score on."""
+    by_split = scored.pivot_table(index=["task", "split"], columns="column", values="test_score")
+    n_scores = by_split.notna().sum(axis="columns")
+    return by_split[n_scores == n_scores.groupby("task").transform("max")]
 
 
 def scored_evaluations(rows: pd.DataFrame, metric: str = "", by: str = "model") -> pd.DataFrame:
@@ -284,6 +307,8 @@ def _why_missing(of_task: pd.DataFrame, model: str) -> str:
     if trained.empty:
         return "no results"
     if not evaluations.empty:
+        if evaluations.loc[evaluations["status"] == "ok", "test_score"].notna().any():
+            return "no score on all the splits that models are compared on"
         if (evaluations["status"] == "ok").any():
             return "its test score is not a number"
         return f"evaluation {evaluations['status'].iloc[0]}: {evaluations['error'].iloc[0]}"

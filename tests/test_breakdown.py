@@ -121,7 +121,7 @@ def test_a_split_that_a_model_lacks_is_left_out_and_said():
     short = SPLITS[(SPLITS["model"] != "svm") | (SPLITS["split"] != "fold-3")]
     breakdown = by_split(short)
     assert breakdown.values.at["snn", "mean"] == pytest.approx(np.mean(np.delete(SPLIT_SCORES["snn"], 2)), abs=1e-12)
-    assert "Left out: 1 splits" in " ".join(breakdown.notes)
+    assert "Left out: 1 split without" in " ".join(breakdown.notes)
 
 
 def test_only_one_task_on_several_splits_is_compared_by_split_unasked():

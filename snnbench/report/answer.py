@@ -5,7 +5,9 @@ import pandas as pd
 from snnbench.published import PUBLISHED, beside_published, published_suite
 from snnbench.report.question import Question, choose_models, choose_tasks
 from snnbench.report.ranking import Ranking, rank_models
-from snnbench.selection import COMPARED, left_out, only_suite, score_table
+from snnbench.report.words import name_models
+from snnbench.selection import COMPARED, count_averaged, left_out, only_suite, score_table
+from snnbench.stats import resolve_missing
 from snnbench.suites.flags import task_flags
 
 ANSWERED = (*COMPARED, "metric")
@@ -36,15 +38,48 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
     reasons = left_out(rows, scores, asked) if own else {}
     metrics = {PUBLISHED[name].metric for name in question.published} | set(rows["metric"].dropna())
     metric = question.metric or " or ".join(sorted(metrics))
-    notes = describe_doubled(all_rows)
-    return rank_models(together, reasons, question, suite, metric, task_flags(suite), describe_averaging(rows), notes)
+    compared, _, _ = resolve_missing(together, question.missing)
+    averaged, unlike = describe_averaging(rows, compared)
+    notes = (*unlike, *describe_doubled(all_rows))
+    return rank_models(together, reasons, question, suite, metric, task_flags(suite), averaged, notes)
 
 
-def describe_averaging(rows: pd.DataFrame) -> str:
-    """Return what the score of a task is a mean of, in words: ``4 repetitions and 3 seeds``; empty if it is one number."""
-    evaluations = rows[(rows["stage"] == "evaluate") & (rows["status"] == "ok")].groupby("task")
-    counts = {"repetition": evaluations["split"].nunique().max(), "seed": evaluations["seed"].nunique().max()}
-    return " and ".join(f"{count} {noun}s" for noun, count in counts.items() if count > 1)
+def describe_averaging(rows: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, tuple[str, ...]]:
+    """Return what the score of a task is a mean of, and sentences on models that are not averaged alike.
+
+    Args:
+        rows: Stored rows of the suite.
+        compared: (n_tasks, n_models), the scores that are compared, published ones among them.
+
+    Returns:
+        ``4 repetitions and 3 seeds``, or by model ``5 seeds (a); one training (b)``, and empty if every score is one number;
+        and a sentence if models differ.
+    """
+    if rows.empty:
+        return "", ()
+    counts = count_averaged(rows)
+    columns, tasks = (counts.index.get_level_values(level) for level in ("column", "task"))
+    counts = counts[columns.isin(compared.columns) & tasks.isin(compared.index)]
+    noun = "fold" if rows["split"].astype(str).str.startswith("fold-").all() else "repetition"
+    models: dict[str, list[str]] = {}
+    for model, of_model in counts.groupby("column"):
+        numbers = {
+            noun: of_model["n_splits"].agg(["min", "max"]),
+            "seed": (of_model["min_seeds"].min(), of_model["max_seeds"].max()),
+        }
+        parts = [_range(low, high, what) for what, (low, high) in numbers.items() if high > 1]
+        models.setdefault(" and ".join(parts), []).append(str(model))
+    if set(models) <= {""}:
+        return "", ()
+    if len(models) == 1 and len(next(iter(models.values()))) == compared.shape[1]:
+        return next(iter(models)), ()
+    averaged = "; ".join(f"{text or 'one training'} ({name_models(names)})" for text, names in models.items())
+    unlike = ("Scores are means of unlike numbers of trainings, so they are not equally precise.",) if len(models) > 1 else ()
+    return averaged, unlike
+
+
+def _range(low: int, high: int, noun: str) -> str:
+    return f"{high} {noun}s" if low == high else f"{low} to {high} {noun}s"
 
 
 def describe_doubled(rows: pd.DataFrame) -> tuple[str, ...]:

@@ -143,11 +143,17 @@ def by_split(
         cells["published"] = [_plus_minus(mean, std, 4, 3) for mean, std in zip(means, deviations, strict=True)]
     left_out = len(by_model) - len(scores)
     untested = describe_untested(scores, reference, fold_test)
+    units = f"its {len(scores)} splits" if not left_out else f"{len(scores)} of its {len(by_model)} splits"
     notes = (
-        f"One task: the paired units are its {len(scores)} splits, not tasks. {about}",
-        *([f"Left out: {left_out} splits without a score of every model."] if left_out else []),
+        f"One task: the paired units are {units}, not tasks. {about}",
+        *_describe_seeds(scored),
+        *(
+            [f"Left out: {left_out} {'split' if left_out == 1 else 'splits'} without a score of every model."]
+            if left_out
+            else []
+        ),
         *([untested] if untested else []),
-        *(["Published: naive Bayes, C4.5 (here: decision_tree) and SVM are from other publications."] if published else []),
+        *(_describe_others(values.index[values["published_mean"].notna()]) if published else []),
     )
     return Breakdown(_heading(rows, metric), values, cells, notes)
 
@@ -168,6 +174,31 @@ def _test_folds(
         f"p: {reference} against each model, corrected resampled t-test (Nadeau and Bengio 2003), {alternative}; the variance "
         f"allows for shared training rows by n_test / n_train = {share:.3g}."
     )
+
+
+_OTHERS = {"naive_bayes": "naive Bayes", "decision_tree": "C4.5 (here: decision_tree)", "svm": "SVM"}
+"""Models of Table 3 whose scores the paper took from elsewhere."""
+
+
+def _describe_others(models: pd.Index) -> list[str]:
+    """Return a sentence on the published scores beside the table that are not the paper's own; none if all are."""
+    named = [words for name, words in _OTHERS.items() if name in models]
+    if not named:
+        return []
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return [f"Published: {listed} {'is' if len(named) == 1 else 'are'} from other publications."]
+
+
+def _describe_seeds(scored: pd.DataFrame) -> list[str]:
+    """Return a sentence on the seeds that a score on a split is the mean of; none if it is one."""
+    by_model = scored.groupby(["column", "split"])["seed"].nunique().groupby("column").agg(["min", "max"])
+    if by_model["max"].max() == 1:
+        return []
+    ranges = {str(model): f"{low}" if low == high else f"{low} to {high}" for model, low, high in by_model.itertuples()}
+    if len(set(ranges.values())) == 1:
+        return [f"The score on a split is the mean of {next(iter(ranges.values()))} seeds."]
+    listed = ", ".join(f"{model} {count}" for model, count in ranges.items())
+    return [f"The score on a split is the mean of unlike numbers of seeds ({listed}), so scores are not equally precise."]
 
 
 def describe_untested(scores: pd.DataFrame, reference: str, fold_test: str) -> str:

@@ -64,14 +64,14 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
     cliques = find_cliques(differ)
     means = table["mean_rank"].to_numpy(dtype=float)
     above = 1.6 if critical_difference is None else 3.0
-    low, high = int(np.floor(means[0])), int(np.ceil(means[-1]))
-    if critical_difference is not None:
-        high = max(high, int(np.ceil(low + critical_difference)))
-    high = max(high, low + 1)
+    low = int(np.floor(means[0]))
+    high = max(int(np.ceil(means[-1])), low + 1)
+    # The bracket may be longer than the axis, which ends at the last rank that there is.
+    end = high if critical_difference is None else max(high, low + critical_difference)
     first_label = 0.6 * (len(cliques) + 1) + 0.6
     n_left = (len(means) + 1) // 2
     rows = [first_label + (place if place < n_left else len(means) - 1 - place) for place in range(len(means))]
-    x = alt.X("rank:Q", scale=alt.Scale(domain=[low, high], nice=False), axis=None)
+    x = alt.X("rank:Q", scale=alt.Scale(domain=[low, end], nice=False), axis=None)
     y = alt.Y("row:Q", scale=alt.Scale(domain=[-above, first_label + n_left], reverse=True, nice=False), axis=None)
     points = pd.DataFrame(
         {
@@ -98,10 +98,10 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
     if cliques:
         bars = pd.DataFrame(
             {
-                "rank": [means[start] - _overhang(means, start, -1, high - low) for start, _ in cliques],
-                "to": [means[end] + _overhang(means, end, 1, high - low) for _, end in cliques],
+                "rank": [means[start] - _overhang(means, start, -1, end - low) for start, _ in cliques],
+                "to": [means[last] + _overhang(means, last, 1, end - low) for _, last in cliques],
                 "row": [0.6 * (number + 1) for number in range(len(cliques))],
-                "models": [", ".join(map(str, table.index[start : end + 1])) for start, end in cliques],
+                "models": [", ".join(map(str, table.index[start : last + 1])) for start, last in cliques],
             }
         )
         layers.append(

@@ -43,9 +43,11 @@ def conclude(ranking: Ranking) -> str:
     parts = [f"{' and '.join(shown)} (p < {level}{corrected})"] if shown else []
     if open_:
         none = f"a difference from {name_models(open_)} is neither shown nor excluded"
-        parts.append(none if shown else f"No difference is shown at p < {level}: {baseline} ranks best, but {none}")
-        if not shown and ranking.table.index[0] != baseline:
-            parts[-1] = f"No difference is shown at p < {level}: {none}"
+        ranks = ranking.table["mean_rank"].round(12)
+        first = list(map(str, ranks.index[ranks == ranks.min()]))
+        best = f"{baseline} ranks best" if first == [baseline] else f"{name_models(first)} share the best rank"
+        best = f"{best}, but " if baseline in first else ""
+        parts.append(none if shown else f"No difference is shown at p < {level}: {best}{none}")
     sentence = "; ".join(parts + untested) + "."
     return sentence if shown or (alike and not open_) else sentence[0].upper() + sentence[1:]
 
@@ -62,7 +64,7 @@ def describe_one_task(ranking: Ranking) -> str:
     sentence = (
         "Nothing can be concluded about other tasks: the tests compare models across tasks, and one task is no sample of them."
     )
-    if "repetitions" in ranking.averaged:
+    if "repetitions" in ranking.averaged or "folds" in ranking.averaged:
         return f"{sentence} Its splits are compared by `snnbench compare --by split`."
     if "seeds" in ranking.averaged:
         return f"{sentence} Seeds repeat the training on the same rows and are no further tasks."
