@@ -142,7 +142,10 @@ def test_a_missing_score_leaves_the_task_out_of_its_pairs() -> None:
     scores = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.6], "b": [0.5, NAN, 0.4, 0.1], "c": [0.1, 0.2, 0.3, 0.4], "d": [NAN] * 4})
     comparison = wilcoxon(scores, alternative="greater", correction="none")
     np.testing.assert_allclose(comparison.pvalue, [NAN, 1 / 8, 1 / 16, NAN])
-    np.testing.assert_allclose(wilcoxon(scores, alternative="greater").adjusted_pvalue, [NAN, 1 / 8, 1 / 8, NAN])
+    named = wilcoxon(scores, baseline="a", alternative="greater")
+    np.testing.assert_allclose(named.adjusted_pvalue, [NAN, 1 / 8, 1 / 8, NAN])
+    # The best is one of three models with scores, so six directed comparisons were there to be made.
+    np.testing.assert_allclose(wilcoxon(scores, alternative="greater").adjusted_pvalue, [NAN, 5 / 8, 6 / 16, NAN])
 
 
 def test_holm_steps_down() -> None:

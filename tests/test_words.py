@@ -1,11 +1,17 @@
 """What a ranking says in words: what can be concluded, what cannot, and what that rests on."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
+import pytest
 
+from snnbench import stats
+from snnbench.published import load_published
+from snnbench.records import Alternative
 from snnbench.report import Question, rank_models
 from snnbench.report.sensitivity import compare_without_flagged
-from snnbench.report.words import conclude, describe_comparison, describe_sensitivity, name_models
+from snnbench.report.words import conclude, describe_comparison, describe_sensitivity, describe_test, name_models
 
 NAN = float("nan")
 
@@ -47,8 +53,11 @@ def test_too_few_tasks_are_called_so() -> None:
     # Six tasks suffice for two models, and Holm's correction makes them too few for three.
     assert conclude(rank_models(table(n_tasks=6, a=0.2, b=0.0))).startswith("a scores higher")
     assert conclude(rank_models(table(n_tasks=6, a=0.2, b=0.0, c=-0.2))).startswith("Nothing can be concluded")
-    one_sided = Question(alternative="greater")
+    one_sided = Question(alternative="greater", baseline="a")
     assert conclude(rank_models(table(n_tasks=5, a=0.2, b=0.0), question=one_sided)).startswith("a scores higher")
+    # The better of two is tested in the direction that the scores chose: two comparisons.
+    chosen = conclude(rank_models(table(n_tasks=5, a=0.2, b=0.0), question=Question(alternative="greater")))
+    assert chosen.endswith("(the smallest possible adjusted p is 0.062).")
 
 
 def test_all_ties_are_called_so() -> None:
@@ -101,3 +110,43 @@ def test_one_task_is_no_sample_of_tasks():
     assert conclude(rank_models(one)).endswith("one task is no sample of them.")
     assert conclude(rank_models(one, averaged="2 seeds")).endswith("are no further tasks.")
     assert "compare --by split" in conclude(rank_models(one, averaged="10 repetitions and 2 seeds"))
+
+
+def test_the_smallest_possible_pvalue_is_that_of_the_correction() -> None:
+    """Hochberg's smallest adjusted p is the raw minimum: five tasks one-sided are enough for it, and not for Holm."""
+    tasks = ["abalone", "annealing", "arrhythmia", "audiology-std", "bank"]
+    scores = load_published("snn2017").loc[tasks, ["snn", "batchnorm", "weightnorm"]]
+    one_sided = Question(baseline="snn", alternative="greater", correction="hochberg")
+    ranking = rank_models(scores, question=one_sided)
+    assert ranking.with_verdict("worse") == ["weightnorm", "batchnorm"]
+    assert conclude(ranking).startswith("snn scores higher than weightnorm and batchnorm (p < 0.05)")
+    holm = conclude(rank_models(scores, question=Question(baseline="snn", alternative="greater")))
+    assert holm.endswith("(the smallest possible adjusted p is 0.062).")
+
+
+@pytest.mark.parametrize("correction", stats.CORRECTIONS)
+@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
+@pytest.mark.parametrize("baseline", ["best", "a"])
+def test_nothing_can_be_concluded_exactly_where_no_scores_could_show_anything(
+    correction: str, alternative: Alternative, baseline: str
+) -> None:
+    """Differences of one sign everywhere, the clearest scores there are, have a verdict or are said to be too few."""
+    for n_tasks, n_models in product(range(3, 12), range(2, 6)):
+        scores = pd.DataFrame(
+            np.arange(n_tasks)[:, np.newaxis] ** 2 / 100 - np.arange(n_models) * (1 + np.arange(n_tasks)[:, np.newaxis])
+        )
+        scores.columns = list("abcde")[:n_models]
+        ranking = rank_models(scores, question=Question(baseline=baseline, alternative=alternative, correction=correction))
+        too_few = conclude(ranking).startswith("Nothing can be concluded")
+        assert too_few == (ranking.with_verdict("worse") == [])
+
+
+def test_what_is_corrected_for_is_said() -> None:
+    scores = table(a=0.2, b=0.0, c=-0.2)
+    best = " ".join(describe_test(rank_models(scores)))
+    assert "over all 3 pairs, as the baseline was chosen as the best on these very tasks." in best
+    assert "over the 2 comparisons with a." in " ".join(describe_test(rank_models(scores, question=Question(baseline="a"))))
+    one_sided = " ".join(describe_test(rank_models(scores, question=Question(alternative="greater"))))
+    assert "over all 3 pairs in both directions, as" in one_sided
+    paper = " ".join(describe_test(rank_models(scores, question=Question(alternative="greater", correction="none"))))
+    assert "at least one would be called worse in 67 of 100 such comparisons" in paper

@@ -69,7 +69,7 @@ class Analysis:
     def sign(self) -> Comparison:
         """The sign test of the baseline against each other model."""
         question = self.ranking.question
-        return stats.sign_test(self.ranking.scores, self.ranking.baseline, question.alternative, question.correction)
+        return stats.sign_test(self.ranking.scores, question.baseline, question.alternative, question.correction)
 
     @cached_property
     def nemenyi(self) -> Comparison:

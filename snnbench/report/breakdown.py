@@ -115,7 +115,7 @@ def by_split(
         raise SnnbenchError("A comparison by split needs a task with several splits, found one, which no test can use.")
     scores = scores[stats.order_models(scores)]
     reference = stats.choose_baseline(scores, baseline)
-    test, about = _test_folds(rows, scores, reference, alternative, correction, fold_test)
+    test, about = _test_folds(rows, scores, baseline, alternative, correction, fold_test)
     values = pd.DataFrame(
         {
             "mean": scores.mean(),
@@ -159,19 +159,24 @@ def by_split(
 
 
 def _test_folds(
-    rows: pd.DataFrame, scores: pd.DataFrame, reference: str, alternative: Alternative, correction: str, fold_test: str
+    rows: pd.DataFrame, scores: pd.DataFrame, baseline: str, alternative: Alternative, correction: str, fold_test: str
 ) -> tuple[Comparison, str]:
     """Return a test on the splits of one task, and what it is in words."""
     check_option("test by split", fold_test, ("wilcoxon", "corrected-t"))
+    reference = stats.choose_baseline(scores, baseline)
+    chosen = (
+        "" if correction == "none" or baseline in scores.columns else ", corrected for all pairs as it was chosen as the best"
+    )
     if fold_test == "wilcoxon":
-        return stats.FOLD_TESTS["wilcoxon"](scores, reference, alternative, correction), (
+        return stats.FOLD_TESTS["wilcoxon"](scores, baseline, alternative, correction), (
             "They share most of their training rows, so p-values are smaller than independent data would give "
             f"(--fold-test corrected-t allows for it). p: {reference} against each model, Wilcoxon signed-rank "
-            f"test, {alternative}."
+            f"test, {alternative}{chosen}."
         )
     share = _test_share(rows)
-    return stats.FOLD_TESTS["resampled_t"](scores, reference, alternative, correction, share), (
-        f"p: {reference} against each model, corrected resampled t-test (Nadeau and Bengio 2003), {alternative}; the variance "
+    return stats.FOLD_TESTS["resampled_t"](scores, baseline, alternative, correction, share), (
+        f"p: {reference} against each model, corrected resampled t-test (Nadeau and Bengio 2003), "
+        f"{alternative}{chosen}; the variance "
         f"allows for shared training rows by n_test / n_train = {share:.3g}."
     )
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from snnbench import __version__, stats
+from snnbench import __version__
 from snnbench.records import Comparison
 from snnbench.report import analysis as settings
 from snnbench.report import schema
 from snnbench.report.analysis import Analysis
 from snnbench.report.ranking import Ranking
 from snnbench.report.sensitivity import compare_without_flagged
-from snnbench.report.words import conclude
+from snnbench.report.words import conclude, describe_baseline_test
 
 
 def render_json(ranking: Ranking) -> str:
@@ -112,7 +112,7 @@ def _omnibus(test: Comparison, ranking: Ranking) -> schema.Omnibus:
 def _baseline_test(test: Comparison, ranking: Ranking) -> schema.BaselineTest:
     question, is_wilcoxon = ranking.question, test.test == "wilcoxon"
     description = (
-        stats.describe_wilcoxon(ranking.baseline, question.alternative, question.correction, question.zero_method)
+        describe_baseline_test(ranking)
         if is_wilcoxon
         else f"Sign test of {ranking.baseline} against each model: on how many tasks it scores higher; exact, ties dropped."
     )

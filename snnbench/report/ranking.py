@@ -66,6 +66,11 @@ class Ranking:
         """Number of models, the baseline among them."""
         return self.scores.shape[1]
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the baseline was chosen as the best on the compared tasks, and not named in advance."""
+        return self.question.baseline not in self.scores.columns
+
     def with_verdict(self, verdict: str) -> list[str]:
         """Return the models of a verdict, best first."""
         return [str(model) for model in self.table.index[self.table["verdict"] == verdict]]
@@ -110,7 +115,7 @@ def rank_models(
         raise SnnbenchError(_why_empty(present, reasons))
     complete = complete[stats.order_models(complete)]
     reference = stats.choose_baseline(complete, question.baseline)
-    tests = stats.wilcoxon(complete, reference, question.alternative, question.correction, question.zero_method)
+    tests = stats.wilcoxon(complete, question.baseline, question.alternative, question.correction, question.zero_method)
     n_models = complete.shape[1]
     return Ranking(
         table=_tabulate(complete, reference, tests, question.alpha),

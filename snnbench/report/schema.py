@@ -126,7 +126,7 @@ class BaselineResult(BaseModel):
     pvalue: float | None
     """Not corrected."""
     adjusted_pvalue: float | None
-    """Corrected for the number of comparisons."""
+    """Corrected for the number of comparisons with the baseline; for all pairs if it was chosen as the best."""
     n_tasks: int
     """Tasks on which both have a score."""
 

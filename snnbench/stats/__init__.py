@@ -7,6 +7,7 @@ folds of one task have tests of their own, ``FOLD_TESTS``. ``resolve_missing`` s
 from collections.abc import Callable
 
 from snnbench.records import Comparison
+from snnbench.stats.baseline import adjust_pairs
 from snnbench.stats.bayesian import bayesian_signed_rank, sample_posterior
 from snnbench.stats.bootstrap import bootstrap_mean_ranks
 from snnbench.stats.correction import CORRECTIONS, hochberg, holm, none
@@ -20,8 +21,9 @@ from snnbench.stats.pairwise import pairwise_wilcoxon
 from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks, order_models, rank, wins
 from snnbench.stats.resampled import resampled_t, why_untestable
 from snnbench.stats.sign import sign_test
+from snnbench.stats.signed_rank import ZERO_METHODS
 from snnbench.stats.summary import summarise_scores
-from snnbench.stats.wilcoxon import ZERO_METHODS, describe_wilcoxon, wilcoxon
+from snnbench.stats.wilcoxon import describe_wilcoxon, wilcoxon
 
 TESTS: dict[str, Callable[..., Comparison]] = {
     "friedman": friedman,
@@ -42,6 +44,7 @@ __all__ = [
     "MISSING",
     "TESTS",
     "ZERO_METHODS",
+    "adjust_pairs",
     "bayesian_signed_rank",
     "bootstrap_mean_ranks",
     "bradley_terry",

@@ -1,37 +1,76 @@
 """What every test of a baseline against each other model returns."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from snnbench.records import Alternative, Comparison
 from snnbench.stats.correction import CORRECTIONS
-from snnbench.stats.ranks import mean_ranks
+from snnbench.stats.ranks import choose_baseline, mean_ranks
 
 
 def baseline_comparison(
     test: str,
     scores: pd.DataFrame,
-    statistic: np.ndarray,
-    pvalue: np.ndarray,
+    compare: Callable[[str], tuple[np.ndarray, np.ndarray]],
+    baseline: str,
     alternative: Alternative,
     correction: str,
 ) -> Comparison:
-    """Correct the p-values and put them beside the mean ranks.
+    """Compare a baseline with every other model, correct the p-values and put them beside the mean ranks.
+
+    The p-values of a baseline that was named in advance are corrected for n_models − 1 comparisons. One that is chosen as the
+    best on the very tasks that it is tested on has been compared with all models before: of equal models the luckiest is taken,
+    and at least one false difference appears two to eight times too often. Its p-values are corrected for all pairs that could
+    have been tested, which holds whichever is chosen.
 
     Args:
         test: Name of the test.
         scores: (n_tasks, n_models), higher is better.
-        statistic: (n_models,) in column order, NaN at the baseline.
-        pvalue: (n_models,) likewise.
+        compare: From a model to the statistics and the p-values (n_models,) of its tests against every model, in column order.
+        baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank.
         alternative: What was tested for.
-        correction: A name in ``CORRECTIONS``; applied over the n_models − 1 comparisons.
+        correction: A name in ``CORRECTIONS``.
+
+    Raises:
+        UnknownNameError: If the baseline does not exist.
     """
+    reference = choose_baseline(scores, baseline)
+    statistic, pvalue = compare(reference)
+    is_reference = scores.columns == reference
+    statistic, pvalue = np.where(is_reference, np.nan, statistic), np.where(is_reference, np.nan, pvalue)
+    if baseline in scores.columns or correction == "none":
+        adjusted = CORRECTIONS[correction](pvalue)
+    else:
+        pvalues = np.array([compare(model)[1] for model in scores.columns])
+        adjusted = adjust_pairs(pvalues, alternative, correction)[scores.columns.get_loc(reference)]
     return Comparison(
         test=test,
         statistic=statistic,
         pvalue=pvalue,
-        adjusted_pvalue=CORRECTIONS[correction](pvalue),
+        adjusted_pvalue=adjusted,
         mean_ranks=mean_ranks(scores).to_numpy(dtype=float),
         n_tasks=len(scores),
         alternative=alternative,
     )
+
+
+def adjust_pairs(pvalues: np.ndarray, alternative: Alternative, correction: str) -> np.ndarray:
+    """Correct the p-values of all pairs of models.
+
+    Args:
+        pvalues: (n_models, n_models), of the row against the column; symmetric if two-sided. The diagonal is not used.
+        alternative: Two-sided, every pair is one comparison; one-sided it is two, one in each direction.
+        correction: A name in ``CORRECTIONS``.
+
+    Returns:
+        (n_models, n_models), NaN on the diagonal.
+    """
+    n_models = len(pvalues)
+    adjusted = np.full((n_models, n_models), np.nan)
+    pairs = np.triu_indices(n_models, 1) if alternative == "two-sided" else np.nonzero(~np.eye(n_models, dtype=bool))
+    adjusted[pairs] = CORRECTIONS[correction](pvalues[pairs])
+    if alternative == "two-sided":
+        adjusted[pairs[::-1]] = adjusted[pairs]
+    return adjusted

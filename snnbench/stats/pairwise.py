@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 
 from snnbench.records import Alternative, Comparison
-from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.baseline import adjust_pairs
 from snnbench.stats.differences import subtract
 from snnbench.stats.options import check_option, check_test_options
 from snnbench.stats.ranks import mean_ranks
-from snnbench.stats.signed_rank import signed_rank
-from snnbench.stats.wilcoxon import ZERO_METHODS
+from snnbench.stats.signed_rank import ZERO_METHODS, signed_rank
 
 
 def pairwise_wilcoxon(
@@ -52,14 +51,14 @@ def pairwise_wilcoxon(
     values = scores.to_numpy(dtype=float)
     two_sided = alternative == "two-sided"
     pairs = list((combinations if two_sided else permutations)(range(n_models), 2))
-    statistic, pvalue, adjusted = np.full((3, n_models, n_models), np.nan)
+    statistic, pvalue = np.full((2, n_models, n_models), np.nan)
     tested = tuple(np.array(pairs, dtype=int).reshape(-1, 2).T)
     differences = subtract(values[:, tested[0]], values[:, tested[1]])
     statistic[tested], pvalue[tested] = signed_rank(differences, alternative, zero_method)
-    adjusted[tested] = CORRECTIONS[correction](pvalue[tested])
     if two_sided:
-        for matrix in (statistic, pvalue, adjusted):
+        for matrix in (statistic, pvalue):
             matrix[tested[::-1]] = matrix[tested]
+    adjusted = adjust_pairs(pvalue, alternative, correction)
     return Comparison(
         test="pairwise_wilcoxon",
         statistic=statistic,

@@ -9,7 +9,6 @@ from snnbench.records import Alternative, Comparison
 from snnbench.stats.baseline import baseline_comparison
 from snnbench.stats.differences import paired_differences
 from snnbench.stats.options import check_test_options
-from snnbench.stats.ranks import choose_baseline
 
 # The fewest folds that are tested.
 MIN_FOLDS = 3
@@ -33,7 +32,7 @@ def resampled_t(
         scores: (n_folds, n_models), higher is better. A missing score leaves the fold out of the pairs it belongs to.
         baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank over the folds.
         alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
-        correction: A name in ``CORRECTIONS``; applied over the n_models − 1 comparisons.
+        correction: A name in ``CORRECTIONS``; over n_models − 1 comparisons, or over all pairs for ``"best"``.
         test_share: n_test / n_train. By default 1 / (n_folds − 1), that of a cross-validation which trains on all other folds;
             if one of 10 folds validates and does not train, as in HTRU2, it is 1/8.
 
@@ -52,18 +51,24 @@ def resampled_t(
     check_test_options(alternative, correction)
     if test_share is not None and not test_share > 0:
         raise SnnbenchError(f"test_share must be n_test / n_train and positive, found {test_share}; 10 folds have 1/9.")
-    reference = choose_baseline(scores, baseline)
     share = test_share if test_share is not None else 1 / max(len(scores) - 1, 1)
-    statistic, pvalue = np.full((2, scores.shape[1]), np.nan)
-    for column, model in enumerate(scores.columns):
-        differences = paired_differences(scores, reference, model)
-        if model != reference and not why_untestable(differences):
-            variance = (1 / len(differences) + share) * differences.var(ddof=1)
-            statistic[column] = float(differences.mean() / np.sqrt(variance))
-            extreme = statistic[column] if alternative == "greater" else abs(statistic[column])
-            tail = float(stats.t.sf(extreme, len(differences) - 1))
-            pvalue[column] = tail if alternative == "greater" else 2 * tail
-    return baseline_comparison("resampled_t", scores, statistic, pvalue, alternative, correction)
+
+    def compare(model: str) -> tuple[np.ndarray, np.ndarray]:
+        tests = [_test(paired_differences(scores, model, other), share, alternative) for other in scores.columns]
+        statistic, pvalue = np.array(tests, dtype=float).reshape(-1, 2).T
+        return statistic, pvalue
+
+    return baseline_comparison("resampled_t", scores, compare, baseline, alternative, correction)
+
+
+def _test(differences: np.ndarray, share: float, alternative: Alternative) -> tuple[float, float]:
+    """Return statistic and p-value of the differences on the folds (n_folds,); NaN where no test is possible."""
+    if why_untestable(differences):
+        return float("nan"), float("nan")
+    variance = (1 / len(differences) + share) * differences.var(ddof=1)
+    statistic = float(differences.mean() / np.sqrt(variance))
+    tail = float(stats.t.sf(statistic if alternative == "greater" else abs(statistic), len(differences) - 1))
+    return statistic, tail if alternative == "greater" else 2 * tail
 
 
 def why_untestable(differences: np.ndarray) -> str:

@@ -7,7 +7,7 @@ from scipy import stats
 from snnbench.records import Alternative, Comparison
 from snnbench.stats.baseline import baseline_comparison
 from snnbench.stats.options import check_test_options
-from snnbench.stats.ranks import choose_baseline, compare_scores
+from snnbench.stats.ranks import compare_scores
 
 
 def sign_test(
@@ -26,7 +26,7 @@ def sign_test(
         scores: (n_tasks, n_models), higher is better.
         baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank.
         alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
-        correction: A name in ``CORRECTIONS``; applied over the n_models − 1 comparisons.
+        correction: A name in ``CORRECTIONS``; over n_models − 1 comparisons, or over all pairs for ``"best"``.
 
     Returns:
         A comparison with (n_models,) entries in column order, NaN at the baseline. The statistic is the number of tasks on
@@ -40,13 +40,15 @@ def sign_test(
         equal scores between both models instead of dropping them.
     """
     check_test_options(alternative, correction)
-    reference = choose_baseline(scores, baseline)
-    order = compare_scores(scores)[:, scores.columns.get_loc(reference)]
-    higher, lower = (order > 0).sum(axis=0), (order < 0).sum(axis=0)
-    # The binomial distribution of a half is symmetric, so the two-sided test is twice the smaller tail.
-    extreme = higher if alternative == "greater" else np.maximum(higher, lower)
-    tail = stats.binom.sf(extreme - 1, higher + lower, 0.5)
-    others = (scores.columns != reference) & (len(scores) > 0)
-    statistic = np.where(others, higher.astype(float), np.nan)
-    pvalue = np.where(others, np.minimum(tail if alternative == "greater" else 2 * tail, 1.0), np.nan)
-    return baseline_comparison("sign", scores, statistic, pvalue, alternative, correction)
+    order = compare_scores(scores)
+
+    def compare(model: str) -> tuple[np.ndarray, np.ndarray]:
+        of_model = order[:, scores.columns.get_loc(model)]
+        higher, lower = (of_model > 0).sum(axis=0), (of_model < 0).sum(axis=0)
+        # The binomial distribution of a half is symmetric, so the two-sided test is twice the smaller tail.
+        extreme = higher if alternative == "greater" else np.maximum(higher, lower)
+        tail = stats.binom.sf(extreme - 1, higher + lower, 0.5)
+        pvalue = np.minimum(tail if alternative == "greater" else 2 * tail, 1.0)
+        return np.where(len(scores) > 0, higher, np.nan), np.where(len(scores) > 0, pvalue, np.nan)
+
+    return baseline_comparison("sign", scores, compare, baseline, alternative, correction)

@@ -3,6 +3,13 @@
 import numpy as np
 from scipy import special, stats
 
+# What to do with tasks on which both models score the same, and how to say it.
+ZERO_METHODS = {
+    "wilcox": "zero differences dropped",
+    "pratt": "zero differences ranked, then dropped (Pratt)",
+    "zsplit": "ranks of zero differences split between both signs",
+}
+
 # The most differences whose signs are counted exactly. R and SciPy stop at 50, too, but do so without ties only.
 N_EXACT = 50
 

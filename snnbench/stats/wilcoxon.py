@@ -7,15 +7,7 @@ from snnbench.records import Alternative, Comparison
 from snnbench.stats.baseline import baseline_comparison
 from snnbench.stats.differences import subtract
 from snnbench.stats.options import check_option, check_test_options
-from snnbench.stats.ranks import choose_baseline
-from snnbench.stats.signed_rank import N_EXACT, signed_rank
-
-# What to do with tasks on which both models score the same, and how to say it.
-ZERO_METHODS = {
-    "wilcox": "zero differences dropped",
-    "pratt": "zero differences ranked, then dropped (Pratt)",
-    "zsplit": "ranks of zero differences split between both signs",
-}
+from snnbench.stats.signed_rank import N_EXACT, ZERO_METHODS, signed_rank
 
 
 def wilcoxon(
@@ -36,10 +28,10 @@ def wilcoxon(
 
     Args:
         scores: (n_tasks, n_models), higher is better.
-        baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank. The best is chosen on the same tasks,
-            which makes its p-values a little too small; name a baseline in advance to avoid that.
+        baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank; the two are corrected for different numbers of
+            comparisons, see ``baseline_comparison``.
         alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
-        correction: A name in ``CORRECTIONS``; applied over the n_models − 1 comparisons.
+        correction: A name in ``CORRECTIONS``; over n_models − 1 comparisons, or over all pairs for ``"best"``.
         zero_method: A name in ``ZERO_METHODS``, as in SciPy.
 
     Returns:
@@ -55,17 +47,17 @@ def wilcoxon(
     """
     check_test_options(alternative, correction)
     check_option("zero method", zero_method, ZERO_METHODS)
-    reference = choose_baseline(scores, baseline)
     values = scores.to_numpy(dtype=float)
-    differences = subtract(values[:, [scores.columns.get_loc(reference)]], values)
-    statistic, pvalue = signed_rank(differences, alternative, zero_method)
-    is_reference = scores.columns == reference
-    statistic[is_reference] = pvalue[is_reference] = np.nan
-    return baseline_comparison("wilcoxon", scores, statistic, pvalue, alternative, correction)
+
+    def compare(model: str) -> tuple[np.ndarray, np.ndarray]:
+        differences = subtract(values[:, [scores.columns.get_loc(model)]], values)
+        return signed_rank(differences, alternative, zero_method)
+
+    return baseline_comparison("wilcoxon", scores, compare, baseline, alternative, correction)
 
 
-def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_method: str) -> str:
-    """Return in one sentence which test gave the p-values, to be printed with them."""
+def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_method: str, family: str = "") -> str:
+    """Return in one sentence which test gave the p-values, to be printed with them; ``family`` says what is corrected for."""
     tail = f"one-sided ({baseline} scores higher)" if alternative == "greater" else "two-sided"
     corrected = {
         "none": "not corrected for multiple comparisons",
@@ -75,5 +67,6 @@ def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_met
     return (
         f"Wilcoxon signed-rank test of {baseline} against each model, paired by task, {tail}; "
         f"{ZERO_METHODS[zero_method]}; exact up to {N_EXACT} differences, "
-        f"else normal approximation; {corrected.get(correction, correction)}."
+        f"else normal approximation; {corrected.get(correction, correction)}"
+        f"{' ' + family if family and correction != 'none' else ''}."
     )

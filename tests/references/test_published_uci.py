@@ -204,9 +204,13 @@ def test_one_command_prints_tables_a12_and_a13(subset: str, table_a12_a13: pd.Da
 def test_two_sided_and_corrected_the_paper_says_less() -> None:
     ranking = benchmark.compare([], Question(published=("snn2017",)))
     assert ranking.n_tasks == 121
-    assert ranking.with_verdict("undecided") == ["msrainit", "layernorm"]
-    assert ranking.with_verdict("worse") == ["highway", "resnet", "weightnorm", "batchnorm"]
-    adjusted = ranking.table["adjusted_pvalue"]
+    assert ranking.with_verdict("undecided") == ["msrainit", "layernorm", "highway"]
+    assert ranking.with_verdict("worse") == ["resnet", "weightnorm", "batchnorm"]
+    assert ranking.table.loc["highway", "adjusted_pvalue"] == pytest.approx(0.059, abs=1e-3)
+    # A baseline that is named in advance is compared with six models, and not one of 21 pairs.
+    named = benchmark.compare([], Question(published=("snn2017",), baseline="snn"))
+    assert named.with_verdict("worse") == ["highway", "resnet", "weightnorm", "batchnorm"]
+    adjusted = named.table["adjusted_pvalue"]
     assert adjusted["msrainit"] == adjusted["layernorm"] == pytest.approx(0.0605, abs=5e-4)
 
 
