@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import digest
-from snnbench.store import prepare_store, read_results, read_rows, result_files, settings_file, write_table, write_text
+from snnbench.result_files import result_files
+from snnbench.store import prepare_store, read_results, read_rows, settings_file, write_table, write_text
 
 OUTCOME = ("status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
 """What two rows with one key must agree in."""

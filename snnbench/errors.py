@@ -38,3 +38,7 @@ class DataError(SnnbenchError):
 
 class StoreError(SnnbenchError):
     """A results folder that cannot be written or a results file that cannot be read."""
+
+
+class LeftAsideWarning(UserWarning):
+    """A file in a results folder that holds no results: it is named and left aside."""

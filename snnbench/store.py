@@ -25,6 +25,7 @@ from pyarrow import dataset as pads
 
 from snnbench.errors import StoreError
 from snnbench.records import Job, Result, Value, digest
+from snnbench.result_files import holds_rows, leave_aside, result_files
 
 SCHEMA_VERSION = 1
 """Of the stored rows: raised when a column changes its meaning, so that an older program refuses what it would misread."""
@@ -32,6 +33,8 @@ _SCHEMA_KEY = b"snnbench_schema_version"
 
 _READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError)
 """What pyarrow raises on damaged files; a damaged length may ask for more memory than there is."""
+_ATTEMPTS = 20
+"""How often a folder is looked through whose files vanish while they are read, as failures do that a run trains again."""
 _LISTS = {"train_loss": pa.float64(), "valid_curve": pa.float64(), "test_targets": pa.int32(), "test_outputs": pa.float32()}
 
 
@@ -106,11 +109,12 @@ def _look(folder: Path) -> _Stored:
         if name.startswith(".") or not name.endswith(".parquet") or "-failed-" in name:
             continue
         try:
+            if not (folder / name).is_file():  # opening a pipe would wait for somebody to write to it
+                raise FileNotFoundError(name)
             rows = pq.read_table(folder / name, columns=["key", "finished_at"]).to_pydict()
+            known.add(name, rows["key"], map(str, rows["finished_at"]))
         except (*_READ_ERRORS, KeyError):  # a damaged file is named by whoever reads it; here nothing must be lost
             known.seen.discard(name)
-            continue
-        known.add(name, rows["key"], rows["finished_at"])
     return known
 
 
@@ -190,11 +194,6 @@ def read_settings(folders: Iterable[Path]) -> dict[str, object]:
     return {}
 
 
-def result_files(folder: Path) -> list[Path]:
-    """Return the files with rows of a results folder, in order; not those that are being written."""
-    return sorted(file for file in folder.rglob("*.parquet") if not file.name.startswith("."))
-
-
 def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return all stored rows, one for each key.
 
@@ -206,26 +205,37 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
         columns: Which columns are needed besides ``key``, ``status`` and ``finished_at``; None for all. Rows of an earlier
             version may lack some, which are then missing values.
 
+    Parquet files without results are left aside, with a ``LeftAsideWarning`` for each.
+
     Raises:
-        StoreError: If a file cannot be read, is not what was written, or is of a newer form.
+        StoreError: If a file cannot be read, is not there, is not what was written, or is of a newer form.
     """
     folders = list(folders)
     wanted = None if columns is None else list(dict.fromkeys([*columns, "key", "status", "finished_at"]))
-    while True:
-        files = sorted(str(file) for folder in folders for file in result_files(folder))
-        if not files:
-            return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
-        try:
-            rows = _read_table(files, wanted).to_pandas()
-            break
-        except _READ_ERRORS as error:
-            if all(Path(file).exists() for file in files):
-                raise _find_damage(files, error) from error
-            # Another run has just replaced a failure: look again.
+    table = _read_folders(folders, wanted)
+    if table is None:
+        return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
+    rows = table.to_pandas()
     newest_success_last = rows.assign(_ok=rows["status"] != "failed").sort_values(["_ok", "finished_at"], kind="stable")
     once = newest_success_last.drop_duplicates("key", keep="last").drop(columns="_ok").reset_index(drop=True)
     once.attrs["n_doubled"] = len(rows) - len(once)
     return once
+
+
+def _read_folders(folders: Sequence[Path], columns: Sequence[str] | None) -> pa.Table | None:
+    """Read the rows of all folders; None if there are none."""
+    for _ in range(_ATTEMPTS):
+        files = sorted(str(file) for folder in folders for file in result_files(folder))
+        try:
+            return _read_table(files, columns)
+        except _READ_ERRORS as error:
+            if all(Path(file).exists() for file in files):
+                raise _find_damage(files, error) from error
+            # Another run has just replaced a failure: look again.
+    raise StoreError(
+        f"The files of {', '.join(map(str, folders))} must stay while they are read, but some vanished each of {_ATTEMPTS} "
+        "times. Try again when no run removes them."
+    )
 
 
 def _check_schema_version(dataset: pads.Dataset) -> None:
@@ -241,32 +251,40 @@ def _check_schema_version(dataset: pads.Dataset) -> None:
 
 
 def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of one file as dictionaries; columns that it lacks are None.
+    """Return the rows of one file as dictionaries; columns that it lacks are None. A file without results has no rows.
 
     Raises:
         StoreError: If the file cannot be read, or is not what was written.
     """
     try:
-        return _read_table([str(file)], list(columns)).to_pylist()
+        table = _read_table([str(file)], list(columns))
     except _READ_ERRORS as error:
         raise _find_damage([str(file)], error) from error
+    return [] if table is None else table.to_pylist()
 
 
-def _read_table(files: Sequence[str], columns: Sequence[str] | None) -> pa.Table:
-    """Read files together and compare every page with its checksum."""
+def _read_table(files: Sequence[str], columns: Sequence[str] | None) -> pa.Table | None:
+    """Read files together and compare every page with its checksum; None if none of them holds results."""
     options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
     form = pads.ParquetFileFormat(default_fragment_scan_options=options)
-    dataset = pads.dataset(files, format=form)
+    dataset = pads.dataset(files, format=form) if files else None
+    others = (
+        [fragment.path for fragment in dataset.get_fragments() if not holds_rows(fragment.physical_schema)] if dataset else []
+    )
+    if others:
+        for file in others:
+            leave_aside(file, "a Parquet file, but without rows of results")
+        files = [file for file in files if file not in set(others)]
+        dataset = pads.dataset(files, format=form) if files else None
+    if dataset is None:
+        return None
     _check_schema_version(dataset)
     if columns is None or not set(columns) <= set(dataset.schema.names):
         # The first file alone says what columns there are, and an earlier version may have written it.
         schema = pa.unify_schemas([pq.read_schema(file) for file in files], promote_options="permissive")
         absent = [name for name in columns or () if name not in schema.names]
         dataset = dataset.replace_schema(pa.schema([*schema, *(pa.field(name, pa.null()) for name in absent)]))
-    table = dataset.to_table(columns=columns)
-    if not {"key", "status"} & set(table.column_names):
-        raise pa.ArrowInvalid("it has no results")
-    return table
+    return dataset.to_table(columns=columns)
 
 
 def _write_whole(file: Path, write) -> None:  # type: ignore[no-untyped-def]
@@ -293,7 +311,9 @@ def _find_damage(files: list[str], error: Exception) -> StoreError:
     """Name the first file that is no Parquet file, or pass on what the reader said."""
     for file in files:
         try:
-            _read_table([file], None).validate(full=True)
+            table = _read_table([file], None)
+            if table is not None:
+                table.validate(full=True)
         except _READ_ERRORS as damage:
             reason = (str(damage).splitlines() or [type(damage).__name__])[0]
             return StoreError(

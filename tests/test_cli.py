@@ -345,6 +345,36 @@ def test_a_results_file_cut_in_half_is_named_and_kept(program, results, tmp_path
     assert len(pd.read_parquet(results)) == 2 * (4 + 2) + 4
 
 
+COMMANDS_OF_A_FOLDER = (
+    "compare results",
+    "report results --output page.html",
+    "results ls results",
+    "results ls results --rows",
+    "results prune results",
+    "results merge results --to all",
+    "check results --record expected.json",
+    "figure cd results --output cd.svg",
+)
+
+
+def test_other_parquet_files_in_a_results_folder_are_named_and_left_aside(program, results):
+    before = {line: program(*line.split()) for line in COMMANDS_OF_A_FOLDER}
+    shutil.rmtree("all")
+    pd.DataFrame({"a": [1]}).to_parquet(results / "mine.parquet")
+    for line in COMMANDS_OF_A_FOLDER:
+        answer = program(*line.split())
+        note = "Note: results/mine.parquet is left aside: a Parquet file, but without rows of results.\n"
+        assert (answer.code, answer.out, answer.err) == (0, before[line].out, note + before[line].err), line
+
+
+def test_a_name_that_points_nowhere_is_named(program, results):
+    (results / "core" / "evaluate-x.parquet").symlink_to("/nowhere")
+    for line in COMMANDS_OF_A_FOLDER:
+        assert_refused(
+            program(*line.split()), "results/core/evaluate-x.parquet must lead to results, but it points to /nowhere"
+        )
+
+
 def test_results_of_two_suites_must_be_told_apart(program, results):
     rows = pd.read_parquet(results)
     rows.assign(suite="uci", key="u" + rows["key"]).to_parquet(results / "other.parquet")

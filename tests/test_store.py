@@ -1,10 +1,11 @@
 import multiprocessing
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from snnbench.errors import StoreError
+from snnbench.errors import LeftAsideWarning, StoreError
 from snnbench.records import Config, Job, Member, Result
 from snnbench.store import prepare_store, read_results, write_results, write_settings
 
@@ -172,3 +173,56 @@ def test_rows_of_an_earlier_version_lack_columns(tmp_path):
         assert rows.at["b", "preprocessing"] == "as-published"
         assert pd.isna(rows.at["a", "preprocessing"])
     assert read_results([tmp_path], ["no_such_column"])["no_such_column"].isna().all()
+
+
+def test_a_name_that_points_nowhere_is_named_and_nobody_waits_for_it(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    for name in ("core/evaluate-x.parquet", "uci"):
+        link = tmp_path / name
+        link.symlink_to("/nowhere")
+        with pytest.raises(StoreError, match=rf"{name} must lead to results, but it points to /nowhere, which is not there"):
+            read_results([tmp_path])
+        link.unlink()
+    assert len(read_results([tmp_path])) == 1
+
+
+def test_files_that_vanish_again_and_again_end_in_words(tmp_path, monkeypatch):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    looks = []
+
+    def with_one_that_vanished(folder):
+        looks.append(folder)
+        return [folder / f"gone-{len(looks)}.parquet"]
+
+    monkeypatch.setattr("snnbench.store.result_files", with_one_that_vanished)
+    with pytest.raises(StoreError, match="some vanished each of 20 times"):
+        read_results([tmp_path])
+    assert len(looks) == 20
+
+
+def test_other_parquet_files_and_pipes_are_named_and_left_aside(tmp_path):
+    write_results(tmp_path, job_of("a"), [result("a")])
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "0.parquet")
+    pd.read_parquet(tmp_path / "core")[["key", "task", "status"]].to_parquet(tmp_path / "core" / "summary.parquet")
+    os.mkfifo(tmp_path / "core" / "pipe.parquet")
+    with pytest.warns(LeftAsideWarning) as said:
+        assert read_results([tmp_path])["key"].tolist() == ["a"]
+    names = sorted(str(warning.message).partition(" ")[0] for warning in said)
+    assert names == [str(tmp_path / name) for name in ("0.parquet", "core/pipe.parquet", "core/summary.parquet")]
+    write_results(tmp_path, job_of("a", "b"), [result("a"), result("b")])
+    with pytest.warns(LeftAsideWarning):
+        assert read_results([tmp_path])["key"].tolist() == ["a", "b"]
+
+
+def test_a_folder_with_other_parquet_files_alone_is_empty(tmp_path):
+    pd.DataFrame({"key": [1], "status": [2]}).to_parquet(tmp_path / "mine.parquet")
+    with pytest.warns(LeftAsideWarning, match=r"mine\.parquet is left aside: a Parquet file, but without rows of results\."):
+        assert read_results([tmp_path], ["valid_score"]).empty
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    write_results(tmp_path / "disk", job_of("a"), [result("a")])
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "core").symlink_to(tmp_path / "disk" / "core")
+    (tmp_path / "disk" / "core" / "round").symlink_to(tmp_path / "results")
+    assert read_results([tmp_path / "results"])["key"].tolist() == ["a"]

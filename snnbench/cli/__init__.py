@@ -4,6 +4,10 @@ Heavy packages are imported inside the commands, so that ``snnbench --help`` ans
 """
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 
@@ -20,7 +24,7 @@ from snnbench.cli.report import report
 from snnbench.cli.results import app as results_app
 from snnbench.cli.run import run
 from snnbench.cli.theory import app as theory_app
-from snnbench.errors import SnnbenchError
+from snnbench.errors import LeftAsideWarning, SnnbenchError
 
 app = typer.Typer(
     name="snnbench",
@@ -60,7 +64,27 @@ def _options(
 def main() -> None:
     """Run the command line. Exit code 2 and one red line for what the user can mend; a bug shows its traceback."""
     try:
-        app(prog_name="snnbench")
+        with _naming_left_aside():
+            app(prog_name="snnbench")
     except SnnbenchError as error:
         say("Error:", str(error))
         sys.exit(2)
+
+
+@contextmanager
+def _naming_left_aside() -> Iterator[None]:
+    """Say once, as a line of ours, which files of a results folder are left aside."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LeftAsideWarning)
+        show_others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, LeftAsideWarning):
+                show_others(message, category, *where, **more)
+            elif str(message) not in said:
+                said.add(str(message))
+                say("Note:", str(message))
+
+        warnings.showwarning = show
+        yield
