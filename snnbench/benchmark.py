@@ -126,7 +126,8 @@ def report(folders: Sequence[Path], question: Question = DEFAULT) -> str:
 
 def describe(folders: Sequence[Path], question: Question = DEFAULT) -> pd.DataFrame:
     """Return what was selected and what it took, by model; see ``selection.describe_models``."""
-    return describe_models(choose_rows(_rows(folders, question, DESCRIBED), question))
+    rows, _ = choose_rows(_rows(folders, question, DESCRIBED), question)
+    return describe_models(rows)
 
 
 def _rows(folders: Sequence[Path], question: Question, columns: Sequence[str]) -> pd.DataFrame:

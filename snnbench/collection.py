@@ -14,7 +14,10 @@ from snnbench.errors import SnnbenchError
 from snnbench.records import digest
 from snnbench.result_files import result_files
 from snnbench.store import prepare_store, read_results, read_rows, settings_file, write_table, write_text
+from snnbench.versions import VERSIONED, check_versions, list_versions
 
+OLDER = "older"
+"""A word in the place of a digest of data: all versions of a task's data but the newest."""
 OUTCOME = ("status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
 """What two rows with one key must agree in."""
 
@@ -78,14 +81,22 @@ def list_runs(folders: Sequence[Path]) -> pd.DataFrame:
     ).reset_index()
 
 
-def find_rows(folders: Sequence[Path], beginning: str) -> pd.DataFrame:
+def find_rows(folders: Sequence[Path], beginning: str, data: str = "") -> pd.DataFrame:
     """Return the stored rows whose key begins so, with all their columns.
+
+    Args:
+        folders: Results folders.
+        beginning: That of a key; with ``data`` it may be empty.
+        data: The beginning of the digest of a version of a task's data: its rows only; empty for all.
 
     Raises:
         SnnbenchError: If there is none.
     """
     rows = read_results(folders)
-    found = rows[rows["key"].str.startswith(beginning)] if beginning and not rows.empty else rows.iloc[:0]
+    if data:
+        check_versions(rows, [data])
+        rows = rows[rows["task_sha256"].str.startswith(data).fillna(False).astype(bool)]
+    found = rows[rows["key"].str.startswith(beginning)] if (beginning or data) and not rows.empty else rows.iloc[:0]
     if found.empty:
         raise SnnbenchError(
             f"A key or its beginning must be that of a stored row, found none for '{beginning}' among {len(rows):,}. "
@@ -151,25 +162,33 @@ def _forget_failures(target: Path, new: Iterable[dict[str, Any]], known: dict[st
                 failure.unlink()
 
 
-def find_superfluous(folder: Path, failed: bool = False, settings: str = "") -> list[Removal]:
+def find_superfluous(folder: Path, failed: bool = False, settings: str = "", data: str = "") -> list[Removal]:
     """Find what a results folder does not need: what killed runs left half-written, and rows that stand there twice.
 
     Args:
         folder: A results folder.
         failed: Whether rows that failed go, too.
         settings: The beginning of a settings digest (see ``results ls``) whose rows go, too.
+        data: The beginning of the digest of a version of a task's data whose rows go, too; or ``OLDER`` for those of all
+            versions but the newest of each task.
 
     Raises:
         StoreError: If a file cannot be read.
+        UnknownNameError: If no version of the data begins so.
     """
+    gone = _versions_to_go(folder, data)
     removals = [Removal(file, (), "left half-written by a run that was killed") for file in folder.rglob(".*.tmp")]
     finished: set[str] = set()
     for file in sorted(result_files(folder), key=lambda file: "-failed-" in file.name):
-        rows = _outcomes(file, ("settings_digest",))
+        rows = _outcomes(file, ("settings_digest", "suite", "task_sha256"))
         reasons: dict[str, list[str]] = {}
         for row in rows:
             if settings and str(row["settings_digest"]).startswith(settings):
                 reasons.setdefault(f"of settings {settings}", []).append(row["key"])
+            elif (row["suite"], row["task"], row["task_sha256"]) in gone:
+                reasons.setdefault("of an older version of the data" if data == OLDER else f"of data {data}", []).append(
+                    row["key"]
+                )
             elif row["status"] == "failed" and (failed or row["key"] in finished):
                 reasons.setdefault("failed", []).append(row["key"])
             elif row["key"] in finished:
@@ -178,6 +197,20 @@ def find_superfluous(folder: Path, failed: bool = False, settings: str = "") -> 
                 finished.add(row["key"])
         removals += [Removal(file, tuple(keys), reason) for reason, keys in reasons.items()]
     return removals
+
+
+def _versions_to_go(folder: Path, data: str) -> set[tuple[str, str, str]]:
+    """Return suite, task and digest of the versions of data that are named, or of all but the newest."""
+    if not data:
+        return set()
+    rows = read_results([folder], VERSIONED)
+    versions = list_versions(rows)
+    if data == OLDER:
+        go = versions.duplicated(["suite", "task"], keep="first")
+    else:
+        check_versions(rows, [data])
+        go = versions["data"].str.startswith(data)
+    return set(versions.loc[go.astype(bool), ["suite", "task", "data"]].itertuples(index=False, name=None))
 
 
 def remove(removals: Iterable[Removal]) -> None:

@@ -138,7 +138,7 @@ def scored_evaluations(rows: pd.DataFrame, metric: str = "", by: str = "model") 
     n_versions = evaluations.groupby("task")["task_sha256"].nunique()
     if (n_versions > 1).any():
         raise SnnbenchError(
-            f"The results of {n_versions.idxmax()} must be of one version of its data, found two. Compare them apart."
+            f"The results of {n_versions.idxmax()} must be of one version of its data, found two. Choose one with --data."
         )
     scored = _chosen(evaluations, rows[rows["stage"] == "search"], by)
     return scored.assign(test_score=[_rescore(row, metric) for row in scored.itertuples()]) if metric else scored

@@ -281,10 +281,15 @@ def _read_table(files: Sequence[str], columns: Sequence[str] | None) -> pa.Table
     _check_schema_version(dataset)
     if columns is None or not set(columns) <= set(dataset.schema.names):
         # The first file alone says what columns there are, and an earlier version may have written it.
-        schema = pa.unify_schemas([pq.read_schema(file) for file in files], promote_options="permissive")
+        schema = pa.unify_schemas([_with_plain_text(pq.read_schema(file)) for file in files], promote_options="permissive")
         absent = [name for name in columns or () if name not in schema.names]
         dataset = dataset.replace_schema(pa.schema([*schema, *(pa.field(name, pa.null()) for name in absent)]))
     return dataset.to_table(columns=columns)
+
+
+def _with_plain_text(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with one type for words: who reads and writes rows with another library makes long strings of them."""
+    return pa.schema([pa.field(at.name, pa.string()) if pa.types.is_large_string(at.type) else at for at in schema])
 
 
 def _write_whole(file: Path, write) -> None:  # type: ignore[no-untyped-def]

@@ -375,6 +375,59 @@ def test_a_name_that_points_nowhere_is_named(program, results):
         )
 
 
+def change_the_data(results: Path) -> None:
+    """Store all rows of iris again as if they came from another version of its data, a year later and with half the scores."""
+    for file in list((results / "core").glob("*.parquet")):
+        rows = pd.read_parquet(file)
+        rows = rows[rows["task"] == "iris"]
+        later = rows["finished_at"].str.replace("^20", "30", regex=True)
+        other = rows.assign(task_sha256="9f8e" * 16, key="z" + rows["key"].str[1:], finished_at=later)
+        other.assign(test_score=rows["test_score"] / 2).to_parquet(file.with_name(f"{file.stem}0.parquet"))
+
+
+def test_results_on_two_versions_of_the_data_can_be_compared_shown_and_pruned(program, results):
+    before = json.loads(program("compare", "results", "--format", "json").out)
+    old = read_digest(results)
+    change_the_data(results)
+    note = (
+        "There are results on several versions of the data of 1 task; the newest counts: iris 9f8e9f8e "
+        f"(not {old[:8]}). --data DIGEST or --data oldest chooses."
+    )
+    new = json.loads(program("compare", "results", "--format", "json").out)
+    assert new["notes"] == [note]
+    halved = {model: score / 2 for model, score in before["scores"]["iris"].items()}
+    assert new["scores"]["iris"] == pytest.approx(halved, abs=1e-12)
+    for version in ("oldest", old, old[:6]):
+        again = json.loads(program("compare", "results", "--format", "json", "--data", version).out)
+        assert (again["scores"], again["options"]["data"]) == (before["scores"], [version])
+    for line in ("compare results", "compare results --details", "compare results --by depth"):
+        assert note in " ".join(program(*line.split()).out.split())
+    for line in ("compare results --format csv", "figure cd results --output cd.svg", "figure cost results --output cost.svg"):
+        assert f"Note: {note}\n" in program(*line.split()).err
+    assert program("report", "results", "--output", "page.html").code == 0
+    assert "iris 9f8e9f8e (not" in Path("page.html").read_text()
+    assert program("report", "results", "--data", "oldest", "--output", "page.html").code == 0
+    assert f"iris {old[:8]} (not 9f8e9f8e)" in Path("page.html").read_text()
+    assert_refused(program("compare", "results", "--data", "zz"), "Unknown version of the data 'zz'.")
+    assert f"Note: {note}" in program("check", "results", "--record", "new.json").err
+    assert program("check", "results", "--data", old, "--record", "old.json").code == 0
+    assert program("check", "results", "--data", "oldest", "--against", "old.json", "--mode", "strict").code == 0
+    listed = program("results", "ls", "results").out
+    assert re.search(rf"core +iris +9f8e9f8e +8 .*\ncore +iris +{old[:8]} +8 ", listed)
+    shown = program("results", "show", "results", "--data", "9f8e").out
+    assert len(re.findall(r"^key +z", shown, re.MULTILINE)) == shown.count("task_sha256") == 8
+    assert_refused(program("results", "show", "results"), "--key or --data must say which rows, found neither.")
+    assert_refused(program("results", "prune", "results", "--data", "zz"), "Unknown version of the data 'zz'.")
+    assert program("results", "prune", "results", "--data", "older").out.count("of an older version of the data") > 1
+    assert program("results", "prune", "results", "--data", "9f8e", "--yes").code == 0
+    assert json.loads(program("compare", "results", "--format", "json").out) == before
+
+
+def read_digest(results: Path) -> str:
+    [digest] = pd.read_parquet(results).query("task == 'iris'")["task_sha256"].unique()
+    return digest
+
+
 def test_results_of_two_suites_must_be_told_apart(program, results):
     rows = pd.read_parquet(results)
     rows.assign(suite="uci", key="u" + rows["key"]).to_parquet(results / "other.parquet")

@@ -15,6 +15,7 @@ from snnbench.errors import DataError, SnnbenchError
 from snnbench.published import PUBLISHED, load_published
 from snnbench.selection import only_suite
 from snnbench.store import read_results
+from snnbench.versions import check_versions, choose_versions
 
 PLACE = ["task", "split", "preset", "model", "seed"]
 """What identifies an evaluation on both sides."""
@@ -34,6 +35,7 @@ class Scores:
 
     ``rows`` has the columns ``PLACE``, grid, task_sha256, status, config, n_epochs, n_test, test_score and bits, a digest of
     all numbers of the evaluation. A published table has no splits, seeds and bits; then ``decimals`` is how it is printed.
+    ``notes`` are sentences on what is stored beside them.
     """
 
     source: str
@@ -42,10 +44,16 @@ class Scores:
     machines: tuple[dict[str, Any], ...] = ()
     protocol_version: int = PROTOCOL_VERSION
     decimals: int | None = None
+    notes: tuple[str, ...] = ()
 
 
-def read_scores(folders: Sequence[Path], suite: str | None = None) -> Scores:
+def read_scores(folders: Sequence[Path], suite: str | None = None, data: Sequence[str] = ()) -> Scores:
     """Return the evaluations of results folders; of several on one place the newest.
+
+    Args:
+        folders: Results folders.
+        suite: Whose, if there are several.
+        data: Versions of the data, as in ``versions.choose_versions``; none for the newest of each task.
 
     Raises:
         SnnbenchError: If there is none, or there are several suites and none was named.
@@ -53,6 +61,8 @@ def read_scores(folders: Sequence[Path], suite: str | None = None) -> Scores:
     rows = read_results(folders, _READ)
     suite = only_suite(rows, suite)
     rows = rows[(rows["suite"] == suite) & (rows["stage"] == "evaluate")].sort_values("finished_at", kind="stable")
+    check_versions(rows, data)
+    rows, notes = choose_versions(rows, data)
     rows = rows.drop_duplicates(PLACE, keep="last")
     if rows.empty:
         raise SnnbenchError(f"A check needs evaluations of {suite}, found none in {_words(folders)}. Run `snnbench run` first.")
@@ -60,7 +70,7 @@ def read_scores(folders: Sequence[Path], suite: str | None = None) -> Scores:
         dict(zip(MACHINE, values, strict=True)) for values in rows[list(MACHINE)].drop_duplicates().itertuples(index=False)
     ]
     rows = rows.assign(n_test=rows["test_targets"].map(len), bits=[_bits(row) for row in rows.itertuples()])
-    return Scores(_words(folders), suite, rows[_KEPT].sort_values(PLACE).reset_index(drop=True), tuple(machines))
+    return Scores(_words(folders), suite, rows[_KEPT].sort_values(PLACE).reset_index(drop=True), tuple(machines), notes=notes)
 
 
 def record(scores: Scores, file: Path) -> None:

@@ -1,18 +1,18 @@
 """``snnbench compare --by``: scores by depth or by split, instead of a ranking across tasks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from snnbench.cli.output import errors, results, write_text
+from snnbench.cli.output import errors, results, say_notes, write, write_text
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from snnbench.report import Question
 
 FORMATS = ("table", "csv", "json", "markdown")
+_JSON: dict[str, Any] = {"orient": "records", "indent": 2, "double_precision": 15}
 
 
 def show_breakdown(
@@ -39,6 +39,7 @@ def show_breakdown(
     from snnbench.report import BREAKDOWN_COLUMNS, BREAKDOWNS, as_text, natural_breakdown, render_breakdown
     from snnbench.selection import OUTPUTS, only_suite
     from snnbench.store import read_results
+    from snnbench.versions import check_versions, choose_versions
 
     if not folders:
         if by or fold_test:
@@ -48,6 +49,8 @@ def show_breakdown(
         return False
     rows = read_results(folders, [*BREAKDOWN_COLUMNS, *(OUTPUTS if question.metric else ())])
     rows = rows[rows["suite"] == only_suite(rows, question.suite)]
+    check_versions(rows, question.data)
+    rows, on_versions = choose_versions(rows, question.data)
     kind = by or natural_breakdown(rows)
     if fold_test and kind != "split":
         raise ConfigError("--fold-test is part of a comparison by split only. Leave it out, or say --by split.")
@@ -58,19 +61,20 @@ def show_breakdown(
     tests = {name: getattr(question, name) for name in ("baseline", "alternative", "correction")} if kind == "split" else {}
     tests |= {"fold_test": fold_test} if fold_test else {}
     breakdown = BREAKDOWNS[kind](rows, question.metric, question.published, **tests)
+    breakdown = replace(breakdown, notes=(*on_versions, *breakdown.notes))
     if format_ == "table":
         if output is None and results().is_terminal:
             results().print(render_breakdown(breakdown))
             return True
         text = as_text(render_breakdown(breakdown))
-    elif format_ == "csv":
-        text = breakdown.values.to_csv()
-    elif format_ == "json":
-        text = breakdown.values.reset_index().to_json(orient="records", indent=2, double_precision=15) + "\n"
+    elif format_ in ("csv", "json"):  # numbers alone: what should be known of them is said beside them
+        say_notes(on_versions)
+        values = breakdown.values
+        text = values.to_csv() if format_ == "csv" else values.reset_index().to_json(**_JSON) + "\n"
     else:
         text = "\n".join([breakdown.heading, "", *_markdown(breakdown.cells), "", *breakdown.notes]) + "\n"
     if output is None:
-        typer.echo(text, nl=False)
+        write(text)
         return True
     write_text(output, text)
     errors().print(f"Written to {output}", soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import errors, results, write_text
+from snnbench.cli.output import errors, results, say_notes, write_text
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ def check(
     suite: Annotated[
         str | None, typer.Option(metavar="NAME", help="Suite, if there are several.", autocompletion=completion.suites)
     ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIGEST", help="Version of a task's data, or oldest, if several are stored; repeatable. Default: newest."
+        ),
+    ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML, too.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a Markdown summary, too.")] = None,
 ) -> None:
@@ -51,7 +57,8 @@ def check(
             raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
     if against is None and record is None:
         raise ConfigError("--against or --record must be given, found neither. Name what is expected, or the file to make.")
-    found = checks.read_scores(folders, suite)
+    found = checks.read_scores(folders, suite, data or ())
+    say_notes(found.notes)
     if record is not None:
         checks.record(found, record)
         errors().print(f"{len(found.rows)} evaluations recorded in {record}", soft_wrap=True)

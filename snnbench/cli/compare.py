@@ -8,7 +8,7 @@ import typer
 
 from snnbench.cli.breakdown import show_breakdown
 from snnbench.cli.options import Folders, asks
-from snnbench.cli.output import FLAG, errors, results, write_text
+from snnbench.cli.output import FLAG, errors, results, say_notes, write, write_text
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def compare(
     if not details and show_breakdown(folders or [], chosen, question, format_.value, output, test):
         return
     ranking = benchmark.compare(folders or [], question)
+    if format_ is Format.csv:
+        say_notes(ranking.notes)
     description = render_details(benchmark.describe(folders or [], question)) if details else None
     if output is not None:
         write_text(output, FORMATS[format_.value](ranking) + (as_text(description) if description else ""))
@@ -81,11 +83,11 @@ def compare(
         return
     console = results()
     if format_ is not Format.table:
-        typer.echo(FORMATS[format_.value](ranking), nl=False)
+        write(FORMATS[format_.value](ranking))
         return
     width = min(console.width, TEXT_WIDTH)
     for part in (render_table(ranking, width), description):
         if part and console.is_terminal:
             console.print(part, width=width)
         elif part:
-            typer.echo(as_text(part, width), nl=False)
+            write(as_text(part, width))

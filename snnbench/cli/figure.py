@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli.options import Folders, asks
-from snnbench.cli.output import errors
+from snnbench.cli.output import errors, say_notes
 from snnbench.cli.paper_figures import PAPER_FIGURES
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def _of_scores(name: str) -> Callable[..., None]:
         from snnbench.report import FIGURES, Analysis
 
         ranking = benchmark.compare(folders or [], question)
+        say_notes(ranking.notes)
         write_figure(FIGURES[name](Analysis(ranking)), output)
         errors().print(f"Written to {output}", soft_wrap=True)
 
@@ -56,7 +57,9 @@ def _of_runs(name: str) -> Callable[..., None]:
         from snnbench.figures import write_figure
         from snnbench.report import RUN_FIGURES
 
-        write_figure(RUN_FIGURES[name](benchmark.examine(folders or [], question)), output)
+        runs = benchmark.examine(folders or [], question)
+        say_notes(runs.notes)
+        write_figure(RUN_FIGURES[name](runs), output)
         errors().print(f"Written to {output}", soft_wrap=True)
 
     return command

@@ -106,6 +106,12 @@ def build_question(
     metric: Annotated[
         Metric | None, typer.Option(help="Another metric, from the stored outputs; configurations stay as selected.")
     ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIGEST", help="Version of a task's data, or oldest, if several are stored; repeatable. Default: newest."
+        ),
+    ] = None,
     baseline: Annotated[
         str | None, typer.Option(metavar="NAME", help="Model that the others are tested against. Default: best.")
     ] = None,
@@ -140,6 +146,7 @@ def build_question(
         min_samples=min_samples,
         exclude_flagged=exclude_flagged,
         metric=metric.value if metric else "",
+        data=tuple(dict.fromkeys(data or ())),
         alpha=alpha,
         rope=rope,
         **values,

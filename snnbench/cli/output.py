@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -28,10 +29,21 @@ def errors() -> Console:
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
+def write(text: str) -> None:
+    """Write text that is laid out already to standard output."""
+    sys.stdout.write(text)
+
+
 def say(title: str, words: str) -> None:
     """Print one line on standard error under a red title; a library's error of several lines becomes one."""
     line = " ".join(part.strip() for part in words.splitlines())
     errors().print(Text.assemble((title, "bold red"), " ", line), soft_wrap=True)
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Say on standard error what should be known of numbers that are printed without words."""
+    for note in notes:
+        say("Note:", note)
 
 
 def duration(seconds: float) -> str:

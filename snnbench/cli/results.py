@@ -24,12 +24,14 @@ def ls(
 
     from snnbench.collection import list_runs
     from snnbench.store import read_results
+    from snnbench.versions import DIGITS, VERSIONED, list_versions
 
     _check(folders)
     if rows:
-        columns = ["key", "stage", "suite", "task", "split", "model", "seed", "status", "valid_score", "test_score"]
+        columns = ["key", "stage", "suite", "task", "split", "model", "seed", "status", "data", "valid_score", "test_score"]
         table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-        stored = read_results(folders, columns[1:])
+        stored = read_results(folders, [*(name for name in columns[1:] if name != "data"), "task_sha256"])
+        stored = stored.assign(data=stored["task_sha256"].fillna("").str[:DIGITS])
         for row in stored.sort_values(columns[1:7]).itertuples() if len(stored) else ():
             numbers = ("" if score != score else f"{score:.4f}" for score in (row.valid_score, row.test_score))
             table.add_row(*(str(getattr(row, name)) for name in columns[:-2]), *numbers)
@@ -45,12 +47,25 @@ def ls(
         machine = f"{run.device}, {run.cpu}, snnbench {run.snnbench_version}"
         table.add_row(run.suite, run.preset, run.model, run.seeds, *counts, duration(run.seconds), machine)
     results().print(table)
+    versions = list_versions(read_results(folders, VERSIONED))
+    versions = versions[versions.duplicated(["suite", "task"], keep=False)]
+    if versions.empty:
+        return
+    results().print("\nTasks with results on several versions of their data, the newest first:", soft_wrap=True)
+    table = Table("suite", "task", "data", "rows", "latest", "source", box=None, header_style="bold", pad_edge=False)
+    for version in versions.itertuples():
+        latest = str(version.finished_at)[:16].replace("T", " ")
+        table.add_row(version.suite, version.task, version.data[:DIGITS], str(version.n_rows), latest, version.source)
+    results().print(table)
 
 
 @app.command()
 def show(
     folders: Folders,
-    key: Annotated[str, typer.Option(metavar="KEY", help="Key of a row, or its beginning; see `ls --rows`.")],
+    key: Annotated[str, typer.Option(metavar="KEY", help="Key of a row, or its beginning; see `ls --rows`.")] = "",
+    data: Annotated[
+        str, typer.Option(metavar="DIGEST", help="Rows of this version of a task's data (task_sha256), or its beginning.")
+    ] = "",
 ) -> None:
     """Print everything that is stored of a row: scores, settings, versions, machine."""
     from rich.table import Table
@@ -58,7 +73,9 @@ def show(
     from snnbench.collection import find_rows
 
     _check(folders)
-    for row in find_rows(folders, key).to_dict("records"):
+    if not key and not data:
+        raise ConfigError("--key or --data must say which rows, found neither. `snnbench results ls --rows` lists both.")
+    for row in find_rows(folders, key, data).to_dict("records"):
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold")
         table.add_column(overflow="fold")
@@ -102,13 +119,17 @@ def prune(
         str,
         typer.Option(metavar="DIGEST", help="Also all rows of these settings (settings_digest of `show`, or its beginning)."),
     ] = "",
+    data: Annotated[
+        str,
+        typer.Option(metavar="DIGEST", help="Also all rows of this version of a task's data; older: of all but the newest."),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Remove; without it, only say what would go.")] = False,
 ) -> None:
-    """Remove what is superfluous: files of killed runs, rows stored twice and, if asked, failures or a run's rows."""
+    """Remove what is superfluous: files of killed runs, rows stored twice; if asked, failures, or rows of a run or of data."""
     from snnbench.collection import find_superfluous, remove
 
     _check([folder])
-    removals = find_superfluous(folder, failed, settings)
+    removals = find_superfluous(folder, failed, settings, data)
     for removal in removals:
         rows = plural(len(removal.keys), "row") if removal.keys else "all"
         results().print(f"{removal.file.relative_to(folder)}: {rows}, {removal.reason}", soft_wrap=True)

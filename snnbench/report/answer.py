@@ -9,6 +9,7 @@ from snnbench.report.words import name_models
 from snnbench.selection import COMPARED, count_averaged, left_out, only_suite, score_table
 from snnbench.stats import resolve_missing
 from snnbench.suites.flags import task_flags
+from snnbench.versions import check_versions, choose_versions
 
 ANSWERED = (*COMPARED, "metric")
 """The columns of the stored rows that a comparison needs."""
@@ -29,7 +30,8 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
     """
     suite = only_suite(rows, question.suite or (None if own else published_suite(question.published)))
     asked = choose_tasks(question, suite)
-    all_rows, rows = rows, choose_rows(rows, question, suite)
+    all_rows = rows
+    rows, on_versions = choose_rows(rows, question, suite)
     scores = score_table(rows, question.metric)
     at_hand = set(rows["task"]) if own else set(asked)
     together = beside_published(scores, question.published, suite, question.metric)
@@ -40,7 +42,7 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
     metric = question.metric or " or ".join(sorted(metrics))
     compared, _, _ = resolve_missing(together, question.missing)
     averaged, unlike = describe_averaging(rows, compared)
-    notes = (*unlike, *describe_doubled(all_rows))
+    notes = (*unlike, *describe_doubled(all_rows), *on_versions)
     return rank_models(together, reasons, question, suite, metric, task_flags(suite), averaged, notes)
 
 
@@ -91,7 +93,13 @@ def describe_doubled(rows: pd.DataFrame) -> tuple[str, ...]:
     return (f"{are} stored more than once; of rows with one key the newest that succeeded counts, once.",)
 
 
-def choose_rows(rows: pd.DataFrame, question: Question, suite: str | None = None) -> pd.DataFrame:
-    """Return the stored rows of the suite and the tasks that are asked for."""
+def choose_rows(rows: pd.DataFrame, question: Question, suite: str | None = None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the stored rows of the suite, tasks and versions of data that are asked for, and sentences on other versions.
+
+    Raises:
+        UnknownNameError: If the suite, a task or a version does not exist.
+    """
     suite = suite or only_suite(rows, question.suite)
-    return rows[(rows["suite"] == suite) & rows["task"].isin(choose_tasks(question, suite))]
+    rows = rows[rows["suite"] == suite]
+    check_versions(rows, question.data)
+    return choose_versions(rows[rows["task"].isin(choose_tasks(question, suite))], question.data)

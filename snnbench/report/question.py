@@ -41,6 +41,7 @@ class Question:
         min_samples: Leave out tasks with fewer rows.
         exclude_flagged: Leave out the tasks whose data the audit flags.
         metric: Another metric than that of the suite.
+        data: Versions of the data to compare on, as in ``versions.choose_versions``; none for the newest of each task.
         missing: Name in ``stats.MISSING``.
         baseline: The model that the others are compared with, or ``"best"`` for the lowest mean rank.
         alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
@@ -58,6 +59,7 @@ class Question:
     min_samples: int = 0
     exclude_flagged: bool = False
     metric: str = ""
+    data: tuple[str, ...] = ()
     missing: str = "worst"
     baseline: str = "best"
     alternative: Alternative = "two-sided"

@@ -15,6 +15,7 @@ from snnbench.report.breakdown import BREAKDOWN_COLUMNS, Breakdown, by_split, na
 from snnbench.report.ranking import Ranking
 from snnbench.selection import column_names, scored_evaluations, training_seconds
 from snnbench.suites import load_suite
+from snnbench.versions import choose_versions
 
 HYPERPARAMETERS = {
     "n_layers": "depth (layers or blocks)",
@@ -66,6 +67,7 @@ class Runs:
         provenance: Every distinct value of the columns of ``PROVENANCE``, by name.
         commands: The commands that run the same again; none for settings that no preset of this version has.
         by_split: The comparison by split of one task on several; None for more tasks.
+        notes: What else should be known of the scores; those of the ranking.
     """
 
     models: tuple[str, ...]
@@ -77,6 +79,7 @@ class Runs:
     provenance: Mapping[str, list[str]] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     by_split: Breakdown | None = None
+    notes: tuple[str, ...] = ()
 
 
 def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, Any]) -> Runs:
@@ -88,7 +91,7 @@ def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, An
         settings: Those of the newest run; empty if unknown.
     """
     tasks = set(map(str, ranking.scores.index))
-    rows = rows[(rows["suite"] == ranking.suite) & rows["task"].isin(tasks)]
+    rows, _ = choose_versions(rows[(rows["suite"] == ranking.suite) & rows["task"].isin(tasks)], ranking.question.data)
     training = settings.get("training", {})
     if rows.empty:
         return Runs(tuple(map(str, ranking.table.index)))
@@ -110,6 +113,7 @@ def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, An
         provenance=_provenance(rows),
         commands=tuple(_commands(rows)),
         by_split=_by_split(rows, chosen, ranking),
+        notes=ranking.notes,
     )
 
 

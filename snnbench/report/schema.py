@@ -31,6 +31,8 @@ class Options(BaseModel):
     """Tasks with fewer rows are left out."""
     exclude_flagged: bool
     """Whether tasks that the audit of the data flags are left out."""
+    data: list[str]
+    """Versions of the data that were asked for; empty = the newest of each task."""
     missing: Literal["worst", "drop-task", "drop-model"]
     """What becomes of missing scores."""
     alpha: float
@@ -275,6 +277,8 @@ class ComparisonDocument(BaseModel):
     """Models that were compared."""
     averaged: str
     """What the score of a task is a mean of; empty if it is one number. A task counts once in every case."""
+    notes: list[str]
+    """What else should be known of the scores, in sentences: rows stored twice, other versions of the data."""
     baseline: str
     """The model that the others are compared with."""
     models: list[Model]
