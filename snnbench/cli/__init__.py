@@ -18,11 +18,12 @@ from snnbench.cli.data import app as data_app
 from snnbench.cli.doctor import doctor
 from snnbench.cli.figure import app as figure_app
 from snnbench.cli.models import app as models_app
-from snnbench.cli.output import FLAG, say
+from snnbench.cli.output import FLAG, say, write
 from snnbench.cli.repeat import repeat
 from snnbench.cli.report import report
 from snnbench.cli.results import app as results_app
 from snnbench.cli.run import run
+from snnbench.cli.streams import READER_LEFT, ReaderLeftError, standard_streams
 from snnbench.cli.theory import app as theory_app
 from snnbench.errors import LeftAsideWarning, SnnbenchError
 
@@ -48,7 +49,7 @@ app.add_typer(theory_app, name="theory")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"snnbench {__version__}")
+        write(f"snnbench {__version__}\n")
         raise typer.Exit
 
 
@@ -63,12 +64,18 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exit code 2 and one red line for what the user can mend; a bug shows its traceback."""
-    try:
-        with _naming_left_aside():
-            app(prog_name="snnbench")
-    except SnnbenchError as error:
-        say("Error:", str(error))
-        sys.exit(2)
+    with standard_streams():
+        try:
+            try:
+                with _naming_left_aside():
+                    app(prog_name="snnbench")
+            finally:
+                sys.stdout.flush()  # while a full disk can still be told
+        except ReaderLeftError:
+            sys.exit(READER_LEFT)
+        except SnnbenchError as error:
+            say("Error:", str(error))
+            sys.exit(2)
 
 
 @contextmanager

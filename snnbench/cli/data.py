@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import FLAG, errors, missing_sentence, name_some, results, say, write_text
+from snnbench.cli.output import FLAG, errors, missing_sentence, name_some, results, say, write, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +156,7 @@ def audit(
     as_json = format_ is AuditFormat.json
     text = table.to_json(orient="records", indent=2) + "\n" if as_json else table[COLUMNS].to_csv(index=False)
     if output is None:
-        typer.echo(text, nl=False)
+        write(text)
         return
     write_text(output, text)
     errors().print(f"Written to {output}", soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from snnbench.cli.output import results
+from snnbench.cli.output import results, write
 
 
 class Format(StrEnum):
@@ -26,9 +26,8 @@ def doctor(
 
     diagnosis = diagnose()
     if format_ is Format.json:
-        typer.echo(
-            json.dumps({"environment": diagnosis.environment, "data": diagnosis.data, "problems": diagnosis.problems}, indent=2)
-        )
+        known = {"environment": diagnosis.environment, "data": diagnosis.data, "problems": diagnosis.problems}
+        write(json.dumps(known, indent=2) + "\n")
     else:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold")
