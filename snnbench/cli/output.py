@@ -4,15 +4,20 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from snnbench.errors import ConfigError
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 FLAG = ""
 """Metavar of an option without a value: Typer would call it ``<bool>``, as if it took one."""
 
+_ANY_WIDTH = 10_000
 _PIPE_WIDTH = 200
 """Columns where nobody looks at a terminal: wide enough that no name is cut or folded on its way to ``grep``."""
 
@@ -27,6 +32,16 @@ def results() -> Console:
 def errors() -> Console:
     """Return the console for errors and progress (standard error)."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def print_table(table: "Table") -> None:
+    """Print a table in which no word is cut: where there is no room for its words, its lines are longer than the terminal."""
+    from rich.measure import Measurement
+
+    console = results()
+    least = Measurement.get(console, console.options.update(width=_ANY_WIDTH), table).minimum
+    console.width = max(console.width, least)
+    console.print(table)
 
 
 def write(text: str) -> None:

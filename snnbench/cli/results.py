@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from snnbench.cli.output import FLAG, duration, errors, plural, results
+from snnbench.cli.output import FLAG, duration, errors, plural, print_table, results
 from snnbench.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Results folders: what is in them, merging, tidying.")
@@ -35,7 +35,7 @@ def ls(
         for row in stored.sort_values(columns[1:7]).itertuples() if len(stored) else ():
             numbers = ("" if score != score else f"{score:.4f}" for score in (row.valid_score, row.test_score))
             table.add_row(*(str(getattr(row, name)) for name in columns[:-2]), *numbers)
-        results().print(table)
+        print_table(table)
         return
     names = ["suite", "preset", "model", "seeds", "tasks", "searched", "tested", "failed", "took", "machine"]
     table = Table(*names, box=None, header_style="bold", pad_edge=False)
@@ -46,7 +46,7 @@ def ls(
         counts = (str(count) for count in (run.n_tasks, run.n_search, run.n_evaluations, run.n_failed))
         machine = f"{run.device}, {run.cpu}, snnbench {run.snnbench_version}"
         table.add_row(run.suite, run.preset, run.model, run.seeds, *counts, duration(run.seconds), machine)
-    results().print(table)
+    print_table(table)
     versions = list_versions(read_results(folders, VERSIONED))
     versions = versions[versions.duplicated(["suite", "task"], keep=False)]
     if versions.empty:
@@ -56,7 +56,7 @@ def ls(
     for version in versions.itertuples():
         latest = str(version.finished_at)[:16].replace("T", " ")
         table.add_row(version.suite, version.task, version.data[:DIGITS], str(version.n_rows), latest, version.source)
-    results().print(table)
+    print_table(table)
 
 
 @app.command()
