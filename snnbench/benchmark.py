@@ -1,5 +1,6 @@
 """The product in prose: prepare the data, plan, search, select, evaluate, compare."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,10 +12,10 @@ from snnbench.config import RunSettings
 from snnbench.engines import Crew, gather_crew
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
-from snnbench.records import ON_CPU, Compute, Result
+from snnbench.records import ON_CPU, Compute, Result, is_lasting
 from snnbench.report import ANSWERED, DEFAULT, Analysis, Question, Ranking, answer, choose_rows, render_page
 from snnbench.report.runs import EXAMINED, Runs, examine_runs
-from snnbench.selection import DESCRIBED, OUTPUTS, describe_models, select
+from snnbench.selection import DESCRIBED, OUTPUTS, describe_models, refused, select
 from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, read_settings, write_settings
 from snnbench.suites.material import Material, gather
@@ -23,7 +24,10 @@ from snnbench.training import JobContext, Origin
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks of ``snnbench run``, with names resolved and settings validated."""
+    """What a user asks of ``snnbench run``, with names resolved and settings validated.
+
+    ``limit_seconds`` is the time limit of one training.
+    """
 
     suite: str
     models: tuple[str, ...]
@@ -38,19 +42,26 @@ class Request:
     compute: Compute = ON_CPU
     crew: Crew = field(default_factory=partial(gather_crew, "local", {"workers": 1}))
     origin: Origin = field(default_factory=Origin)
+    limit_seconds: float = math.inf
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: what failed, which models have no score on which split and why; ``n_left`` if it was stopped."""
+    """How a run ended: what failed, which models have no score on which split and why; ``n_left`` if it was stopped.
+
+    ``refused`` is what cannot be fitted or ran out of time, and ``missing`` says which models have no score for this reason
+    alone: outcomes both, and no failures.
+    """
 
     n_trained: int
     failures: tuple[Result, ...]
     unselected: Mapping[tuple[str, str, str, int], str]
     n_left: int = 0
+    refused: tuple[Result, ...] = ()
+    missing: Mapping[tuple[str, str, str, int], str] = field(default_factory=dict)
 
 
-_KEPT = ("valid_score", "best_epoch", "error")
+_KEPT = ("valid_score", "best_epoch", "error", "limit_seconds")
 
 
 def prepare(request: Request) -> Material:
@@ -67,7 +78,9 @@ def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
     where = request.compute, request.crew.n_workers
-    return plan_search(request.suite, material, request.settings, models, request.seed, _finished(_stored(request)), *where)
+    return plan_search(
+        request.suite, material, request.settings, models, request.seed, _finished(request, _stored(request)), *where
+    )
 
 
 def run(
@@ -86,20 +99,31 @@ def run(
     provenance = describe_environment(request.compute)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
     write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
-    where = request.folder, material.by_name, request.settings, request.compute, provenance, request.origin
+    where = (
+        request.folder,
+        material.by_name,
+        request.settings,
+        request.compute,
+        provenance,
+        request.origin,
+        request.limit_seconds,
+    )
     run_stage = partial(
         run_jobs, context=JobContext(*where), results_folder=request.results, crew=request.crew, report=report, stop=stop
     )
     searched = run_stage("search", search.jobs)
     if searched.n_left:
-        return Outcome(searched.n_trained, searched.failures, {}, searched.n_left)
+        return Outcome(searched.n_trained, searched.failures, {}, searched.n_left, searched.refused)
 
     stored = _stored(request)
     selected, unselected = select(search.members, stored, request.settings.select_by)
-    jobs = plan_evaluation(search, selected, material, request.settings, _finished(stored), request.n_seeds, request.compute)
+    finished = _finished(request, stored)
+    jobs = plan_evaluation(search, selected, material, request.settings, finished, request.n_seeds, request.compute)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
-    return Outcome(n_trained, failures, unselected, evaluated.n_left)
+    excused = unselected.keys() & refused(search.members, stored, request.settings.select_by)
+    missing = {group: unselected.pop(group) for group in sorted(excused)}
+    return Outcome(n_trained, failures, unselected, evaluated.n_left, searched.refused + evaluated.refused, missing)
 
 
 def compare(folders: Sequence[Path], question: Question = DEFAULT) -> Ranking:
@@ -138,6 +162,7 @@ def _stored(request: Request) -> pd.DataFrame:
     return read_results([request.results], _KEPT)
 
 
-def _finished(rows: pd.DataFrame) -> set[str]:
-    """Return the keys that need no training; what failed is tried again."""
-    return set(rows.loc[rows["status"] != "failed", "key"])
+def _finished(request: Request, rows: pd.DataFrame) -> set[str]:
+    """Return the keys that need no training: what failed is tried again, and under a larger limit what ran out of time."""
+    had_its_time = (rows["status"] == "timeout") & (rows["limit_seconds"].astype(float) >= request.limit_seconds)
+    return set(rows.loc[rows["status"].map(is_lasting).astype(bool) | had_its_time, "key"])

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snnbench.errors import SnnbenchError
-from snnbench.records import digest
+from snnbench.records import LASTING, digest, is_lasting
 from snnbench.result_files import result_files
 from snnbench.store import prepare_store, read_results, read_rows, settings_file, write_table, write_text
 from snnbench.versions import VERSIONED, check_versions, list_versions
@@ -21,7 +21,9 @@ OLDER = "older"
 OUTCOME = ("status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
 """What two rows with one key must agree in."""
 
-_COUNTS = ["n_tasks", "n_search", "n_evaluations", "n_failed", "seconds", "finished_at"]
+_COUNTS = ["n_tasks", "n_search", "n_evaluations", "n_infeasible", "n_timeout", "n_failed", "seconds", "finished_at"]
+_UNSCORED = {"infeasible": "infeasible", "timeout": "out of time", "failed": "failed"}
+"""What to call the rows that may be tried again once they are removed."""
 _RUN = ["suite", "preset", "model", "device", "cpu", "snnbench_version"]
 
 
@@ -60,21 +62,23 @@ def list_runs(folders: Sequence[Path]) -> pd.DataFrame:
     """Return what is stored, one row for each suite, preset, model, device, CPU and version.
 
     Returns:
-        With seeds (``"0, 1, 2"``), n_tasks, n_search, n_evaluations, n_failed, seconds (of all trainings) and finished_at (the
-        latest).
+        With seeds (``"0, 1, 2"``), n_tasks, n_search, n_evaluations, n_infeasible, n_timeout, n_failed, seconds (of all
+        trainings) and finished_at (the latest).
     """
     rows = read_results(folders, ["stage", "task", "seed", "seconds", *_RUN])
     if rows.empty:
         return pd.DataFrame(columns=[*_RUN, "seeds", *_COUNTS])
     rows = rows.assign(**{name: rows[name].fillna("") for name in _RUN if rows[name].dtype == object})
-    groups = rows.assign(
-        search=rows["stage"] == "search", evaluate=rows["stage"] == "evaluate", failed=rows["status"] == "failed"
-    ).groupby(_RUN, sort=True, dropna=False)
+    counted = {name: rows["stage"] == name for name in ("search", "evaluate")}
+    counted |= {name: rows["status"] == name for name in _UNSCORED}
+    groups = rows.assign(**counted).groupby(_RUN, sort=True, dropna=False)
     return groups.agg(
         seeds=("seed", lambda seeds: ", ".join(map(str, sorted(set(seeds))))),
         n_tasks=("task", "nunique"),
         n_search=("search", "sum"),
         n_evaluations=("evaluate", "sum"),
+        n_infeasible=("infeasible", "sum"),
+        n_timeout=("timeout", "sum"),
         n_failed=("failed", "sum"),
         seconds=("seconds", "sum"),
         finished_at=("finished_at", "max"),
@@ -108,7 +112,7 @@ def find_rows(folders: Sequence[Path], beginning: str, data: str = "") -> pd.Dat
 def merge(sources: Sequence[Path], target: Path) -> Merged:
     """Copy the rows of results folders that ``target`` does not have; nothing in ``target`` is ever overwritten.
 
-    Only a row that failed gives way to one that did not.
+    Only a row that failed or ran out of time gives way, to one that lasts longer (``records.LASTING``).
 
     Raises:
         StoreError: If a file cannot be read or the target not be written.
@@ -133,10 +137,11 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
 
 def _is_new(row: dict[str, Any], known: dict[str, Any] | None, merged: Merged, source: Path) -> bool:
     """Say whether a row is to be copied, and count what it is otherwise."""
-    if known is None or (known["status"] == "failed" and row["status"] != "failed"):
+    ranks = [LASTING.get(one["status"], len(LASTING)) for one in (known, row) if one is not None]
+    if known is None or ranks[0] < ranks[1]:
         merged.n_new += 1
         return True
-    if row["status"] == "failed" or row["outcome"] == known["outcome"]:
+    if not is_lasting(row["status"]) or row["outcome"] == known["outcome"]:
         merged.n_equal += 1
     else:
         score = "valid_score" if row["stage"] == "search" else "test_score"
@@ -148,7 +153,8 @@ def _is_new(row: dict[str, Any], known: dict[str, Any] | None, merged: Merged, s
 
 def _copy(file: Path, keys: Sequence[str], n_rows: int, place: Path) -> None:
     table = pq.read_table(file)
-    if len(keys) < n_rows or place.exists():
+    has_own_file = "-failed-" in place.name  # which is replaced, and named so that another attempt replaces it, too
+    if len(keys) < n_rows or (place.exists() and not has_own_file):
         stage = place.name.partition("-")[0]
         table = table.filter(pc.is_in(table["key"], pa.array(keys)))
         place = place.with_name(f"{stage}-{digest(sorted(keys))}.parquet")
@@ -157,7 +163,7 @@ def _copy(file: Path, keys: Sequence[str], n_rows: int, place: Path) -> None:
 
 def _forget_failures(target: Path, new: Iterable[dict[str, Any]], known: dict[str, dict[str, Any]]) -> None:
     for row in new:
-        if row["status"] != "failed" and row["key"] in known:
+        if is_lasting(row["status"]) and row["key"] in known:
             for failure in target.rglob(f"*-failed-{row['key']}.parquet"):
                 failure.unlink()
 
@@ -167,7 +173,7 @@ def find_superfluous(folder: Path, failed: bool = False, settings: str = "", dat
 
     Args:
         folder: A results folder.
-        failed: Whether rows that failed go, too.
+        failed: Whether rows that failed, ran out of time or are infeasible go, too, so that the next run tries them again.
         settings: The beginning of a settings digest (see ``results ls``) whose rows go, too.
         data: The beginning of the digest of a version of a task's data whose rows go, too; or ``OLDER`` for those of all
             versions but the newest of each task.
@@ -189,11 +195,11 @@ def find_superfluous(folder: Path, failed: bool = False, settings: str = "", dat
                 reasons.setdefault("of an older version of the data" if data == OLDER else f"of data {data}", []).append(
                     row["key"]
                 )
-            elif row["status"] == "failed" and (failed or row["key"] in finished):
-                reasons.setdefault("failed", []).append(row["key"])
+            elif row["status"] in _UNSCORED and (failed or (row["key"] in finished and not is_lasting(row["status"]))):
+                reasons.setdefault(_UNSCORED[row["status"]], []).append(row["key"])
             elif row["key"] in finished:
                 reasons.setdefault("stored twice", []).append(row["key"])
-            elif row["status"] != "failed":
+            elif is_lasting(row["status"]):
                 finished.add(row["key"])
         removals += [Removal(file, tuple(keys), reason) for reason, keys in reasons.items()]
     return removals

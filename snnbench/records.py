@@ -16,9 +16,21 @@ MAX_SEED = 2**63 - 1
 Value = str | int | float | bool
 Kind = Literal["binary", "multiclass", "multilabel"]
 Stage = Literal["search", "evaluate"]
-Status = Literal["ok", "diverged", "failed"]
+Status = Literal["ok", "diverged", "infeasible", "timeout", "failed"]
+"""What came of a training. ``infeasible``: the estimator refuses the configuration on these rows, as it would again;
+``timeout``: it was not done within its time limit; ``failed``: anything else, which may go well another time."""
 Precision = Literal["float32", "tf32", "bfloat16"]
 Alternative = Literal["two-sided", "greater"]
+
+
+LASTING = {"failed": 0, "timeout": 1}
+"""Of the rows with one key the most lasting counts: one that failed gives way to all others, one that ran out of time to those
+of any other status (2)."""
+
+
+def is_lasting(status: str) -> bool:
+    """Say whether a training with this outcome is over for good; others may be tried again, and be replaced."""
+    return status not in LASTING
 
 
 def digest(content: object, length: int = 16) -> str:
@@ -209,7 +221,8 @@ class TrainingRun:
 class Result:
     """One stored row: a member, what came of it, and where it came from.
 
-    ``seconds`` is the member's share of its job; ``warnings`` are those of an estimator, which do not fail it.
+    ``error`` is the reason of every status but ``ok``. ``seconds`` is the member's share of its job; ``warnings`` are those of
+    an estimator, which do not fail it.
     ``test_outputs`` are the (n_test, n_outputs) outputs of an evaluation, row by row, and ``test_targets`` the true classes (or
     all labels row by row, None = not measured), so that other metrics can be computed later. ``provenance`` holds versions,
     hardware, precision and digests as flat columns.

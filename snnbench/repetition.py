@@ -17,7 +17,7 @@ from snnbench.engines import gather_crew, load_engine
 from snnbench.errors import DataError, SnnbenchError, StoreError
 from snnbench.models.allowed import check_imports
 from snnbench.plan import evaluation_member, search_member
-from snnbench.records import Compute, Config, Job, Member, Result, Split, Task
+from snnbench.records import Compute, Config, Job, Member, Result, Split, Task, is_lasting
 from snnbench.selection import only_suite
 from snnbench.store import read_results, settings_file
 from snnbench.suites import load_suite
@@ -66,7 +66,7 @@ def repeat_rows(
         SnnbenchError: If there is no such row, its settings are gone, or data, code or protocol are no longer those of the row.
     """
     rows = pd.concat([find_rows([results], key) for key in keys]) if keys else _evaluations(results, suite)
-    rows = rows[rows["status"] != "failed"].drop_duplicates("key")
+    rows = rows[rows["status"].map(is_lasting)].drop_duplicates("key")
     if rows.empty:
         raise SnnbenchError(f"There must be a finished row to repeat, found none in {results}. Run `snnbench run` first.")
     if absent := [name for name in _MADE_WITH if name not in rows]:

@@ -20,6 +20,8 @@ COMPARED = (
     *("stage", "suite", "task", "split", "seed", "model", "preset", "grid", "config", "config_key"),
     *("task_sha256", "valid_score", "test_score", "error"),
 )
+_VERBS = {"diverged": "diverged", "infeasible": "cannot be fitted", "timeout": "ran out of time"}
+"""What is said of a training without a score that is an outcome; one that failed is tried again."""
 OUTPUTS = ("test_targets", "test_outputs", "task_n_outputs")
 DESCRIBED = (*COMPARED, "best_epoch", "seconds")
 """The columns of the results that a comparison, another metric and a description of the models need."""
@@ -40,11 +42,8 @@ def select(
         configuration, the reason. By depth, the depth is said behind the model's name.
     """
     found = rows.set_index("key")
-    groups: dict[tuple[str, str, str, int], list[str]] = {}
-    for key, member in members.items():
-        groups.setdefault((member.task, member.split, choice(member.config, by), member.seed), []).append(key)
     selected, unselected = {}, {}
-    for group, keys in groups.items():
+    for group, keys in _groups(members, by).items():
         trained = found.loc[found.index.intersection(keys)]
         finite = trained[(trained["status"] == "ok") & trained["valid_score"].notna()]
         if finite.empty:
@@ -53,6 +52,25 @@ def select(
         best = max(finite.index, key=lambda key: (finite.at[key, "valid_score"], _preference(members[key])))
         selected[best] = int(finite.at[best, "best_epoch"])
     return selected, unselected
+
+
+def refused(members: Mapping[str, Member], rows: pd.DataFrame, by: str = "model") -> set[tuple[str, str, str, int]]:
+    """Return every (task, split, model, seed) that has configurations which are infeasible or ran out of time, and none failed.
+
+    Such a model may be missing on a task without anything having gone wrong; see ``select`` for the arguments.
+    """
+    status_of = rows.set_index("key")["status"]
+    status_of = status_of[~status_of.index.duplicated()]
+    by_group = {group: set(status_of.reindex(keys).dropna()) for group, keys in _groups(members, by).items()}
+    return {group for group, found in by_group.items() if found & {"infeasible", "timeout"} and "failed" not in found}
+
+
+def _groups(members: Mapping[str, Member], by: str) -> dict[tuple[str, str, str, int], list[str]]:
+    """Return the keys of the members that compete with each other, by task, split, model and seed."""
+    groups: dict[tuple[str, str, str, int], list[str]] = {}
+    for key, member in members.items():
+        groups.setdefault((member.task, member.split, choice(member.config, by), member.seed), []).append(key)
+    return groups
 
 
 def choice(config: Config, by: str) -> str:
@@ -259,9 +277,19 @@ def _why_none(trained: pd.DataFrame) -> str:
     if trained.empty:
         return "nothing was trained"
     errors = trained.loc[trained["status"] == "failed", "error"]
-    if errors.empty:
-        return "its one configuration diverged" if len(trained) == 1 else f"all {len(trained)} configurations diverged"
-    return f"{len(errors)} of {len(trained)} configurations failed: {errors.min()}"
+    if not errors.empty:
+        return f"{len(errors)} of {len(trained)} configurations failed: {errors.min()}"
+    reasons = trained[trained["status"].isin(_VERBS)].groupby("status")["error"].agg(["size", "min"])
+    if len(reasons) < 2:
+        subject = "its one configuration" if len(trained) == 1 else f"all {len(trained)} configurations"
+        return f"{subject} {_ended(reasons.index[0], reasons['min'].iloc[0])}" if len(reasons) else f"{subject} diverged"
+    parts = [f"{size} {_ended(str(status), error)}" for status, size, error in reasons.itertuples()]
+    return f"of {len(trained)} configurations {', '.join(parts)}"
+
+
+def _ended(status: str, error: str) -> str:
+    """Return how trainings ended that have no score, with the reason where the status does not say it all."""
+    return _VERBS[status] if status == "diverged" else f"{_VERBS[status]} ({error})"
 
 
 def only_suite(rows: pd.DataFrame, suite: str | None) -> str:
@@ -311,5 +339,6 @@ def _why_missing(of_task: pd.DataFrame, model: str) -> str:
             return "no score on all the splits that models are compared on"
         if (evaluations["status"] == "ok").any():
             return "its test score is not a number"
-        return f"evaluation {evaluations['status'].iloc[0]}: {evaluations['error'].iloc[0]}"
+        status, error = evaluations["status"].iloc[0], evaluations["error"].iloc[0]
+        return f"evaluation {_VERBS.get(status, status)}: {error}"
     return "not evaluated yet" if (trained["status"] == "ok").any() else _why_none(trained)

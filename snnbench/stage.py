@@ -38,10 +38,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What a stage gave; ``n_left`` jobs remain if it was asked to stop before the last."""
+    """What a stage gave; ``n_left`` jobs remain if it was asked to stop before the last.
+
+    ``refused`` holds what is infeasible or ran out of time: an outcome, and no failure.
+    """
 
     n_trained: int
     failures: tuple[Result, ...]
+    refused: tuple[Result, ...] = ()
     n_left: int = 0
 
 
@@ -68,6 +72,7 @@ def run_jobs(
     planned = sum(job.seconds for job in jobs)
     in_flight: dict[str, Job] = {}
     failures: list[Result] = []
+    refused: list[Result] = []
     n_jobs, n_done, n_trained, planned_done = len(jobs), 0, 0, 0.0
     n_nodes = n_workers = 0
 
@@ -100,10 +105,11 @@ def run_jobs(
             write_results(results_folder, job, rows)
             _log_job(job, rows)
             failures += [row for row in rows if row.status == "failed" or (row.status, stage) == ("diverged", "evaluate")]
+            refused += [row for row in rows if row.status in ("infeasible", "timeout")]
             n_done, n_trained, planned_done = n_done + 1, n_trained + len(rows), planned_done + job.seconds
             tell()
     log_event("stage ended", stage=stage, n_jobs=n_done, n_failed=len(failures), seconds=time.monotonic() - start)
-    return StageOutcome(n_trained, tuple(failures), n_left=n_jobs - n_done if stop() else 0)
+    return StageOutcome(n_trained, tuple(failures), tuple(refused), n_left=n_jobs - n_done if stop() else 0)
 
 
 def _of_both_kinds(jobs: Sequence[Job], context: JobContext, crew: Crew, watch: Watch) -> _Finished:

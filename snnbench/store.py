@@ -24,7 +24,7 @@ from filelock import FileLock
 from pyarrow import dataset as pads
 
 from snnbench.errors import StoreError
-from snnbench.records import Job, Result, Value, digest
+from snnbench.records import LASTING, Job, Result, Value, digest, is_lasting
 from snnbench.result_files import holds_rows, leave_aside, result_files
 
 SCHEMA_VERSION = 1
@@ -56,7 +56,8 @@ def prepare_store(results: Path) -> None:
 def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
     """Store the rows of a finished job, atomically; those that are stored already are left out.
 
-    A failed row has a file of its own, which its next attempt replaces or removes: so a retried run leaves no key twice.
+    A row that failed or ran out of time has a file of its own, which its next attempt replaces or removes: so a retried run
+    leaves no key twice.
 
     Raises:
         StoreError: If the folder cannot be written or is full; nothing half-written stays behind.
@@ -65,8 +66,8 @@ def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
     with _locked(folder):
         stored = _look(folder)
         new = [_not_before(stored.latest, row) for row in rows if row.key not in stored.keys]
-        finished = [row for row in new if row.status != "failed"]
-        failed = [row for row in new if row.status == "failed"]
+        finished = [row for row in new if is_lasting(row.status)]
+        failed = [row for row in new if not is_lasting(row.status)]
         if finished:
             name = f"{job.stage}-{digest([row.key for row in finished])}.parquet"
             _write_rows(folder / name, finished)
@@ -197,8 +198,8 @@ def read_settings(folders: Iterable[Path]) -> dict[str, object]:
 def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return all stored rows, one for each key.
 
-    Of several rows with one key (stored in two folders) a successful one counts, else the newest; ``attrs["n_doubled"]`` is the
-    number of the others.
+    Of several rows with one key (stored in two folders) the most lasting counts (``records.LASTING``), of equals the newest;
+    ``attrs["n_doubled"]`` is the number of the others.
 
     Args:
         folders: Results folders; one that does not exist yet is empty.
@@ -216,8 +217,9 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
     if table is None:
         return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
     rows = table.to_pandas()
-    newest_success_last = rows.assign(_ok=rows["status"] != "failed").sort_values(["_ok", "finished_at"], kind="stable")
-    once = newest_success_last.drop_duplicates("key", keep="last").drop(columns="_ok").reset_index(drop=True)
+    ranked = rows.assign(_rank=[LASTING.get(status, len(LASTING)) for status in rows["status"]])
+    counts_last = ranked.sort_values(["_rank", "finished_at"], kind="stable")
+    once = counts_last.drop_duplicates("key", keep="last").drop(columns="_rank").reset_index(drop=True)
     once.attrs["n_doubled"] = len(rows) - len(once)
     return once
 

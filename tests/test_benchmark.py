@@ -196,3 +196,41 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_scores(stacking, config, tm
     assert n_kills >= (3 if stacking == "within-task" else 2)  # stacks across tasks are fewer jobs
     subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
     assert scores(tmp_path / "killed") == scores(tmp_path / "whole")
+
+
+NEIGHBOURS = """
+[models.knn]
+estimator = "sklearn.neighbors.KNeighborsClassifier"
+grid = { n_neighbors = [1, 500] }
+[models.crowd]
+estimator = "sklearn.neighbors.KNeighborsClassifier"
+grid = { n_neighbors = [500, 600] }
+"""
+
+
+def test_what_cannot_be_fitted_is_an_outcome_with_its_reason_and_not_trained_again(config, tmp_path):
+    config.write_text(NEIGHBOURS)
+    command = [*PROGRAM, "run", "core", "--config", str(config), "--task", "iris", "--progress", "none", "--results", "r"]
+    first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "No fit: 1 training of knn on iris: ValueError: Expected n_neighbors <= n_samples_fit" in first.stderr
+    missing = "No score: crowd on iris: all 2 configurations cannot be fitted (ValueError: Expected n_neighbors"
+    assert missing in first.stderr
+    assert "Failed" not in first.stderr
+    rows = pd.read_parquet(tmp_path / "r")
+    assert rows.groupby(["stage", "model", "status"]).size().to_dict() == {
+        ("evaluate", "knn", "ok"): 1,
+        ("search", "crowd", "infeasible"): 2,
+        ("search", "knn", "infeasible"): 1,
+        ("search", "knn", "ok"): 1,
+    }
+    again = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert again.returncode == 0
+    assert missing in again.stderr
+    assert "0 trainings were left to do" in again.stdout
+    prune = [*PROGRAM, "results", "prune", "r", "--failed", "--yes"]
+    subprocess.run(prune, check=True, capture_output=True, cwd=tmp_path)
+    third = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert "3 trainings stored in r" in third.stdout
+    compared = subprocess.run([*PROGRAM, "compare", "r"], capture_output=True, text=True, cwd=tmp_path)
+    assert "crowd" in compared.stdout

@@ -79,6 +79,33 @@ def test_a_success_takes_the_place_of_a_failure_and_never_the_other_way_round(tm
     assert scores(target) == {"a": 0.1, "b": 0.2}
 
 
+def test_a_row_out_of_time_takes_the_place_of_a_failure_and_can_still_be_replaced(tmp_path):
+    one, target = tmp_path / "one", tmp_path / "target"
+    write_results(target, job_of("a"), [row("a", status="failed", error="x")])
+    write_results(one, job_of("a"), [row("a", status="timeout", error="late")])
+    assert merge([one], target).n_new == 1
+    assert pd.read_parquet(target)["status"].tolist() == ["timeout"]
+    write_results(target, job_of("a"), [row("a", valid_score=0.1)])
+    assert scores(target) == {"a": 0.1}
+    merged = merge([one], target)
+    assert (merged.n_new, merged.n_equal, merged.conflicts) == (0, 1, [])
+
+
+def test_what_has_no_fit_goes_with_what_failed(tmp_path):
+    rows = [row("a", valid_score=0.1), row("b", status="infeasible", error="x")]
+    write_results(tmp_path, job_of("a", "b"), rows)
+    write_results(tmp_path, job_of("c", "d"), [row("c", status="timeout", error="x"), row("d", status="failed", error="x")])
+    assert find_superfluous(tmp_path) == []
+    runs = list_runs([tmp_path])
+    assert runs[["n_infeasible", "n_timeout", "n_failed"]].to_numpy().tolist() == [[1, 1, 1]]
+    removals = find_superfluous(tmp_path, failed=True)
+    assert sorted((removal.reason, removal.keys) for removal in removals) == [
+        ("failed", ("d",)), ("infeasible", ("b",)), ("out of time", ("c",))
+    ]  # fmt: skip
+    remove(removals)
+    assert scores(tmp_path) == {"a": 0.1}
+
+
 def test_what_is_superfluous_is_named_first_and_then_removed(tmp_path):
     write_results(tmp_path, job_of("a", "b"), [row("a", valid_score=0.1), row("b", valid_score=0.2)])
     write_results(tmp_path, job_of("d"), [row("d", status="failed", error="x")])

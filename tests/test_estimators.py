@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from snnbench.config import ModelSettings
@@ -9,7 +10,7 @@ from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.models import check_config
 from snnbench.models.estimator import GROWN, build_estimator, families, resize
 from snnbench.records import Config, Dataset, Member, digest
-from snnbench.training.estimators import fit_estimator
+from snnbench.training.estimators import fit_estimator, is_infeasible
 
 RNG = np.random.default_rng(0)
 TRAIN = Dataset(RNG.normal(size=(90, 4)).astype(np.float32) + np.repeat([[0], [2], [4]], 30, axis=0), np.repeat([0, 1, 2], 30))
@@ -141,3 +142,30 @@ def test_only_members_of_one_growth_are_a_family():
     assert [len(f) for f in families(SVM, [member({"C": c}) for c in (1.0, 2.0)])] == [1, 1]
     wrong = [member({"n_estimators": n}) for n in ("many", 10)]
     assert [len(f) for f in families(FOREST, wrong)] == [1, 1]
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    """Return an error as it is when it was raised, from another one if there is one."""
+    try:
+        raise error from cause
+    except Exception as caught:
+        return caught
+
+
+def test_an_estimators_refusal_of_its_rows_is_told_from_what_may_go_well_another_time():
+    X, y = np.arange(12.0).reshape(6, 2), np.arange(6) % 2
+    with pytest.raises(ValueError, match="n_neighbors") as few:
+        KNeighborsClassifier(9).fit(X, y).predict(X)
+    with pytest.raises(np.linalg.LinAlgError) as singular:
+        QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.0).fit(X, y)
+    with pytest.raises(ValueError, match="must be an int") as wrong:
+        KNeighborsClassifier(-1).fit(X, y)
+    assert is_infeasible(few.value)
+    assert is_infeasible(singular.value)
+    assert is_infeasible(raised(ZeroDivisionError("division by zero")))
+    assert not is_infeasible(wrong.value)  # whatever the rows: the config is wrong
+    for error in (MemoryError(), OSError("disk full"), RuntimeError("can't start new thread"), TypeError("no"), KeyError(1)):
+        assert not is_infeasible(raised(error))
+    assert not is_infeasible(raised(ValueError("cannot be"), MemoryError()))
+    assert not is_infeasible(raised(ValueError("outer"), raised(ValueError("inner"), OSError("gone"))))
+    assert not is_infeasible(raised(ValueError("All the 5 fits failed.\nnumpy._core._exceptions._ArrayMemoryError: Unable")))

@@ -4,7 +4,7 @@ import pytest
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import Config, Member
-from snnbench.selection import describe_models, left_out, score_table, select
+from snnbench.selection import describe_models, left_out, refused, score_table, select
 
 DEFAULT = {"n_units": 64, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1, "dropout_rate": 0.0}
 
@@ -257,3 +257,35 @@ def test_equal_scores_tie_in_whatever_order_they_come():
 
 def test_a_hyperparameter_in_words_does_not_stop_the_selection():
     assert choose(({"learning_rate": "adaptive"}, 0.9), ({"learning_rate": "constant"}, 0.8))["learning_rate"] == "adaptive"
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "is_refused"),
+    [
+        ([("infeasible", "too few rows")], "its one configuration cannot be fitted (too few rows)", True),
+        ([("timeout", "late"), ("timeout", "late")], "all 2 configurations ran out of time (late)", True),
+        (
+            [("infeasible", "x"), ("timeout", "late"), ("infeasible", "x")],
+            "of 3 configurations 2 cannot be fitted (x), 1 ran out of time (late)",
+            True,
+        ),
+        ([("diverged", "inf"), ("timeout", "late")], "of 2 configurations 1 diverged, 1 ran out of time (late)", True),
+        ([("diverged", "inf"), ("diverged", "inf")], "all 2 configurations diverged", False),
+        ([("infeasible", "x"), ("failed", "boom")], "1 of 2 configurations failed: boom", False),
+    ],
+)
+def test_a_model_that_cannot_be_fitted_is_missing_with_its_reason_and_no_failure(found, reason, is_refused):
+    members = {f"{i}": Member("iris", "s", Config("svm", (("C", float(i)),)), 0, 0, f"{i}") for i in range(len(found))}
+    rows = [
+        {"key": f"{i}", "status": status, "valid_score": np.nan, "best_epoch": 0, "error": error}
+        for i, (status, error) in enumerate(found)
+    ]
+    group = ("iris", "s", "svm", 0)
+    assert select(members, pd.DataFrame(rows)) == ({}, {group: reason})
+    assert refused(members, pd.DataFrame(rows)) == ({group} if is_refused else set())
+
+
+def test_an_evaluation_that_ran_out_of_time_is_explained():
+    rows = [("search", "a", "svm", "ok", ""), ("evaluate", "a", "svm", "timeout", "late")]
+    table = pd.DataFrame(rows, columns=["stage", "task", "model", "status", "error"])
+    assert left_out(table, pd.DataFrame(), ["a"]) == {"a": "svm: evaluation ran out of time: late"}

@@ -96,6 +96,21 @@ def test_the_next_attempt_takes_the_place_of_a_failure(tmp_path):
     assert pd.read_parquet(tmp_path)["status"].tolist() == ["ok", "ok"]
 
 
+def test_a_row_out_of_time_gives_way_to_an_outcome_that_lasts_and_an_infeasible_one_stays(tmp_path):
+    write_results(tmp_path, job_of("a", "b"), [result("a", "timeout", error="1 s"), result("b", "infeasible", error="x")])
+    write_results(tmp_path, job_of("a", "b"), [result("a", "timeout", error="2 s"), result("b", "infeasible", error="y")])
+    assert pd.read_parquet(tmp_path).set_index("key")["error"].to_dict() == {"a": "2 s", "b": "x"}
+    write_results(tmp_path, job_of("a"), [result("a")])
+    assert pd.read_parquet(tmp_path).set_index("key")["status"].to_dict() == {"a": "ok", "b": "infeasible"}
+
+
+def test_of_rows_with_one_key_the_most_lasting_counts(tmp_path):
+    for day, status in enumerate(("ok", "timeout", "failed"), 1):
+        write_results(tmp_path / status, job_of("a"), [result("a", status, finished_at=f"2026-01-0{day}")])
+    assert read_results([tmp_path])["status"].tolist() == ["ok"]
+    assert read_results([tmp_path / "failed", tmp_path / "timeout"])["status"].tolist() == ["timeout"]
+
+
 def test_of_rows_with_one_key_a_success_counts_then_the_newest(tmp_path):
     first, second = tmp_path / "one", tmp_path / "two"
     write_results(first, job_of("a", "b"), [result("a", valid_score=0.1), result("b", valid_score=0.1)])

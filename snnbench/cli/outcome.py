@@ -42,15 +42,16 @@ def print_warnings(warnings: "Counter[tuple[str, str]]") -> None:
 
 
 def print_outcome(request: "Request", outcome: "Outcome") -> None:
-    """Say what was stored, what failed and which models have no score."""
-    failures: dict[tuple[str, str], list[str]] = {}
-    for row in outcome.failures:
-        failures.setdefault((row.model, row.error), []).append(row.task)
-    for (model, error), tasks in failures.items():
-        names = name_some(sorted(set(tasks)), MAX_NAMES)
-        say("Failed:", f"{plural(len(tasks), 'training')} of {model} on {names}: {error}")
+    """Say what was stored, what has no score although nothing failed, what failed and which models have no score."""
+    for title, rows in (("No fit:", outcome.refused), ("Failed:", outcome.failures)):
+        reasons: dict[tuple[str, str], list[str]] = {}
+        for row in rows:
+            reasons.setdefault((row.model, row.error), []).append(row.task)
+        for (model, error), tasks in reasons.items():
+            names = name_some(sorted(set(tasks)), MAX_NAMES)
+            say(title, f"{plural(len(tasks), 'training')} of {model} on {names}: {error}")
     unselected: dict[tuple[str, str], list[str]] = {}
-    for (task, split, model, _), reason in outcome.unselected.items():
+    for (task, split, model, _), reason in {**outcome.missing, **outcome.unselected}.items():
         place = task if len(request.repetitions) == 1 else f"{task} ({split})"
         unselected.setdefault((model, reason), []).append(place)
     for (model, reason), places in unselected.items():
@@ -58,6 +59,10 @@ def print_outcome(request: "Request", outcome: "Outcome") -> None:
     if outcome.n_left:
         errors().print(f"Stopped with {plural(outcome.n_left, 'job')} of this stage left. The same command goes on from here.")
         return
+    if outcome.refused:
+        errors().print(
+            "What has no fit is stored so and not tried again, unless `snnbench results prune --failed --yes` removes it."
+        )
     if outcome.failures:
         errors().print("The same command tries again what failed.")
     done = f"{plural(outcome.n_trained, 'training')} stored in {request.results}"

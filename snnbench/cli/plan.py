@@ -1,5 +1,6 @@
 """What `snnbench run` says before it starts: the plan and how long it will take."""
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ def print_plan(request: "Request", material: "Material", plan: "Plan", seconds: 
     workers = plural(crew.n_gpu_workers if request.compute.device == "cuda" else crew.n_workers, "worker")
     where = f"up to {workers} of {crew.engine}" if crew.is_remote else workers
     table.add_row("jobs", f"{len(plan.jobs):,} on {where} ({_describe(request.compute)})")
+    if request.limit_seconds < math.inf:
+        table.add_row("limit", f"{request.limit_seconds:g} s a training, of a stack for each of its members")
     about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
     fast = "if all work at once, each as fast as this machine" if request.crew.is_remote else "on this machine"
     table.add_row("estimate", f"{about} {fast}" if plan.jobs else "nothing left to search")

@@ -37,13 +37,14 @@ def ls(
             table.add_row(*(str(getattr(row, name)) for name in columns[:-2]), *numbers)
         print_table(table)
         return
-    names = ["suite", "preset", "model", "seeds", "tasks", "searched", "tested", "failed", "took", "machine"]
+    names = ["suite", "preset", "model", "seeds", "tasks", "searched", "tested", "no fit", "failed", "took", "machine"]
     table = Table(*names, box=None, header_style="bold", pad_edge=False)
     for column in table.columns[:-1]:
         column.no_wrap = True
     table.columns[-1].min_width, table.columns[-1].overflow = 12, "fold"
     for run in list_runs(folders).itertuples():
-        counts = (str(count) for count in (run.n_tasks, run.n_search, run.n_evaluations, run.n_failed))
+        n_without_fit = run.n_infeasible + run.n_timeout
+        counts = (str(count) for count in (run.n_tasks, run.n_search, run.n_evaluations, n_without_fit, run.n_failed))
         machine = f"{run.device}, {run.cpu}, snnbench {run.snnbench_version}"
         table.add_row(run.suite, run.preset, run.model, run.seeds, *counts, duration(run.seconds), machine)
     print_table(table)
@@ -114,7 +115,14 @@ def merge(
 @app.command()
 def prune(
     folder: Folder,
-    failed: Annotated[bool, typer.Option("--failed", metavar=FLAG, help="Also rows that failed.")] = False,
+    failed: Annotated[
+        bool,
+        typer.Option(
+            "--failed",
+            metavar=FLAG,
+            help="Also rows that failed, ran out of time or are infeasible: the next run tries them again.",
+        ),
+    ] = False,
     settings: Annotated[
         str,
         typer.Option(metavar="DIGEST", help="Also all rows of these settings (settings_digest of `show`, or its beginning)."),

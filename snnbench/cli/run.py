@@ -116,6 +116,14 @@ def run(
             help="Fit scikit-learn's estimators by sklearnex (scikit-learn-intelex) or cuml (a GPU) where these have them.",
         ),
     ] = None,
+    job_timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time limit of one training. What runs out of it has no score and is not tried again below a larger one.",
+            min=1,
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes. Default: one per core.", min=1)] = None,
     engine: Annotated[
         str,
@@ -220,7 +228,8 @@ def run(
         accelerator,
     )
     crew = gather_crew(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
-    request = replace(request, crew=crew, folder=_locate(request, source, offline))
+    limit_seconds = request.limit_seconds if job_timeout is None else job_timeout
+    request = replace(request, crew=crew, folder=_locate(request, source, offline), limit_seconds=limit_seconds)
     request = _preprocessed(request, preprocessing)
     check_imports(request.settings, request.models, allow_import or ())
     material = benchmark.prepare(request)

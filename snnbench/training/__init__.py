@@ -1,8 +1,10 @@
 """``run_job``: from a job's names and numbers to its results."""
 
+import math
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +14,13 @@ import torch
 from sklearn.base import BaseEstimator
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings
-from snnbench.models import code_digest, implementation
+from snnbench.models import code_digest, implementation, load_class
 from snnbench.models.accelerators import accelerator_version
 from snnbench.models.estimator import build_estimator, families, resize
 from snnbench.records import Compute, Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
 from snnbench.suites.flags import flags_of
 from snnbench.training.batches import TaskRows
-from snnbench.training.estimators import fit_estimator
+from snnbench.training.estimators import fit_estimator, is_infeasible
 from snnbench.training.networks import NetworkMember, is_out_of_memory, train_networks
 from snnbench.training.rows import job_rows
 
@@ -38,7 +40,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class JobContext:
-    """What all jobs of a run share, so that a job itself is names and numbers only."""
+    """What all jobs of a run share, so that a job itself is names and numbers only.
+
+    ``limit_seconds`` is the time limit of one training; no number of those that finish depends on it.
+    """
 
     folder: Path | None
     tasks: dict[str, Task]
@@ -46,6 +51,7 @@ class JobContext:
     compute: Compute
     provenance: dict[str, Value]
     origin: Origin = field(default_factory=Origin)
+    limit_seconds: float = math.inf
 
 
 def run_job(job: Job, context: JobContext, in_worker: bool = False) -> list[Result]:
@@ -75,6 +81,26 @@ def _is_broken(error: Exception) -> bool:
 def failed(member: Member, job: Job, context: JobContext, error: BaseException) -> Result:
     """Return the result of a member that has none, with the error's type and words."""
     return _result(member, job, context, status="failed", error=f"{type(error).__name__}: {error}")
+
+
+def infeasible(member: Member, job: Job, context: JobContext, error: BaseException) -> Result:
+    """Return the result of a member whose estimator refuses its rows, with the error's type and words."""
+    return _result(member, job, context, status="infeasible", error=f"{type(error).__name__}: {error}")
+
+
+def out_of_time(member: Member, job: Job, context: JobContext, limit_seconds: float) -> Result:
+    """Return the result of a member that was not done within its time limit, which its row then says, too."""
+    words = f"not done after {limit_seconds:g} s, the time limit"
+    result = _result(member, job, context, status="timeout", error=words, seconds=limit_seconds)
+    return replace(result, provenance={**result.provenance, "limit_seconds": limit_seconds})
+
+
+def load_rows(job: Job, context: JobContext) -> None:
+    """Read what a job trains on and import what it trains, so that neither is to be waited for then; errors come again there."""
+    with suppress(Exception):
+        load_class(implementation(job.members[0].config.model, context.settings.models[job.members[0].config.model]))
+        for task, split in dict.fromkeys((member.task, member.split) for member in job.members):
+            job_rows(job.stage, job.suite, task, split, context.folder, context.settings.preprocessing)
 
 
 def _train(job: Job, context: JobContext) -> Iterator[Result]:
@@ -118,7 +144,7 @@ def _fit_bundle(settings: ModelSettings, job: Job, context: JobContext) -> list[
         grown = build_estimator(settings, first.config, _stream_seed(first, job)) if grows and len(family) > 1 else None
         for member in family:
             results[member.key] = _fit(settings, member, job, context, grown)
-            if results[member.key].status == "failed":
+            if results[member.key].status != "ok":
                 grown = None  # who knows what it learned before it failed: the others are fitted by themselves
     return [results[member.key] for member in job.members]
 
@@ -134,7 +160,7 @@ def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext,
                 resize(grown, settings, config)
             run = fit_estimator(settings, config, seed, job.stage, train, held_out, task.n_outputs, task.metric, grown)
         except Exception as error:  # one configuration that fails must not take its neighbours along
-            return failed(member, job, context, error)
+            return infeasible(member, job, context, error) if is_infeasible(error) else failed(member, job, context, error)
     result = _trained(member, job, context, run, 0, held_out)
     return replace(result, warnings="\n".join(dict.fromkeys(str(warning.message) for warning in caught)))
 

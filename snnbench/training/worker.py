@@ -1,5 +1,6 @@
 """What a process does before its first job, on this machine or on another."""
 
+import math
 import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from snnbench.records import Job, Result
 from snnbench.suites import load_suite, open_source
 from snnbench.suites.source import cache_folder
 from snnbench.training import JobContext, run_job
+from snnbench.training.limited import within_limit
 from snnbench.training.process import prepare_process
 
 _PACKAGE = "snnbench"
@@ -37,6 +39,15 @@ def open_worker(
     Raises:
         SnnbenchError: If this machine has no GPU that is needed, other code, or no data.
     """
+    if context.limit_seconds < math.inf:
+        return within_limit(partial(_open, number, context, on_gpu, code), context.limit_seconds)
+    return _open(number, context, on_gpu, code)[0]
+
+
+def _open(
+    number: int, context: JobContext, on_gpu: bool, code: Mapping[str, str] | None
+) -> tuple[Callable[[Job], list[Result]], JobContext]:
+    """Return what runs a job in this process, and the context of this machine."""
     if on_gpu and not torch.cuda.is_available():
         raise SnnbenchError(
             f"A job with --device cuda must have a GPU that torch can use, found none on {platform.node()}. "
@@ -45,7 +56,7 @@ def open_worker(
     prepare_process(number, on_gpu)
     if code is not None:
         context = _on_this_machine(context, code)
-    return partial(run_job, context=context, in_worker=True)
+    return partial(run_job, context=context, in_worker=True), context
 
 
 def describe_code(context: JobContext, models: Iterable[str]) -> dict[str, str]:
