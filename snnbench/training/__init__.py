@@ -96,9 +96,10 @@ def out_of_time(member: Member, job: Job, context: JobContext, limit_seconds: fl
 
 
 def load_rows(job: Job, context: JobContext) -> None:
-    """Read what a job trains on and import what it trains, so that neither is to be waited for then; errors come again there."""
+    """Read what a job trains on and import what it trains, so that neither takes time later; errors come again there."""
+    model = job.members[0].config.model
     with suppress(Exception):
-        load_class(implementation(job.members[0].config.model, context.settings.models[job.members[0].config.model]))
+        load_class(implementation(model, context.settings.models[model]))
         for task, split in dict.fromkeys((member.task, member.split) for member in job.members):
             job_rows(job.stage, job.suite, task, split, context.folder, context.settings.preprocessing)
 

@@ -1,9 +1,9 @@
-"""A time limit for one training: it is done by a process of the worker's own, which can be ended at any moment.
+"""A time limit for one training: a process of the worker's own does it, which can be ended at any moment.
 
-Compiled code of an estimator neither looks at a clock nor lets signals through, and a thread that waits for it cannot stop it. So
-with a limit a worker only watches: an assistant trains what is trained together, a stack, an ensemble's stages of growth or a single
-fit; what is not done in time ends with the assistant, and the next one takes what is left. This is so on every engine, whose
-worker goes on as if nothing had happened.
+Compiled code of an estimator neither looks at a clock nor lets signals through, and no thread can stop it. So with a limit a
+worker only watches: an assistant trains what is trained together, a stack, an ensemble's stages of growth or a single fit;
+what is not done in time ends with the assistant, and the next one takes what is left. This is so on every engine, whose worker
+goes on as if nothing had happened.
 
 A stack of n networks has n times the limit, as its rows count the n-th part of its seconds each. If it runs out, its
 members are trained again, each alone and within the limit: only what is too slow alone is out of time, whatever its
