@@ -51,10 +51,10 @@ class Slow(ClassifierMixin, BaseEstimator):
 CONFIG = """
 [models.slow]
 estimator = "slow.Slow"
-grid = { seconds = [0, 100, 1] }
+grid = { seconds = [0, 1000, 1] }
 [models.stuck]
 estimator = "slow.Slow"
-grid = { seconds = 100 }
+grid = { seconds = 1000 }
 [models.svm]
 estimator = "sklearn.svm.SVC"
 grid = { C = [1.0, 10.0] }
@@ -86,17 +86,15 @@ def member(model: str, number: int, n_epochs: int = 0, **values) -> Member:
 
 
 def test_a_slow_estimator_is_ended_and_stored_and_the_rest_goes_on(slow):
-    start = time.monotonic()
     first = run(slow, "--job-timeout", "8")
     assert first.returncode == 0, first.stderr
-    assert time.monotonic() - start < 90  # two of 100 seconds each were not waited for
     late = "not done after 8 s, the time limit"
     assert f"No fit: 1 training of slow on iris: {late}" in first.stderr
     assert f"No score: stuck on iris: its one configuration ran out of time ({late})" in first.stderr
     rows = pd.read_parquet(slow / "r")
     found = {(row.stage, row.model, row.config): row.status for row in rows.itertuples()}
-    assert found.pop(("search", "slow", '{"seconds": 100}')) == "timeout"
-    assert found.pop(("search", "stuck", '{"seconds": 100}')) == "timeout"
+    assert found.pop(("search", "slow", '{"seconds": 1000}')) == "timeout"
+    assert found.pop(("search", "stuck", '{"seconds": 1000}')) == "timeout"
     assert set(found.values()) == {"ok"}
     assert len(found) == 2 + 2 + 2
     assert set(rows.loc[rows["status"] == "timeout", "limit_seconds"]) == {8.0}
@@ -161,7 +159,7 @@ def test_an_assistant_that_cannot_work_says_so():
 
 
 def test_a_training_that_kills_its_process_fails_alone_under_a_limit(slow):
-    (slow / "slow.toml").write_text(CONFIG.replace("seconds = [0, 100, 1]", "dies = [false, true]").replace("= 100", "= 0"))
+    (slow / "slow.toml").write_text(CONFIG.replace("seconds = [0, 1000, 1]", "dies = [false, true]").replace("= 1000", "= 0"))
     ended = run(slow, "--job-timeout", "60")
     assert ended.returncode == 1
     assert "the worker process died" in ended.stderr

@@ -55,6 +55,8 @@ def within_limit(open_assistant: OpenAssistant, limit_seconds: float) -> RunJob:
 
     def ask(job: Job) -> list[Result] | None:
         """Return the results of what is trained together, or None if it was not done in time."""
+        if not at_hand[0].process.is_alive():
+            at_hand[0] = _start(open_assistant)
         assistant = at_hand[0]
         try:
             assistant.line.send((_LOAD, job))  # neither reading files nor importing packages counts as training
@@ -66,7 +68,6 @@ def within_limit(open_assistant: OpenAssistant, limit_seconds: float) -> RunJob:
         except (EOFError, OSError):  # it died, of a want of memory perhaps: the engine knows what to do when a worker dies
             os._exit(1)
         _end(assistant)
-        at_hand[0] = _start(open_assistant)
         return None
 
     def run_job(job: Job) -> list[Result]:
