@@ -24,10 +24,7 @@ from snnbench.training import JobContext, Origin
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks of ``snnbench run``, with names resolved and settings validated.
-
-    ``limit_seconds`` is the time limit of one training.
-    """
+    """What a user asks of ``snnbench run``, names resolved, settings validated; ``limit_seconds`` bounds one training."""
 
     suite: str
     models: tuple[str, ...]
@@ -49,8 +46,7 @@ class Request:
 class Outcome:
     """How a run ended: what failed, which models have no score on which split and why; ``n_left`` if it was stopped.
 
-    ``refused`` is what cannot be fitted or ran out of time, and ``missing`` says which models have no score for this reason
-    alone: outcomes both, and no failures.
+    ``refused`` cannot be fitted or ran out of time; ``missing`` are the models without a score for this alone: no failures.
     """
 
     n_trained: int

@@ -4,6 +4,7 @@ import pytest
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import Config, Member
+from snnbench.report.answer import describe_unfitted
 from snnbench.selection import describe_models, left_out, refused, score_table, select
 
 DEFAULT = {"n_units": 64, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1, "dropout_rate": 0.0}
@@ -289,3 +290,18 @@ def test_an_evaluation_that_ran_out_of_time_is_explained():
     rows = [("search", "a", "svm", "ok", ""), ("evaluate", "a", "svm", "timeout", "late")]
     table = pd.DataFrame(rows, columns=["stage", "task", "model", "status", "error"])
     assert left_out(table, pd.DataFrame(), ["a"]) == {"a": "svm: evaluation ran out of time: late"}
+
+
+def test_a_comparison_names_the_models_that_could_not_be_fitted():
+    rows = [
+        ("a", "qda", "infeasible"),
+        ("b", "qda", "ok"),
+        ("b", "qda", "infeasible"),
+        ("a", "svm", "timeout"),
+        ("b", "x", "failed"),
+    ]
+    stored = pd.DataFrame(rows, columns=["task", "model", "status"])
+    scores = pd.DataFrame({"qda": [np.nan, 0.5], "svm": [np.nan, 0.6], "x": [0.7, np.nan]}, index=["a", "b"])
+    sentence = "No score because nothing could be fitted, or not in time: qda on a; svm on a."
+    assert describe_unfitted(stored, scores) == (sentence,)
+    assert describe_unfitted(stored, scores.loc[["b"]]) == ()

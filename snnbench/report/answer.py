@@ -42,7 +42,7 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
     metric = question.metric or " or ".join(sorted(metrics))
     compared, _, _ = resolve_missing(together, question.missing)
     averaged, unlike = describe_averaging(rows, compared)
-    notes = (*unlike, *describe_doubled(all_rows), *on_versions)
+    notes = (*unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions)
     return rank_models(together, reasons, question, suite, metric, task_flags(suite), averaged, notes)
 
 
@@ -82,6 +82,22 @@ def describe_averaging(rows: pd.DataFrame, compared: pd.DataFrame) -> tuple[str,
 
 def _range(low: int, high: int, noun: str) -> str:
     return f"{high} {noun}s" if low == high else f"{low} to {high} {noun}s"
+
+
+def describe_unfitted(rows: pd.DataFrame, scores: pd.DataFrame) -> tuple[str, ...]:
+    """Return a sentence on the missing scores of models that cannot be fitted on a task, or not in time; none if none is.
+
+    Args:
+        rows: Stored rows with task, model and status.
+        scores: (n_tasks, n_models), the score table made from them.
+    """
+    unfitted = rows[rows["status"].isin(("infeasible", "timeout"))]
+    found = set(zip(unfitted["task"], unfitted["model"], strict=True))
+    places = []
+    for model in scores:
+        tasks = [str(task) for task in scores.index[scores[model].isna()] if (task, model.partition("[")[0]) in found]
+        places += [f"{model} on {', '.join(tasks)}"] if tasks else []
+    return (f"No score because nothing could be fitted, or not in time: {'; '.join(places)}.",) if places else ()
 
 
 def describe_doubled(rows: pd.DataFrame) -> tuple[str, ...]:

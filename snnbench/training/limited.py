@@ -132,7 +132,9 @@ def _assist(open_assistant: OpenAssistant, line: Connection, worker: int) -> Non
     with suppress(EOFError, OSError):
         while True:
             what, job = line.recv()
-            line.send(load_rows(job, context) if what == _LOAD else run_job(job))
+            if what == _LOAD:
+                load_rows(job, context)
+            line.send([] if what == _LOAD else run_job(job))
 
 
 def _die_with(worker: int) -> None:
