@@ -12,10 +12,10 @@ from snnbench.config import RunSettings
 from snnbench.engines import Crew, gather_crew
 from snnbench.plan import Plan, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
-from snnbench.records import ON_CPU, Compute, Result, is_lasting
+from snnbench.records import ON_CPU, Compute, Result
 from snnbench.report import ANSWERED, DEFAULT, Analysis, Question, Ranking, answer, choose_rows, render_page
 from snnbench.report.runs import EXAMINED, Runs, examine_runs
-from snnbench.selection import DESCRIBED, OUTPUTS, describe_models, refused, select
+from snnbench.selection import DESCRIBED, KEPT, OUTPUTS, describe_models, finished, refused, select
 from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, read_settings, write_settings
 from snnbench.suites.material import Material, gather
@@ -44,10 +44,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: what failed, which models have no score on which split and why; ``n_left`` if it was stopped.
-
-    ``refused`` cannot be fitted or ran out of time; ``missing`` are the models without a score for this alone: no failures.
-    """
+    """How a run ended: what failed, which models have no score and why (``missing``: without a failure)."""
 
     n_trained: int
     failures: tuple[Result, ...]
@@ -55,9 +52,6 @@ class Outcome:
     n_left: int = 0
     refused: tuple[Result, ...] = ()
     missing: Mapping[tuple[str, str, str, int], str] = field(default_factory=dict)
-
-
-_KEPT = ("valid_score", "best_epoch", "error", "limit_seconds")
 
 
 def prepare(request: Request) -> Material:
@@ -75,7 +69,13 @@ def plan(request: Request, material: Material) -> Plan:
     models = request.models or tuple(request.settings.models)
     where = request.compute, request.crew.n_workers
     return plan_search(
-        request.suite, material, request.settings, models, request.seed, _finished(request, _stored(request)), *where
+        request.suite,
+        material,
+        request.settings,
+        models,
+        request.seed,
+        finished(_stored(request), request.limit_seconds),
+        *where,
     )
 
 
@@ -113,8 +113,8 @@ def run(
 
     stored = _stored(request)
     selected, unselected = select(search.members, stored, request.settings.select_by)
-    finished = _finished(request, stored)
-    jobs = plan_evaluation(search, selected, material, request.settings, finished, request.n_seeds, request.compute)
+    done = finished(stored, request.limit_seconds)
+    jobs = plan_evaluation(search, selected, material, request.settings, done, request.n_seeds, request.compute)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
     excused = unselected.keys() & refused(search.members, stored, request.settings.select_by)
@@ -155,10 +155,4 @@ def _rows(folders: Sequence[Path], question: Question, columns: Sequence[str]) -
 
 
 def _stored(request: Request) -> pd.DataFrame:
-    return read_results([request.results], _KEPT)
-
-
-def _finished(request: Request, rows: pd.DataFrame) -> set[str]:
-    """Return the keys that need no training: what failed is tried again, and under a larger limit what ran out of time."""
-    had_its_time = (rows["status"] == "timeout") & (rows["limit_seconds"].astype(float) >= request.limit_seconds)
-    return set(rows.loc[rows["status"].map(is_lasting).astype(bool) | had_its_time, "key"])
+    return read_results([request.results], KEPT)

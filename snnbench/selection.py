@@ -9,7 +9,7 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
-from snnbench.records import Config, Member, Value
+from snnbench.records import Config, Member, Value, is_lasting
 
 _TIE_RULES = (("depth", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
 """Among equal validation scores: more layers (of a residual network: blocks), then the lower learning rate, then the higher
@@ -52,6 +52,16 @@ def select(
         best = max(finite.index, key=lambda key: (finite.at[key, "valid_score"], _preference(members[key])))
         selected[best] = int(finite.at[best, "best_epoch"])
     return selected, unselected
+
+
+KEPT = ("valid_score", "best_epoch", "error", "limit_seconds")
+"""The columns of the results that a run needs of what is stored."""
+
+
+def finished(rows: pd.DataFrame, limit_seconds: float) -> set[str]:
+    """Return the keys that need no training: what failed is tried again, and under a larger limit what ran out of time."""
+    had_its_time = (rows["status"] == "timeout") & (rows["limit_seconds"].astype(float) >= limit_seconds)
+    return set(rows.loc[rows["status"].map(is_lasting).astype(bool) | had_its_time, "key"])
 
 
 def refused(members: Mapping[str, Member], rows: pd.DataFrame, by: str = "model") -> set[tuple[str, str, str, int]]:
