@@ -67,16 +67,8 @@ def prepare(request: Request) -> Material:
 def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
-    where = request.compute, request.crew.n_workers
-    return plan_search(
-        request.suite,
-        material,
-        request.settings,
-        models,
-        request.seed,
-        finished(_stored(request), request.limit_seconds),
-        *where,
-    )
+    done, where = finished(_stored(request), request.limit_seconds), (request.compute, request.crew.n_workers)
+    return plan_search(request.suite, material, request.settings, models, request.seed, done, *where)
 
 
 def run(
@@ -95,18 +87,9 @@ def run(
     provenance = describe_environment(request.compute)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
     write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
-    where = (
-        request.folder,
-        material.by_name,
-        request.settings,
-        request.compute,
-        provenance,
-        request.origin,
-        request.limit_seconds,
-    )
-    run_stage = partial(
-        run_jobs, context=JobContext(*where), results_folder=request.results, crew=request.crew, report=report, stop=stop
-    )
+    where = request.folder, material.by_name, request.settings, request.compute, provenance
+    context = JobContext(*where, request.origin, request.limit_seconds)
+    run_stage = partial(run_jobs, context=context, results_folder=request.results, crew=request.crew, report=report, stop=stop)
     searched = run_stage("search", search.jobs)
     if searched.n_left:
         return Outcome(searched.n_trained, searched.failures, {}, searched.n_left, searched.refused)
