@@ -6,6 +6,7 @@ one, may be left out of a grid. An estimator is a scikit-learn class. Both are n
 bring its own (``network = "my_package.my_file.MyNet"``) and that listing the models loads neither torch nor scikit-learn.
 """
 
+import inspect
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -111,7 +112,13 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
 
         try:
             model = build_estimator(settings, Config(name, ()), seed=0)
-            known = dict.fromkeys(model.get_params())
+            # CatBoost's get_params says only what it was given, XGBoost's signature hides what it takes: both count.
+            named = [
+                p.name
+                for p in inspect.signature(type(model)).parameters.values()
+                if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+            ]
+            known = dict.fromkeys([*model.get_params(), *named])
         except (TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"The arguments of {name} must suit {settings.estimator}, which says: {error}.") from error
         check_classifier(model, settings.estimator)

@@ -26,9 +26,14 @@ GROWN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 others must have for the grown ensemble to be, bit by bit, the one fitted at once. With early stopping it is not (an
 ensemble that has stopped goes on); with class weights it is, but warns."""
 
+SEEDS = ("random_state", "random_seed", "seed")
+"""What estimators call their seed. A part that is given a number of its own keeps it."""
+
 
 def build_estimator(settings: ModelSettings, config: Config, seed: int) -> BaseEstimator:
     """Build a classifier from its class, its fixed arguments and a point of its grid; every part gets the seed.
+
+    Which parts take one is asked of ``get_params``: a signature may hide it (XGBoost's does), or an estimator may make another.
 
     A table ``{class = "import.path", …}`` among the arguments stands for an object of that class, so that a config can describe
     pipelines and ensembles without code.
@@ -128,13 +133,37 @@ def _size(settings: ModelSettings, config: Config) -> int:
 
 
 def _build(path: str, arguments: dict[str, Any], seed: int) -> BaseEstimator:
-    estimator = load_class(path)
+    """Build one object; it, and what it holds without having been told a seed, gets this one."""
+    found = load_class(path)
     own = {name: value for name, value in arguments.items() if "__" not in name}
-    if "random_state" in inspect.signature(estimator).parameters:
-        own.setdefault("random_state", seed)
     nested = {name: value for name, value in arguments.items() if "__" in name}
-    model = estimator(**own)
-    return model.set_params(**nested) if nested else model
+    is_told = not own.keys().isdisjoint(SEEDS)
+    if not is_told and "random_state" in inspect.signature(found).parameters:
+        own["random_state"] = seed
+    model = found(**own)
+    if not hasattr(model, "get_params"):
+        return model
+    if nested:
+        model.set_params(**nested)
+    seeds = _seeds_without_number(model.get_params(), is_told)
+    return model.set_params(**dict.fromkeys(seeds, seed)) if seeds else model
+
+
+def _seeds_without_number(parameters: Mapping[str, Any], is_told: bool) -> list[str]:
+    """Return the names of the seeds that nobody set: one an owner, of its parts where all of theirs are None.
+
+    Args:
+        parameters: What ``get_params`` says, those of parts as ``part__name``.
+        is_told: Whether the estimator's own seed was given; else what its class has for a default is none.
+    """
+    owners: dict[str, dict[str, Any]] = {}
+    for name, value in parameters.items():
+        owner, separator, last = name.rpartition("__")
+        if last in SEEDS:
+            owners.setdefault(owner + separator, {})[last] = value
+    first = {owner: next(name for name in SEEDS if name in found) for owner, found in owners.items()}
+    is_set = {owner: any(value is not None for value in found.values()) for owner, found in owners.items()}
+    return [owner + first[owner] for owner in owners if not (is_set[owner] if owner else is_told)]
 
 
 def _build_argument(value: Any, seed: int) -> Any:

@@ -30,7 +30,7 @@ def fit_estimator(
     Args:
         settings: Its class and fixed arguments.
         config: Its searched hyperparameters.
-        seed: Of the member; given as ``random_state`` to all that take one.
+        seed: Of the member; given to the estimator and to all of its parts that take one.
         stage: ``"search"`` (the held-out rows validate) or ``"evaluate"`` (they test).
         train: Rows to fit.
         held_out: Rows to score.
