@@ -10,9 +10,10 @@ import pandas as pd
 
 from snnbench.config import RunSettings
 from snnbench.engines import Crew, gather_crew
-from snnbench.plan import Plan, plan_evaluation, plan_search
+from snnbench.models.code import code_of
+from snnbench.plan import Plan, Stored, plan_evaluation, plan_search
 from snnbench.provenance import describe_environment
-from snnbench.records import ON_CPU, Compute, Result
+from snnbench.records import ON_CPU, Code, Compute, Result
 from snnbench.report import ANSWERED, DEFAULT, Analysis, Question, Ranking, answer, choose_rows, render_page
 from snnbench.report.runs import EXAMINED, Runs, examine_runs
 from snnbench.selection import DESCRIBED, KEPT, OUTPUTS, describe_models, finished, refused, select
@@ -20,11 +21,15 @@ from snnbench.stage import Progress, run_jobs
 from snnbench.store import prepare_store, read_results, read_settings, write_settings
 from snnbench.suites.material import Material, gather
 from snnbench.training import JobContext, Origin
+from snnbench.unused import accepted_code
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks of ``snnbench run``, names resolved, settings validated; ``limit_seconds`` bounds one training."""
+    """What a user asks of ``snnbench run``, names resolved, settings validated; ``limit_seconds`` bounds one training.
+
+    ``accepted`` names what of the code behind stored rows may differ: ``"code"`` (the user's own), ``"packages"``.
+    """
 
     suite: str
     models: tuple[str, ...]
@@ -40,6 +45,12 @@ class Request:
     crew: Crew = field(default_factory=partial(gather_crew, "local", {"workers": 1}))
     origin: Origin = field(default_factory=Origin)
     limit_seconds: float = math.inf
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def codes(self) -> dict[str, Code]:
+        """The code at hand behind each model."""
+        return {name: code_of(name, self.settings.models[name]) for name in self.models or self.settings.models}
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ def prepare(request: Request) -> Material:
 def plan(request: Request, material: Material) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
-    done, where = finished(_stored(request), request.limit_seconds), (request.compute, request.crew.n_workers)
+    done, where = _finished(request, _stored(request)), (request.compute, request.crew.n_workers)
     return plan_search(request.suite, material, request.settings, models, request.seed, done, *where)
 
 
@@ -96,7 +107,7 @@ def run(
 
     stored = _stored(request)
     selected, unselected = select(search.members, stored, request.settings.select_by)
-    done = finished(stored, request.limit_seconds)
+    done = _finished(request, stored)
     jobs = plan_evaluation(search, selected, material, request.settings, done, request.n_seeds, request.compute)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
@@ -139,3 +150,9 @@ def _rows(folders: Sequence[Path], question: Question, columns: Sequence[str]) -
 
 def _stored(request: Request) -> pd.DataFrame:
     return read_results([request.results], KEPT)
+
+
+def _finished(request: Request, rows: pd.DataFrame) -> Stored:
+    """Return what needs no training; what failed is tried again."""
+    keys = finished(rows, request.limit_seconds)
+    return Stored(keys, accepted_code(rows[rows["key"].isin(keys)], request.codes, request.accepted))

@@ -1,16 +1,18 @@
 """From tasks, grids and splits to jobs, minus what is stored already."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
-from snnbench.models import canonical, check_config, check_network, code_digest, implementation, load_class, stack_key
+from snnbench.models import canonical, check_config, check_network, implementation, load_class, stack_key
+from snnbench.models.code import code_of
 from snnbench.models.cost import member_seconds, network_work
 from snnbench.models.estimator import families
 from snnbench.models.memory import process_bytes
 from snnbench.models.padding import batch_class, goes_across, padded_size, steps_class
-from snnbench.records import ON_CPU, Compute, Config, Job, Member, Split, Stage, Task, digest
+from snnbench.records import ON_CPU, Code, Compute, Config, Job, Member, Split, Stage, Task, digest
 from snnbench.selection import choice
 from snnbench.suites.material import Material
 
@@ -28,6 +30,27 @@ MIN_BUNDLE_SECONDS, MAX_BUNDLE_SECONDS = 0.1, 5.0
 
 _BUNDLES_PER_WORKER = 4
 """Where the whole plan is short, bundles are shortened until each worker has so many: none waits long for the last."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What need not be trained again: the ``keys`` of rows, and by model the ``other`` code whose rows count, best first."""
+
+    keys: Collection[str] = ()
+    other: Mapping[str, Sequence[Code]] = field(default_factory=dict)
+
+    def as_stored(self, model: str, member: Callable[[Code | None], Member]) -> Member:
+        """Return a member as it is stored, by the code at hand if it can be; else as it is to be trained.
+
+        Args:
+            model: Its model.
+            member: Returns the member by some code; None for that at hand.
+        """
+        wanted = member(None)
+        if wanted.key in self.keys:
+            return wanted
+        others = (member(code) for code in self.other.get(model, ()))
+        return next((other for other in others if other.key in self.keys), wanted)
 
 
 @dataclass(frozen=True)
@@ -55,7 +78,7 @@ def plan_search(
     settings: RunSettings,
     models: Sequence[str],
     seed: int,
-    stored: Collection[str],
+    stored: Stored,
     compute: Compute = ON_CPU,
     n_workers: int = 1,
 ) -> Plan:
@@ -67,7 +90,7 @@ def plan_search(
         settings: The resolved config.
         models: Which of its models.
         seed: Of the run.
-        stored: Keys of the results that need not be computed again.
+        stored: What need not be trained again.
         compute: How networks are computed; their numbers depend on it.
         n_workers: Processes that the jobs are spread over.
 
@@ -83,9 +106,10 @@ def plan_search(
         for split in material.splits[task.name]:
             for grid in grids.values():
                 for config in grid:
-                    member = search_member(task, split, config, settings, seed, compute)
+                    of_code = partial(search_member, task, split, config, settings, seed, compute)
+                    member = stored.as_stored(config.model, of_code)
                     members[member.key] = member
-    missing = [member for key, member in members.items() if key not in stored]
+    missing = [member for key, member in members.items() if key not in stored.keys]
     jobs = make_jobs("search", suite, missing, material, settings, compute, n_workers)
     choices = {choice(config, settings.select_by) for grid in grids.values() for config in grid}
     n_evaluations = sum(map(len, material.splits.values())) * len(choices)
@@ -103,16 +127,28 @@ def search_work(plan: Plan, material: Material, settings: RunSettings) -> tuple[
 
 
 def search_member(
-    task: Task, split: Split, config: Config, settings: RunSettings, seed: int, compute: Compute = ON_CPU
+    task: Task,
+    split: Split,
+    config: Config,
+    settings: RunSettings,
+    seed: int,
+    compute: Compute = ON_CPU,
+    code: Code | None = None,
 ) -> Member:
-    """Return the member that trains a configuration for the whole of the epochs."""
+    """Return the member that trains a configuration for the whole of the epochs, by other code than that at hand if given."""
     n_epochs = 0 if settings.models[config.model].estimator else settings.training.n_epochs
-    key = digest(["search", *_identity(task, split.name, config, settings, seed, compute), n_epochs])
+    key = digest(["search", *_identity(task, split.name, config, settings, seed, compute, code), n_epochs])
     return Member(task.name, split.name, config, seed, n_epochs, key)
 
 
 def evaluation_member(
-    task: Task, search: Member, best_epoch: int, settings: RunSettings, seed: int, compute: Compute = ON_CPU
+    task: Task,
+    search: Member,
+    best_epoch: int,
+    settings: RunSettings,
+    seed: int,
+    compute: Compute = ON_CPU,
+    code: Code | None = None,
 ) -> Member:
     """Return the member that trains a selected configuration to its stopping epoch and tests it.
 
@@ -120,9 +156,9 @@ def evaluation_member(
     from: another grid may select the same configuration, but that is another result.
     """
     config = search.config
-    identity = _identity(task, search.split, config, settings, seed, compute)
+    identity = _identity(task, search.split, config, settings, seed, compute, code)
     key = digest(["evaluate", *identity, best_epoch, search.seed, settings.grid_digest(config.model)])
-    return replace(search, n_epochs=best_epoch, seed=seed, key=key)
+    return replace(search, n_epochs=best_epoch, seed=seed, key=key, search_seed=search.seed)
 
 
 def plan_evaluation(
@@ -130,7 +166,7 @@ def plan_evaluation(
     selected: Mapping[str, int],
     material: Material,
     settings: RunSettings,
-    stored: Collection[str],
+    stored: Stored,
     n_seeds: int = 1,
     compute: Compute = ON_CPU,
 ) -> tuple[Job, ...]:
@@ -141,18 +177,20 @@ def plan_evaluation(
         selected: The stopping epoch of each selected member, by key.
         material: The tasks and splits of the run.
         settings: The resolved config.
-        stored: Keys of the results that need not be computed again.
+        stored: What need not be trained again.
         n_seeds: Final trainings of each: one from the search's seed, others from the seeds after it.
         compute: How networks are computed.
     """
     if not selected:
         return ()
-    members = [
-        evaluation_member(material.by_name[search.members[key].task], search.members[key], best_epoch, settings, seed, compute)
-        for key, best_epoch in selected.items()
-        for seed in range(search.members[key].seed, search.members[key].seed + n_seeds)
-    ]
-    missing = [member for member in members if member.key not in stored]
+    members = []
+    for key, best_epoch in selected.items():
+        found = search.members[key]
+        task = material.by_name[found.task]
+        for seed in range(found.seed, found.seed + n_seeds):
+            of_code = partial(evaluation_member, task, found, best_epoch, settings, seed, compute)
+            members.append(stored.as_stored(found.config.model, of_code))
+    missing = [member for member in members if member.key not in stored.keys]
     return make_jobs("evaluate", material.tasks[0].suite, missing, material, settings, compute)
 
 
@@ -265,11 +303,13 @@ def _grid(model: str, table: ModelSettings) -> list[Config]:
     return list({config.key: config for config in (canonical(config, table) for config in grid)}.values())
 
 
-def _identity(task: Task, split: str, config: Config, settings: RunSettings, seed: int, compute: Compute) -> list[object]:
+def _identity(
+    task: Task, split: str, config: Config, settings: RunSettings, seed: int, compute: Compute, code: Code | None
+) -> list[object]:
     """Return everything that the numbers of a training depend on."""
     table = settings.models[config.model]
+    code = code or code_of(config.model, table)
     # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
     how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(compute)]
-    path = implementation(config.model, table)
     data = [task.suite, task.name, task.sha256, split, *settings.data_settings]
-    return [*data, config.model, config.values, PROTOCOL_VERSION, path, code_digest(path), *how, seed]
+    return [*data, config.model, config.values, PROTOCOL_VERSION, *astuple(code), *how, seed]

@@ -157,11 +157,25 @@ ON_CPU = Compute()
 
 
 @dataclass(frozen=True)
+class Code:
+    """Which code a model's numbers come from; part of every key.
+
+    ``name`` is the registered name of one of ours, else an import path; ``digest`` identifies the user's own files ("" = none);
+    ``versions`` lists the installed packages: ``"lightgbm 4.7.0, numpy 2.4.6"``.
+    """
+
+    name: str
+    digest: str
+    versions: str
+
+
+@dataclass(frozen=True)
 class Member:
     """One training of a job: names and numbers only, so that it travels.
 
     ``n_epochs`` is the whole training in a search and the stopping epoch in an evaluation (0 for estimators without
-    epochs). ``key`` says everything that the result depends on; it is the identity of the stored row.
+    epochs). ``key`` says everything that the result depends on; it is the identity of the stored row. ``search_seed`` is, of an
+    evaluation, the seed of the search that selected its configuration.
     """
 
     task: str
@@ -170,6 +184,7 @@ class Member:
     seed: int
     n_epochs: int
     key: str
+    search_seed: int | None = None
 
 
 @dataclass(frozen=True)

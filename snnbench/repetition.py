@@ -12,10 +12,11 @@ import pandas as pd
 from pydantic import ValidationError
 
 from snnbench.collection import find_rows
-from snnbench.config import RunSettings
+from snnbench.config import PROTOCOL_VERSION, RunSettings
 from snnbench.engines import gather_crew, load_engine
 from snnbench.errors import DataError, SnnbenchError, StoreError
 from snnbench.models.allowed import check_imports
+from snnbench.models.code import code_of
 from snnbench.plan import evaluation_member, search_member
 from snnbench.records import Compute, Config, Job, Member, Result, Split, Task, is_lasting
 from snnbench.selection import only_suite
@@ -23,6 +24,7 @@ from snnbench.store import read_results, settings_file
 from snnbench.suites import load_suite
 from snnbench.training import JobContext, failed
 from snnbench.training.worker import open_worker
+from snnbench.unused import describe_other_code
 
 _MADE_WITH = ["suite", "settings_digest", "device", "precision", "stacking"]
 _NUMBERS = ("valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
@@ -69,7 +71,7 @@ def repeat_rows(
     rows = rows[rows["status"].map(is_lasting)].drop_duplicates("key")
     if rows.empty:
         raise SnnbenchError(f"There must be a finished row to repeat, found none in {results}. Run `snnbench run` first.")
-    if absent := [name for name in _MADE_WITH if name not in rows]:
+    if absent := [name for name in (*_MADE_WITH, "protocol_version") if name not in rows]:
         raise StoreError(f"Repeating needs rows that say how they were made, but these do not say {', '.join(absent)}.")
     outcomes, crew = [], gather_crew("local", {"workers": n_workers})
     for (name, digest, *how), group in rows.groupby(_MADE_WITH, dropna=False):
@@ -119,19 +121,30 @@ def _member(row: Any, task: Task, split: Split, settings: RunSettings) -> Member
     config = Config(row.model, tuple(json.loads(row.config).items()))
     compute = Compute(row.device, row.precision, row.stacking)
     if row.stage == "search":
-        candidates = [search_member(task, split, config, settings, row.seed, compute)]
+        member = search_member(task, split, config, settings, row.seed, compute)
     else:
-        # The search's seed is the first of the final trainings' seeds.
-        searches = (search_member(task, split, config, settings, seed, compute) for seed in range(row.seed, -1, -1))
-        candidates = [evaluation_member(task, search, row.n_epochs, settings, row.seed, compute) for search in searches]
-    for member in candidates:
-        if member.key == row.key:
-            return member
+        search = search_member(task, split, config, settings, _search_seed(row), compute)
+        member = evaluation_member(task, search, row.n_epochs, settings, row.seed, compute)
+    if member.key == row.key:
+        return member
     raise SnnbenchError(
-        f"Row {row.key} ({row.model} on {row.task}) must have the key that its settings give now, found another: the protocol "
-        "version, the code of the model or the settings have changed. "
-        f"Install snnbench {row.snnbench_version} (commit {row.git_commit or 'not known'})."
+        f"Row {row.key} ({row.model} on {row.task}) must have the key that its settings give now, found another: "
+        f"{_what_changed(row, settings)}. Install snnbench {row.snnbench_version} (commit {row.git_commit or 'not known'})."
     )
+
+
+def _search_seed(row: Any) -> int:
+    """Return the seed of the search behind an evaluation; its own, which is that of most, where an old row does not say."""
+    found = getattr(row, "search_seed", None)
+    return int(row.seed if found is None or pd.isna(found) else found)
+
+
+def _what_changed(row: Any, settings: RunSettings) -> str:
+    if row.protocol_version != PROTOCOL_VERSION:
+        return f"it is of protocol version {row.protocol_version:.0f}, here is {PROTOCOL_VERSION}"
+    code = code_of(row.model, settings.models[row.model])
+    found = describe_other_code(code, row.code_digest, row.code_versions)
+    return "it was made with " + " and ".join(found.values()) if found else "its settings have changed"
 
 
 def _bits(value: Any, name: str) -> bytes:

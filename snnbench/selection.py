@@ -18,7 +18,7 @@ of the grid)."""
 
 COMPARED = (
     *("stage", "suite", "task", "split", "seed", "model", "preset", "grid", "config", "config_key"),
-    *("task_sha256", "valid_score", "test_score", "error"),
+    *("task_sha256", "valid_score", "test_score", "error", "code_digest", "code_versions"),
 )
 _VERBS = {"diverged": "diverged", "infeasible": "cannot be fitted", "timeout": "ran out of time"}
 """What is said of a training without a score that is an outcome; one that failed is tried again."""
@@ -54,7 +54,7 @@ def select(
     return selected, unselected
 
 
-KEPT = ("valid_score", "best_epoch", "error", "limit_seconds")
+KEPT = ("valid_score", "best_epoch", "error", "limit_seconds", "model", "code_digest", "code_versions")
 """The columns of the results that a run needs of what is stored."""
 
 
@@ -180,7 +180,8 @@ def _chosen(evaluations: pd.DataFrame, searches: pd.DataFrame, by: str) -> pd.Da
     once += ["depth"] * (by == "depth")
     values = evaluations["config"].map(json.loads)
     numbers = {f"tie_{name}": [_sign(lower) * _tie_value(of, name) for of in values] for name, lower in _TIE_RULES}
-    same = ["task", "split", "model", "config_key", "grid"]
+    evaluations, searches = (side.assign(code_digest=_own_code(side)) for side in (evaluations, searches))
+    same = ["task", "split", "model", "config_key", "grid", "code_digest"]
     best_search = searches.groupby(same)["valid_score"].max().rename("validated")
     ranked = evaluations.assign(depth=[depth_of(of) for of in values], **numbers).join(best_search, on=same)
     # Validation scores are rounded where they are made, so equal ones tie as they did in the selection.
@@ -251,12 +252,23 @@ def _rescore(row: Any, metric: str) -> float:
 
 
 def column_names(rows: pd.DataFrame) -> pd.Series:
-    """Return the name of each row's model in a score table: with the preset, or the grid's digest, where there are several."""
+    """Return the name of each row's model in a score table: with the preset, or a digest, where there are several.
+
+    The digest is that of the grid, or that of the user's own code where the same grid was run by several versions of it.
+    """
     names = rows["model"].astype(str)
-    for detail in ("preset", "grid"):
-        several = rows.groupby(names)["grid"].transform("nunique") > 1
-        names = names.where(~several, names + "[" + rows[detail].astype(str) + "]")
+    code = _own_code(rows)
+    made_of = rows["grid"].astype(str) + code
+    for detail in (rows["preset"], rows["grid"], code):
+        several = made_of.groupby(names).transform("nunique") > 1
+        names = names.where(~several, names + "[" + detail.astype(str) + "]")
     return names
+
+
+def _own_code(rows: pd.DataFrame) -> pd.Series:
+    """Return the digest of the user's own code behind each row; "" where there is none, or an old row does not say."""
+    said = rows["code_digest"] if "code_digest" in rows else pd.Series(None, rows.index)
+    return said.astype(object).where(said.notna(), "")
 
 
 def _preference(member: Member) -> tuple[object, ...]:

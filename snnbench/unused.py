@@ -6,19 +6,19 @@ columns beside it tell what differs.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from snnbench.config import PROTOCOL_VERSION, RunSettings
-from snnbench.records import Member, Task
+from snnbench.records import Code, Member, Task
 from snnbench.store import settings_file
 
 COLUMNS = (
     "stage", "suite", "task", "split", "model", "config", "seed", "n_epochs", "device", "precision", "stacking", "grid",
-    "task_sha256", "preprocessing", "protocol_version", "settings_digest",
+    "task_sha256", "preprocessing", "protocol_version", "settings_digest", "code_digest", "code_versions",
 )  # fmt: skip
 
 
@@ -27,6 +27,7 @@ def explain_unused(
     members: Mapping[str, Member],
     tasks: Mapping[str, Task],
     settings: RunSettings,
+    codes: Mapping[str, Code],
     environment: Mapping[str, object],
     results: Path,
 ) -> Counter[str]:
@@ -37,6 +38,7 @@ def explain_unused(
         members: The search members of the run's plan, by key.
         tasks: The run's tasks, by name.
         settings: The resolved config of the run.
+        codes: The code at hand behind each of its models.
         environment: What else the run's rows depend on, for example ``device`` and ``precision``.
         results: The results folder, for the settings of earlier runs.
 
@@ -52,8 +54,50 @@ def explain_unused(
         if (row["task"], row["split"], row["model"]) not in places:
             continue  # not asked for this time
         found = list(_differences(row, tasks[row["task"]], settings, environment, seeds, configs, earlier))
-        reasons["; ".join(found) or "other code of the model"] += 1
+        if _says(row, "code_digest") and _says(row, "code_versions"):
+            other = describe_other_code(codes[row["model"]], row["code_digest"], row["code_versions"])
+            found += [f"{words} (--accept {kind})" for kind, words in other.items()]
+        reasons[" and ".join(found) or "other settings of the model"] += 1
     return reasons
+
+
+def accepted_code(rows: pd.DataFrame, codes: Mapping[str, Code], accepted: Collection[str]) -> dict[str, list[Code]]:
+    """Return by model the other code whose rows count, too: that of the newest first.
+
+    Args:
+        rows: Stored rows with model, code_digest, code_versions and finished_at.
+        codes: The code at hand behind each model.
+        accepted: What may differ: ``"code"`` (the user's own files), ``"packages"`` (versions of what is installed).
+    """
+    if not accepted or rows.empty:
+        return {}
+    known = rows[rows["code_digest"].notna() & rows["code_versions"].notna()].sort_values("finished_at", ascending=False)
+    found: dict[str, list[Code]] = {name: [] for name in codes}
+    for model, digest, versions in dict.fromkeys(
+        known[["model", "code_digest", "code_versions"]].itertuples(index=False, name=None)
+    ):
+        now = codes.get(model)
+        if now is None or ("code" not in accepted and digest != now.digest):
+            continue
+        if "packages" in accepted or versions == now.versions:
+            found[model].append(Code(now.name, digest, versions))
+    return found
+
+
+def describe_other_code(now: Code, digest: str, versions: str) -> dict[str, str]:
+    """Say in what the code behind a row is not that at hand, by the kind that ``accepted_code`` knows."""
+    words = {}
+    if digest != now.digest:
+        words["code"] = "other code of the model"
+    if versions != now.versions:
+        before, after = (dict(item.rsplit(" ", 1) for item in text.split(", ") if item) for text in (versions, now.versions))
+        changes = [
+            f"{name} {before.get(name, 'not used')} instead of {after.get(name, 'not used')}"
+            for name in sorted(before | after)
+            if before.get(name) != after.get(name)
+        ]
+        words["packages"] = ", ".join(changes)
+    return words
 
 
 def _differences(
@@ -64,7 +108,7 @@ def _differences(
     seeds: Collection[int],
     configs: Collection[tuple[str, str]],
     earlier: Callable[[str], dict[str, Any]],
-) -> Any:
+) -> Iterator[str]:
     if row["seed"] not in seeds:
         yield f"seed {row['seed']}"
     if row["task_sha256"] != task.sha256:
@@ -90,7 +134,11 @@ def _differences(
 
 
 def _is_known(row: dict[str, Any], name: str) -> bool:
-    return name in row and not pd.isna(row[name]) and row[name] != ""
+    return _says(row, name) and row[name] != ""
+
+
+def _says(row: dict[str, Any], name: str) -> bool:
+    return name in row and not pd.isna(row[name])
 
 
 def _settings_reader(results: Path) -> Callable[[str], dict[str, Any]]:

@@ -10,7 +10,8 @@ import pytest
 from snnbench.cli.run import run as run_command
 from snnbench.config import load_config
 from snnbench.errors import ConfigError
-from snnbench.models import check_config, check_network, code_digest
+from snnbench.models import check_config, check_network, code
+from snnbench.models.code import code_of
 from snnbench.records import Config
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -24,7 +25,7 @@ def blocks(language: str) -> list[str]:
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
-    code_digest.cache_clear()
+    code._trace.cache_clear()
     (tmp_path / "mine.py").write_text(blocks("python")[0])
     toml = "\n".join(blocks("toml")).replace("n_layers = [2, 8]", "n_layers = 2")
     (tmp_path / "mine.toml").write_text(toml.replace("uci/quick", "core/quick") + "\n[training]\nn_epochs = 5\n")
@@ -49,12 +50,12 @@ def test_the_estimator_and_the_network_of_the_readme_run_as_written(folder, caps
 
 def test_an_edited_network_is_not_taken_for_the_old_one(folder):
     settings = load_config("core", file=folder / "mine.toml").models["tanh"]
-    before = code_digest("mine.TanhNet")
+    before = code_of("tanh", settings)
     (folder / "mine.py").write_text(blocks("python")[0].replace("Tanh()", "Sigmoid()"))
-    code_digest.cache_clear()  # another process would read the file anew
-    assert code_digest("mine.TanhNet") != before != ""
-    assert code_digest("snnbench.models.snn.SNN") == code_digest("sklearn.svm.SVC") == ""
-    assert settings.network == "mine.TanhNet"
+    code._trace.cache_clear()  # another process would read the file anew
+    after = code_of("tanh", settings)
+    assert after.digest != before.digest != ""
+    assert after.name == before.name == settings.network == "mine.TanhNet"
 
 
 WRONG = {

@@ -10,6 +10,7 @@ from snnbench.models.layers import StackedLinear
 from snnbench.plan import (
     MAX_STACK,
     MIN_BUNDLE_SECONDS,
+    Stored,
     evaluation_member,
     make_jobs,
     plan_evaluation,
@@ -28,7 +29,7 @@ SETTINGS = load_config("core", "quick")
 
 def plan(models=("snn",), stored=(), **changes):
     arguments = {"material": MATERIAL, "settings": SETTINGS, "seed": 0, **changes}
-    return plan_search("core", models=models, stored=set(stored), **arguments)
+    return plan_search("core", models=models, stored=Stored(set(stored)), **arguments)
 
 
 def test_every_configuration_of_every_split_is_planned_once():
@@ -152,18 +153,18 @@ def test_how_networks_are_trained_does_not_touch_estimators():
 def test_evaluations_train_to_the_stopping_epoch():
     whole = plan()
     chosen = dict(zip(whole.members, (17, 42), strict=False))
-    jobs = plan_evaluation(whole, chosen, MATERIAL, SETTINGS, stored=())
+    jobs = plan_evaluation(whole, chosen, MATERIAL, SETTINGS, stored=Stored())
     found = {(member.config, member.n_epochs) for job in jobs for member in job.members}
     assert found == {(whole.members[key].config, epoch) for key, epoch in chosen.items()}
     assert {job.stage for job in jobs} == {"evaluate"}
     stored = {member.key for job in jobs for member in job.members}
-    assert plan_evaluation(whole, chosen, MATERIAL, SETTINGS, stored) == ()
+    assert plan_evaluation(whole, chosen, MATERIAL, SETTINGS, Stored(stored)) == ()
 
 
 def test_further_seeds_repeat_the_final_training_only():
     whole = plan()
     key = next(iter(whole.members))
-    jobs = plan_evaluation(whole, {key: 17}, MATERIAL, SETTINGS, stored=(), n_seeds=3)
+    jobs = plan_evaluation(whole, {key: 17}, MATERIAL, SETTINGS, stored=Stored(), n_seeds=3)
     members = [member for job in jobs for member in job.members]
     assert sorted(member.seed for member in members) == [0, 1, 2]
     assert {(member.config, member.n_epochs) for member in members} == {(whole.members[key].config, 17)}

@@ -4,7 +4,7 @@ import pytest
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import Config, Member
-from snnbench.report.answer import describe_unfitted
+from snnbench.report.answer import describe_code, describe_unfitted
 from snnbench.selection import describe_models, left_out, refused, score_table, select
 
 DEFAULT = {"n_units": 64, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1, "dropout_rate": 0.0}
@@ -160,6 +160,19 @@ def test_models_are_described_by_what_was_selected():
     assert found["mean_score"] == pytest.approx(0.7)
     assert found["seed_std"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
     assert (found["mean_depth"], found["mean_epoch"], found["seconds"], found["share_diverged"]) == (5, 45, 8, 0.5)
+
+
+def test_two_versions_of_ones_own_code_are_two_columns():
+    both = [rows(("iris", "own", score), code_digest=digest) for score, digest in ((0.8, "old"), (0.6, "new"))]
+    together = pd.concat([*both, rows(("iris", "svm", 0.7), code_digest=np.nan)], ignore_index=True)
+    assert score_table(together).loc["iris"].to_dict() == {"own[quick][g][new]": 0.6, "own[quick][g][old]": 0.8, "svm": 0.7}
+
+
+def test_several_versions_of_a_package_are_told():
+    versions = ["a 1", "a 1", "a 2", None]
+    found = rows(*[("iris", "svm", score / 10) for score in range(4)]).assign(code_versions=versions)
+    assert describe_code(found) == ("Evaluations of svm are of several versions: 2 of a 1; 1 of a 2.",)
+    assert describe_code(found[:2]) == describe_code(found.drop(columns="code_versions")) == ()
 
 
 def test_tasks_without_a_score_are_explained():

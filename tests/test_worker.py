@@ -1,5 +1,6 @@
 """What a worker on another machine finds there, or says that it lacks."""
 
+import re
 import sys
 from dataclasses import replace
 
@@ -53,7 +54,7 @@ def test_a_model_of_the_users_own_is_found_where_the_config_lies(tmp_path, monke
     context = replace(CORE, settings=settings, origin=Origin(code_folder=tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
     code = describe_code(context, ["mine"])
-    assert len(code["mine"]) == 16
+    assert re.fullmatch(r"[0-9a-f]{16} torch [0-9.]+", code["mine"])
     monkeypatch.undo()
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
     open_worker(0, context, code=code)

@@ -17,17 +17,21 @@ MAX_NAMES = 12
 
 
 def print_unused(request: "Request", material: "Material", plan: "Plan") -> None:
-    """Say how many stored rows do not count for this run, and why."""
+    """Say in one line how many stored rows do not count for this run, and why."""
     from snnbench.store import read_results
     from snnbench.unused import COLUMNS, explain_unused
 
     rows = read_results([request.results], COLUMNS)
     rows = rows[rows["suite"] == request.suite] if len(rows) else rows
-    reasons = explain_unused(rows, plan.members, material.by_name, request.settings, asdict(request.compute), request.results)
-    for reason, n_rows in reasons.most_common(MAX_NAMES):
-        errors().print(f"{plural(n_rows, 'stored training')} not used here: {reason}.", soft_wrap=True)
-    if len(reasons) > MAX_NAMES:
-        errors().print(f"And {sum(reasons.values()) - sum(dict(reasons.most_common(MAX_NAMES)).values()):,} for other reasons.")
+    settings, compute = request.settings, asdict(request.compute)
+    reasons = explain_unused(rows, plan.members, material.by_name, settings, request.codes, compute, request.results)
+    if not reasons:
+        return
+    told = reasons.most_common(MAX_NAMES)
+    words = [reason if len(reasons) == 1 else f"{n_rows:,} × {reason}" for reason, n_rows in told]
+    if n_others := reasons.total() - sum(n_rows for _, n_rows in told):
+        words.append(f"{n_others:,} for other reasons")
+    errors().print(f"{plural(reasons.total(), 'stored training')} not used here: {'; '.join(words)}.", soft_wrap=True)
 
 
 def print_warnings(warnings: "Counter[tuple[str, str]]") -> None:

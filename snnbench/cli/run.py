@@ -37,6 +37,13 @@ class Preprocessing(StrEnum):
     restandardise = "restandardise"
 
 
+class Accepted(StrEnum):
+    """Of which other versions stored trainings count: of one's own code, of what is installed."""
+
+    code = "code"
+    packages = "packages"
+
+
 class Precision(StrEnum):
     """Precision of matrix products; ``auto`` takes tf32 on a GPU and float32 on a CPU."""
 
@@ -101,6 +108,10 @@ def run(
     allow_import: Annotated[
         list[str] | None,
         typer.Option(metavar="PACKAGE", help="Package of your own that the config may import; may be repeated."),
+    ] = None,
+    accept: Annotated[
+        list[Accepted] | None,
+        typer.Option(help="Count stored trainings by other versions of your own code, of packages; may be repeated."),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where networks are trained.")] = Device.auto,
     precision: Annotated[
@@ -228,8 +239,10 @@ def run(
         accelerator,
     )
     crew = gather_crew(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
+    accepted = tuple(kind.value for kind in accept or ())
     limit_seconds = request.limit_seconds if job_timeout is None else job_timeout
-    request = replace(request, crew=crew, folder=_locate(request, source, offline), limit_seconds=limit_seconds)
+    folder = _locate(request, source, offline)
+    request = replace(request, crew=crew, folder=folder, limit_seconds=limit_seconds, accepted=accepted)
     request = _preprocessed(request, preprocessing)
     check_imports(request.settings, request.models, allow_import or ())
     material = benchmark.prepare(request)

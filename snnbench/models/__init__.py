@@ -7,9 +7,7 @@ bring its own (``network = "my_package.my_file.MyNet"``) and that listing the mo
 """
 
 import inspect
-from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge
@@ -17,7 +15,7 @@ from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.records import Config, Value, digest
+from snnbench.records import Config, Value
 
 NETWORKS = {
     "batchnorm": "snnbench.models.batchnorm.BatchNorm",
@@ -51,23 +49,6 @@ def implementation(name: str, settings: ModelSettings) -> str:
         hint = "A model of another name needs `network` or `estimator`, an import path, in its table."
         raise UnknownNameError("network", name, NETWORKS, hint)
     return path
-
-
-@cache
-def code_digest(path: str) -> str:
-    """Identify the code behind an import path, so that results of an edited class are not taken for those of the new one.
-
-    Ours are identified by ``PROTOCOL_VERSION`` and installed libraries by their path; a file of the user's own by its content,
-    read once a process, as the class itself is.
-    """
-    package = path.partition(".")[0]
-    if package == "snnbench":
-        return ""
-    module = import_module(path.rpartition(".")[0])
-    file = getattr(module, "__file__", None)
-    if file is None or not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts):
-        return ""
-    return digest(Path(file).read_text(encoding="utf-8"))
 
 
 def load_class(path: str) -> Any:

@@ -23,7 +23,7 @@ def check_imports(settings: RunSettings, models: Collection[str], allowed: Colle
         ConfigError: If a path leads elsewhere.
     """
     packages = {*ALLOWED_PACKAGES, *allowed}
-    for place, path in (found for name in models for found in _import_paths(name, settings.models[name])):
+    for place, path in (found for name in models for found in import_paths(name, settings.models[name])):
         if path.partition(".")[0] not in packages:
             raise ConfigError(
                 f"{place} names code that may do anything once it is imported; allowed are {', '.join(sorted(packages))}. "
@@ -35,7 +35,7 @@ def check_imports(settings: RunSettings, models: Collection[str], allowed: Colle
             raise ConfigError(f"{place} must be a class of an allowed package, found {found!r}.")
 
 
-def _import_paths(name: str, model: ModelSettings) -> Iterator[tuple[str, str]]:
+def import_paths(name: str, model: ModelSettings) -> Iterator[tuple[str, str]]:
     """Yield where an import path stands, and the path."""
     if model.network:
         yield f"models.{name}.network = '{model.network}'", model.network

@@ -42,7 +42,7 @@ def answer(question: Question, rows: pd.DataFrame, own: bool = True) -> Ranking:
     metric = question.metric or " or ".join(sorted(metrics))
     compared, _, _ = resolve_missing(together, question.missing)
     averaged, unlike = describe_averaging(rows, compared)
-    notes = (*unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions)
+    notes = (*unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions, *describe_code(rows))
     return rank_models(together, reasons, question, suite, metric, task_flags(suite), averaged, notes)
 
 
@@ -107,6 +107,19 @@ def describe_doubled(rows: pd.DataFrame) -> tuple[str, ...]:
         return ()
     are = "1 row is" if n_doubled == 1 else f"{n_doubled} rows are"
     return (f"{are} stored more than once; of rows with one key the newest that succeeded counts, once.",)
+
+
+def describe_code(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return a sentence on every model whose evaluations come from several versions of the packages behind it."""
+    if "code_versions" not in rows:  # all rows are of an earlier version
+        return ()
+    evaluations = rows[(rows["stage"] == "evaluate") & rows["code_versions"].notna()]
+    return tuple(
+        f"Evaluations of {model} are of several versions: "
+        f"{'; '.join(f'{n:,} of {versions}' for versions, n in counts.sort_index().items())}."
+        for model, counts in ((model, of["code_versions"].value_counts()) for model, of in evaluations.groupby("model"))
+        if len(counts) > 1
+    )
 
 
 def choose_rows(rows: pd.DataFrame, question: Question, suite: str | None = None) -> tuple[pd.DataFrame, tuple[str, ...]]:

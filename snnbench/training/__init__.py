@@ -14,8 +14,9 @@ import torch
 from sklearn.base import BaseEstimator
 
 from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings
-from snnbench.models import code_digest, implementation, load_class
+from snnbench.models import implementation, load_class
 from snnbench.models.accelerators import accelerator_version
+from snnbench.models.code import code_of
 from snnbench.models.estimator import build_estimator, families, resize
 from snnbench.records import Compute, Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
 from snnbench.suites.flags import flags_of
@@ -202,10 +203,13 @@ def _targets(y: np.ndarray) -> tuple[int | None, ...]:
 def _result(member: Member, job: Job, context: JobContext, **outcome: object) -> Result:
     task = context.tasks[member.task]
     config = member.config
-    path = implementation(config.model, context.settings.models[config.model])
+    code = code_of(config.model, context.settings.models[config.model])
     provenance = {
         **context.provenance,
-        "grid": context.settings.grid_digest(config.model) + code_digest(path)[:8],
+        "grid": context.settings.grid_digest(config.model),
+        "code_digest": code.digest,
+        "code_versions": code.versions,
+        "search_seed": member.seed if member.search_seed is None else member.search_seed,
         "protocol_version": PROTOCOL_VERSION,
         "preprocessing": context.settings.preprocessing,
         "metric": task.metric,

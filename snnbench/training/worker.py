@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock
 
 from snnbench.errors import DataError, SnnbenchError
-from snnbench.models import code_digest, implementation
+from snnbench.models.code import code_of
 from snnbench.provenance import describe_environment, source_digest
 from snnbench.records import Job, Result
 from snnbench.suites import load_suite, open_source
@@ -60,9 +60,9 @@ def _open(
 
 
 def describe_code(context: JobContext, models: Iterable[str]) -> dict[str, str]:
-    """Return digests of all code that the numbers of some models come from: of this package, and of the user's own files."""
-    own = {name: code_digest(implementation(name, context.settings.models[name])) for name in models}
-    return {_PACKAGE: source_digest(), **own}
+    """Say which code the numbers of some models come from: this package's files, the user's own, and what is installed."""
+    codes = {name: code_of(name, context.settings.models[name]) for name in models}
+    return {_PACKAGE: source_digest(), **{name: f"{code.digest} {code.versions}".strip() for name, code in codes.items()}}
 
 
 def _on_this_machine(context: JobContext, code: Mapping[str, str]) -> JobContext:
@@ -74,7 +74,8 @@ def _on_this_machine(context: JobContext, code: Mapping[str, str]) -> JobContext
         if found != code[name]:
             what = "snnbench" if name == _PACKAGE else f"the model {name}"
             raise SnnbenchError(
-                f"Every node must have the code of {what} that the run was started with, found other on {node}."
+                f"Every node must have the code of {what} that the run was started with ({code[name]}), found other on {node} "
+                f"({found})."
             )
     provenance = {**context.provenance, **describe_environment(context.compute)}
     return replace(context, folder=_find_data(context, node), provenance=provenance)

@@ -23,6 +23,7 @@ SHARED = {
     "accelerators",
     "allowed",
     "by_hand",
+    "code",
     "cost",
     "estimator",
     "fit_cost",
