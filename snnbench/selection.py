@@ -258,9 +258,8 @@ def column_names(rows: pd.DataFrame) -> pd.Series:
     """
     names = rows["model"].astype(str)
     code = _own_code(rows)
-    made_of = rows["grid"].astype(str) + code
-    for detail in (rows["preset"], rows["grid"], code):
-        several = made_of.groupby(names).transform("nunique") > 1
+    for detail, differs in ((rows["preset"], rows["grid"]), (rows["grid"], rows["grid"]), (code, code)):
+        several = differs.groupby(names).transform("nunique") > 1
         names = names.where(~several, names + "[" + detail.astype(str) + "]")
     return names
 

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from test_store import job_of, result
 
-from snnbench.check import MODES, as_junit, as_markdown, load_expected, read_scores, record
+from snnbench.check import MODES, as_junit, as_markdown, load_expected, only_worse, read_scores, record
+from snnbench.check.difference import change_of
 from snnbench.check.scores import MACHINE, Scores
+from snnbench.check.summary import verdict
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.store import write_results
 
@@ -147,6 +149,30 @@ def test_nothing_in_common_cannot_be_compared(expected, tmp_path):
         other = replace(expected, rows=expected.rows.assign(task="elsewhere", preset="other"))
         with pytest.raises(SnnbenchError, match=words):
             MODES[mode](expected, other)
+
+
+def test_where_only_drops_count_a_gain_is_reported_and_does_not_fail(expected, tmp_path):
+    def moved(by: float) -> list:
+        return MODES["balanced"](expected, read_scores([write_scores(tmp_path / str(by), only("task-3", "svm", by))]))
+
+    drop, gain = moved(-0.15), moved(0.15)
+    assert [[d.change for d in both] for both in (drop, gain)] == [["worse"], ["better"]]
+    assert (only_worse(drop), only_worse(gain)) == (drop, [])
+    assert [verdict(d, drops_only=True) for d in ([], drop, gain)] == ["no drop", "1 drop", "no drop, 1 gain"]
+    assert as_markdown(gain, expected, expected, "balanced", drops_only=True).startswith(
+        "### snnbench check: no drop, 1 gain\n"
+    )
+    suites = [ElementTree.fromstring(as_junit(d, expected, expected, "balanced", True)) for d in (drop, gain)]
+    assert [suite.get("failures") for suite in suites] == ["1", "0"]
+    [told] = suites[1].iter("system-out")
+    assert told.text.startswith("task-3, repetition-1: expected 0.8")
+    assert [change_of(*pair) for pair in ((0.5, np.nan), (np.nan, 0.5), (0.5, 0.5), (np.nan, np.nan))] == [
+        "worse", "better", "other", "other"]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_other_code_of_a_model_can_be_compared(expected, tmp_path, mode):
+    assert MODES[mode](expected, found(tmp_path, code_digest="other", code_versions="numpy 1")) == []
 
 
 def test_loose_notices_an_order_that_turned_round(expected, tmp_path):

@@ -77,7 +77,7 @@ def test_ours_go_by_their_registered_name_wherever_the_file_lies(monkeypatch):
 @pytest.fixture
 def package(folder, monkeypatch):
     """A package that is installed, in version 1.0, as pip would."""
-    place = folder / "site-packages"
+    place = folder / "elsewhere"
     (place / "fine_nets").mkdir(parents=True)
     (place / "fine_nets" / "__init__.py").write_text("class Net:\n    pass\n")
     info = place / "fine_nets-1.0.dist-info"
@@ -107,3 +107,15 @@ def test_another_version_of_a_package_is_another_code(package):
     (package / "fine_nets-1.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: fine-nets\nVersion: 1.1\n")
     after = of(estimator="fine_nets.Net")
     assert (after.digest, after.versions) == (before.digest, "fine-nets 1.1")
+
+
+def test_a_package_that_is_edited_where_it_lies_is_the_users_own(package, folder):
+    editable = folder / "checkout" / "fine_nets"
+    editable.parent.mkdir()
+    (package / "fine_nets").rename(editable)
+    sys.path.insert(0, str(editable.parent))  # as the .pth file of an editable install does; taken back with the fixture's
+    (folder / "mine.py").write_text("from fine_nets import Net\n")
+    before = of(estimator="mine.Net")
+    (editable / "__init__.py").write_text("class Net:\n    gain = 2\n")
+    assert before.versions == ""
+    assert of(estimator="mine.Net").digest != before.digest

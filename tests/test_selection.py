@@ -165,7 +165,7 @@ def test_models_are_described_by_what_was_selected():
 def test_two_versions_of_ones_own_code_are_two_columns():
     both = [rows(("iris", "own", score), code_digest=digest) for score, digest in ((0.8, "old"), (0.6, "new"))]
     together = pd.concat([*both, rows(("iris", "svm", 0.7), code_digest=np.nan)], ignore_index=True)
-    assert score_table(together).loc["iris"].to_dict() == {"own[quick][g][new]": 0.6, "own[quick][g][old]": 0.8, "svm": 0.7}
+    assert score_table(together).loc["iris"].to_dict() == {"own[new]": 0.6, "own[old]": 0.8, "svm": 0.7}
 
 
 def test_several_versions_of_a_package_are_told():

@@ -7,7 +7,7 @@ compared.
 from collections.abc import Callable
 
 from snnbench.check.balanced import balanced
-from snnbench.check.difference import Difference
+from snnbench.check.difference import Difference, only_worse
 from snnbench.check.loose import loose
 from snnbench.check.scores import Scores, load_expected, read_scores, record
 from snnbench.check.strict import strict
@@ -16,4 +16,4 @@ from snnbench.check.summary import as_junit, as_markdown
 MODES: dict[str, Callable[[Scores, Scores], list[Difference]]] = {"strict": strict, "balanced": balanced, "loose": loose}
 """``strict``: equal bits; ``balanced``: within the spread of seeds; ``loose``: the same significant differences."""
 
-__all__ = ["MODES", "Difference", "Scores", "as_junit", "as_markdown", "load_expected", "read_scores", "record"]
+__all__ = ["MODES", "Difference", "Scores", "as_junit", "as_markdown", "load_expected", "only_worse", "read_scores", "record"]

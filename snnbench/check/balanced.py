@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from snnbench.check.difference import Difference
+from snnbench.check.difference import Difference, change_of
 from snnbench.check.matching import check_settings, match
 from snnbench.check.scores import Scores
 from snnbench.errors import SnnbenchError
@@ -45,7 +45,8 @@ def balanced(expected: Scores, found: Scores) -> list[Difference]:
     gap = groups["found"] - groups["expected"]
     for row, limit in zip(groups[~(gap.abs() <= allowed)].itertuples(), allowed[~(gap.abs() <= allowed)], strict=True):
         place = f"{row.task}, {row.split}"
-        differences.append(Difference(place, row.model, f"{row.expected:.4f}", f"{row.found:.4f}", f"± {limit:.4f}"))
+        words = f"{row.expected:.4f}", f"{row.found:.4f}", f"± {limit:.4f}"
+        differences.append(Difference(place, row.model, *words, change_of(row.expected, row.found)))
     return differences + _on_average(groups.assign(gap=gap, error=error), rounding)
 
 
@@ -58,8 +59,9 @@ def _on_average(groups: pd.DataFrame, rounding: float) -> list[Difference]:
         df = rows["df"].sum() + PRIOR_DF
         allowed = student.isf(LEVEL / 2 / len(models), df) * error + 1 / rows["n_test"].sum() + rounding
         if not abs(rows["gap"].mean()) <= allowed:
-            expected, found = f"{rows['expected'].mean():.4f}", f"{rows['found'].mean():.4f}"
-            differences.append(Difference("mean of all tasks", model, expected, found, f"± {allowed:.4f}"))
+            expected, found = rows["expected"].mean(), rows["found"].mean()
+            words = f"{expected:.4f}", f"{found:.4f}", f"± {allowed:.4f}"
+            differences.append(Difference("mean of all tasks", model, *words, change_of(expected, found)))
     return differences
 
 

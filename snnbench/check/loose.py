@@ -38,7 +38,9 @@ def loose(expected: Scores, found: Scores) -> list[Difference]:
         significant = [side for side in pvalues if pvalues[side].at[one, other] < LEVEL]
         if significant and gaps["expected"] * gaps["found"] < 0:
             words = {side: _order(one, other, gaps[side], pvalues[side].at[one, other]) for side in ranks}
-            differences.append(Difference("order", f"{one}, {other}", words["expected"], words["found"], "the same order"))
+            differences.append(
+                Difference("order", f"{one}, {other}", words["expected"], words["found"], "the same order", "other")
+            )
     return differences
 
 

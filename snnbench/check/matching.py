@@ -35,7 +35,7 @@ def match(expected: Scores, found: Scores) -> tuple[pd.DataFrame, list[Differenc
 
 
 def check_settings(expected: Scores, found: Scores) -> None:
-    """Refuse to compare what was trained on other data or with other settings.
+    """Refuse to compare what was trained on other data or with other settings; other code of a model is what a check is for.
 
     Raises:
         SnnbenchError: If there is such a pair.

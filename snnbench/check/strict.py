@@ -1,6 +1,6 @@
 """Equal bits: the same configuration was selected, and every loss and every output is the same number."""
 
-from snnbench.check.difference import Difference
+from snnbench.check.difference import Difference, change_of
 from snnbench.check.matching import check_settings, describe_place, match
 from snnbench.check.scores import Scores
 from snnbench.errors import SnnbenchError
@@ -32,6 +32,7 @@ def strict(expected: Scores, found: Scores) -> list[Difference]:
                 repr(float(pair.test_score_expected)),
                 repr(float(pair.test_score_found)),
                 "equal bits" if pair.config_expected == pair.config_found else "the same configuration",
+                change_of(float(pair.test_score_expected), float(pair.test_score_found)),
             )
         )
     return differences

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
@@ -114,16 +114,30 @@ def _imports(spec: ModuleSpec) -> Iterator[str]:
 
 
 def _is_installed(spec: ModuleSpec) -> bool:
-    """Say whether a package came with a distribution; what merely lies among the installed ones is the user's own."""
-    places = [spec.origin or "", *(spec.submodule_search_locations or ())]
-    lies_there = any(not {"site-packages", "dist-packages"}.isdisjoint(Path(place).parts) for place in places)
-    return lies_there and bool(_distributions(spec.name))
+    """Say whether a package came with a distribution and lies where that was installed.
+
+    What merely lies among the installed ones, or is installed to be edited where it is, is the user's own.
+    """
+    places = [Path(place).resolve() for place in spec.submodule_search_locations or [spec.origin or ""]]
+    for name in _distributions(spec.name):
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            return True  # torch or scikit-learn, built by hand
+        folder = Path(str(found.locate_file(""))).resolve()
+        # A checkout that was built has an egg-info beside it, which lists nothing that was installed.
+        is_place = found.read_text("RECORD") is not None or folder.name in ("site-packages", "dist-packages")
+        if is_place and any(place.parent == folder for place in places):
+            return True
+    return False
 
 
 @cache
 def _distributions(package: str) -> tuple[str, ...]:
-    known = _KNOWN.get(package)
-    return (known,) if known else tuple(sorted(set(_all_distributions().get(package, ()))))
+    """Return the distributions that a package came with."""
+    if known := _KNOWN.get(package):
+        return (known,)
+    return tuple(sorted(set(_all_distributions().get(package, ()))))
 
 
 _all_distributions = cache(packages_distributions)
