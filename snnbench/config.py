@@ -16,8 +16,8 @@ PROTOCOL_VERSION = 3
 """Part of every result's key; raised when a change of this package's code changes numbers, so that old rows are not reused.
 
 Neither the package's version nor a digest of its files would do: most releases, and most edits, change no number, and would
-have everything trained again. That a change of numbers is not overlooked is for ``make reproduce``, which holds the preset ``ci``
-to what was recorded for this version."""
+have everything trained again. That a change of numbers is not overlooked is for ``make reproduce``, which holds the preset
+``ci`` to what was recorded for this version."""
 
 
 class TrainingSettings(BaseModel):

@@ -17,7 +17,7 @@ from snnbench.plan import (
     plan_search,
     search_member,
 )
-from snnbench.records import Compute
+from snnbench.records import Code, Compute
 from snnbench.suites import core
 from snnbench.suites.material import Material
 
@@ -116,6 +116,18 @@ def test_what_is_stored_is_not_planned_again():
     assert rest.n_stored == 5
     assert {m.key for job in rest.jobs for m in job.members} == set(whole.members) - set(some)
     assert plan(stored=whole.members).jobs == ()
+
+
+def test_rows_of_accepted_code_are_planned_as_they_are_stored():
+    task, split = TASKS[0], SPLITS[TASKS[0].name][0]
+    config = next(iter(plan().members.values())).config
+    old = Code("snn", "", "torch 2.0")
+    by_old = search_member(task, split, config, SETTINGS, 0, code=old)
+    assert by_old.key not in plan(stored=[by_old.key]).members
+    stored = Stored({by_old.key}, {"snn": [old]})
+    members = plan_search("core", MATERIAL, SETTINGS, ("snn",), 0, stored).members
+    assert members[by_old.key] == by_old
+    assert len(members) == len(plan(("snn",)).members)
 
 
 def test_longest_jobs_come_first():
