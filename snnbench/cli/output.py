@@ -40,7 +40,7 @@ def print_table(table: "Table") -> None:
 
     console = results()
     least = Measurement.get(console, console.options.update(width=_ANY_WIDTH), table).minimum
-    console.width = max(console.width, least)
+    console.size = console.size._replace(width=max(console.width, least))  # a width alone is no use in a dumb terminal
     console.print(table)
 
 
