@@ -537,7 +537,7 @@ def test_a_comparison_in_every_format(program, results, tmp_path):
 def test_the_papers_tables_need_no_results(program):
     paper = program("compare", "--published", "snn2017", "--convention", "paper")
     assert (paper.code, paper.err) == (0, "")
-    assert "msrainit    3.78  3.46-4.10  -0.219  0.8011  66/13/42  2.8e-02  * worse" in paper.out
+    assert "msrainit    3.78  3.46-4.11  -0.219  0.8011  66/13/42  2.8e-02  * worse" in paper.out
     assert "4 missing scores take the worst rank" in paper.out
     own = program(
         "compare", "--published", "snn2017", "--convention", "paper", "--correction", "hochberg", "--missing", "drop-task"
@@ -569,7 +569,7 @@ def test_tasks_and_models_can_be_chosen(program):
 def test_a_table_for_a_paper(program):
     latex = program("compare", "--published", "snn2017", "--convention", "paper", "--format", "latex").out
     assert r"\begin{tabular}{lrrrrrrr}" in latex
-    assert "msrainit & 3.78 & 3.46-4.10 & -0.219 & 0.8011 & 66/13/42 & 2.8e-02 & * worse \\\\\n" in latex
+    assert "msrainit & 3.78 & 3.46-4.11 & -0.219 & 0.8011 & 66/13/42 & 2.8e-02 & * worse \\\\\n" in latex
     assert r"p \textless{} 0.05" in latex
     assert latex.count(r"\\") == 8
 

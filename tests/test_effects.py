@@ -11,11 +11,11 @@ from textbook import DEMSAR
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.stats import (
     MISSING,
-    bootstrap_mean_ranks,
     count_wins,
     effects,
     mean_ranks,
     rank_biserial,
+    rank_intervals,
     resolve_missing,
     summarise_scores,
     wilcoxon,
@@ -102,7 +102,7 @@ def test_draws_are_counted() -> None:
 def test_mean_ranks_have_the_interval_of_a_mean() -> None:
     generator = np.random.default_rng(0)
     scores = pd.DataFrame(generator.normal([0.5, 0.2, 0], 1, (400, 3)), columns=list("abc"))
-    table = bootstrap_mean_ranks(scores)
+    table = rank_intervals(scores)
     ranks = scores.rank(axis="columns", ascending=False)
     np.testing.assert_allclose(table["mean_rank"], ranks.mean())
     half_width = 1.96 * ranks.std() / np.sqrt(400)
@@ -110,11 +110,22 @@ def test_mean_ranks_have_the_interval_of_a_mean() -> None:
     np.testing.assert_allclose(table["mean_rank"] - table["low"], half_width, rtol=0.05)
 
 
+@pytest.mark.parametrize("n_tasks", [1, 2, 5])
+def test_no_interval_of_a_mean_rank_is_a_point(n_tasks: int) -> None:
+    table = rank_intervals(pd.DataFrame([[3, 2, 1]] * n_tasks, columns=list("abc")))
+    assert (table["low"] <= table["mean_rank"]).all()
+    assert (table["high"] >= table["mean_rank"]).all()
+    assert (table["high"] - table["low"] > 0.5).all()
+    assert (table["low"].min(), table["high"].max()) == (1, 3)
+
+
 def test_intervals_refuse_what_makes_no_sense() -> None:
     with pytest.raises(SnnbenchError, match="confidence must lie between 0 and 1, found 95"):
         interval(np.ones((10, 2)), 95)
-    with pytest.raises(SnnbenchError, match="at least one task and one resample, found 0"):
-        bootstrap_mean_ranks(DEMSAR.head(0))
+    with pytest.raises(SnnbenchError, match="at least one task, found none"):
+        rank_intervals(DEMSAR.head(0))
+    with pytest.raises(SnnbenchError, match="confidence must lie between 0 and 1, found 95"):
+        rank_intervals(DEMSAR, 95)
     with pytest.raises(SnnbenchError, match="found 14 and 0"):
         effects(DEMSAR, n_resamples=0)
 

@@ -10,6 +10,8 @@ from snnbench.records import Comparison
 from snnbench.report.ranking import Ranking
 
 N_RESAMPLES = 10_000
+N_RESAMPLES_RANK = 0
+"""Mean ranks have an interval that needs none."""
 N_RESAMPLES_ELO = 1_000
 N_RESAMPLES_MANY = 200
 """Resamples for more than ``MANY_MODELS`` models, which would take minutes otherwise."""

@@ -59,7 +59,7 @@ def build_document(ranking: Ranking) -> schema.ComparisonDocument:
         win_rates=_by_row(analysis.win_rates),
         resampling=schema.Resampling(
             confidence=settings.CONFIDENCE,
-            n_resamples_rank=settings.N_RESAMPLES,
+            n_resamples_rank=settings.N_RESAMPLES_RANK,
             n_resamples_effect=analysis.n_resamples,
             n_resamples_elo=analysis.n_resamples_elo,
             seed=settings.SEED,

@@ -19,7 +19,7 @@ class Ranking:
     """The models of a comparison, ranked and tested, with all that was assumed and all that was left out.
 
     Attributes:
-        table: (n_models, 13), indexed by model, best first: mean_rank with its bootstrap interval low to high;
+        table: (n_models, 13), indexed by model, best first: mean_rank with its interval low to high;
             rank_difference, to the mean of all ranks, (n_models + 1) / 2; mean_score; wins, with a shared first place as a
             fraction; won, tied and lost, on how many tasks the baseline scores higher, equal and lower than the model; pvalue
             and adjusted_pvalue of the baseline against the model, NaN at the baseline; n_tests, the tasks of that test; verdict
@@ -148,7 +148,7 @@ def group_by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
 
 def _tabulate(scores: pd.DataFrame, reference: str, tests: Comparison, alpha: float) -> pd.DataFrame:
     """Return the columns of ``Ranking.table``."""
-    ranks = stats.bootstrap_mean_ranks(scores)
+    ranks = stats.rank_intervals(scores)
     order = stats.compare_scores(scores)[:, scores.columns.get_loc(reference)]
     differences = [stats.paired_differences(scores, reference, model) for model in scores.columns]
     higher = np.array(list(map(stats.rank_biserial, differences)))

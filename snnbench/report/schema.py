@@ -76,7 +76,7 @@ class Model(BaseModel):
     mean_rank: float
     """Mean over the tasks, 1 = best; ties share their mean rank, a missing score has the worst."""
     mean_rank_low: float
-    """Lower end of its bootstrap interval over the tasks."""
+    """Lower end of its interval over the tasks."""
     mean_rank_high: float
     """Upper end."""
     rank_difference: float
@@ -223,14 +223,14 @@ class Bayesian(BaseModel):
 
 
 class Resampling(BaseModel):
-    """How the bootstrap intervals were made: percentiles over resampled tasks."""
+    """How the bootstrap intervals of effects and ratings were made: percentiles over resampled tasks."""
 
     model_config = _CONFIG
 
     confidence: float
     """Of all intervals."""
     n_resamples_rank: int
-    """For mean ranks."""
+    """For mean ranks; 0, as their interval is Student's."""
     n_resamples_effect: int
     """For median differences."""
     n_resamples_elo: int

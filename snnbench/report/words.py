@@ -123,10 +123,10 @@ def describe_missing(ranking: Ranking) -> list[str]:
 def describe_columns(ranking: Ranking) -> str:
     """Return what the columns of the table mean."""
     mean = (ranking.n_models + 1) / 2
-    text = "rank: mean over the tasks, 1 = best, ties share; 95%: bootstrap interval over the tasks; "
+    text = "rank: mean over the tasks, 1 = best, ties share; 95%: interval over the tasks; "
     text += f"diff.: rank - {mean:g}; score: mean"
     if ranking.n_models == 1:
-        return "rank: mean over the tasks, 1 = best, ties share; 95%: bootstrap interval over the tasks."
+        return "rank: mean over the tasks, 1 = best, ties share; 95%: interval over the tasks."
     return f"{text}; w/t/l: tasks on which {ranking.baseline} scores higher, equal, lower."
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from snnbench.records import Comparison
 from snnbench.stats.baseline import adjust_pairs
 from snnbench.stats.bayesian import bayesian_signed_rank, sample_posterior
-from snnbench.stats.bootstrap import bootstrap_mean_ranks
 from snnbench.stats.correction import CORRECTIONS, hochberg, holm, none
 from snnbench.stats.differences import paired_differences
 from snnbench.stats.effects import count_wins, effects, rank_biserial, win_rates
@@ -18,6 +17,7 @@ from snnbench.stats.friedman import friedman, iman_davenport
 from snnbench.stats.missing import MISSING, resolve_missing
 from snnbench.stats.nemenyi import critical_difference, nemenyi
 from snnbench.stats.pairwise import pairwise_wilcoxon
+from snnbench.stats.rank_intervals import rank_intervals
 from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks, order_models, rank, wins
 from snnbench.stats.resampled import resampled_t, why_untestable
 from snnbench.stats.sign import sign_test
@@ -46,7 +46,6 @@ __all__ = [
     "ZERO_METHODS",
     "adjust_pairs",
     "bayesian_signed_rank",
-    "bootstrap_mean_ranks",
     "bradley_terry",
     "choose_baseline",
     "compare_scores",
@@ -67,6 +66,7 @@ __all__ = [
     "pairwise_wilcoxon",
     "rank",
     "rank_biserial",
+    "rank_intervals",
     "resampled_t",
     "resolve_missing",
     "sample_posterior",

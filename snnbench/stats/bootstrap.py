@@ -1,11 +1,9 @@
 """Bootstrap intervals over the tasks: what if the suite had held other tasks of the same kind?"""
 
 import numpy as np
-import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.stats.options import check_share
-from snnbench.stats.ranks import rank
 
 
 def resample_tasks(n_tasks: int, n_resamples: int, seed: int) -> np.ndarray:
@@ -49,29 +47,3 @@ def interval(resampled: np.ndarray, confidence: float) -> tuple[np.ndarray, np.n
     check_share("the confidence", confidence)
     low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return low, high
-
-
-def bootstrap_mean_ranks(
-    scores: pd.DataFrame, confidence: float = 0.95, n_resamples: int = 10_000, seed: int = 0
-) -> pd.DataFrame:
-    """Return the mean rank of each model with a bootstrap interval over the tasks.
-
-    The intervals say how far each mean rank depends on the choice of tasks. They say little about the difference of two models,
-    whose ranks rise and fall together: that is what the tests are for.
-
-    Args:
-        scores: (n_tasks, n_models), higher is better; a missing score has the worst rank.
-        confidence: Of the percentile intervals.
-        n_resamples: How often the tasks are drawn again.
-        seed: Of the draws.
-
-    Returns:
-        (n_models, 3), index = model: mean_rank, low, high.
-
-    Raises:
-        SnnbenchError: If there is no task, or ``confidence`` is not between 0 and 1.
-    """
-    counts = count_draws(resample_tasks(len(scores), n_resamples, seed))
-    ranks = rank(scores)
-    low, high = interval(counts @ ranks.to_numpy(dtype=float) / len(scores), confidence)
-    return pd.DataFrame({"mean_rank": ranks.mean(axis="index"), "low": low, "high": high}, index=scores.columns)

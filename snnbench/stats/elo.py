@@ -34,7 +34,8 @@ def elo(
 
     Args:
         scores: (n_tasks, n_models), higher is better; a missing score loses to every score.
-        confidence: Of the percentile bootstrap intervals over the tasks.
+        confidence: Of the percentile bootstrap intervals over the tasks. On few tasks they are too narrow: of 95 % intervals of
+            equal models 91 % held at 10 tasks and 84 % at 5 in simulations.
         n_resamples: How often the tasks are drawn again.
         seed: Of the draws.
         prior: Wins that every model has over every other in advance, and as many losses. Half a win (Haldane and Anscombe)

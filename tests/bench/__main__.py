@@ -12,6 +12,7 @@ from pathlib import Path
 
 import end_to_end
 import engines
+import error_rates
 import estimate
 import gpu
 import grid_search
@@ -32,6 +33,7 @@ PARTS = {
     "e": (gpu.TITLE, lambda where: gpu.measure()),
     "f": (estimate.TITLE, estimate.measure),
     "g": (engines.TITLE, engines.measure),
+    "h": (error_rates.TITLE, lambda where: error_rates.measure()),
 }
 
 
