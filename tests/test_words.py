@@ -150,3 +150,10 @@ def test_what_is_corrected_for_is_said() -> None:
     assert "over all 3 pairs in both directions, as" in one_sided
     paper = " ".join(describe_test(rank_models(scores, question=Question(alternative="greater", correction="none"))))
     assert "at least one would be called worse in 67 of 100 such comparisons" in paper
+
+
+def test_a_mean_score_over_unlike_tasks_is_called_so() -> None:
+    scores = table(n_tasks=30, a=0.2, b=0.0)
+    scores.iloc[1:, 1] = NAN
+    assert "not of the same tasks for all (b on 1 of 30)" in describe_test(rank_models(scores))[0]
+    assert "not of the same tasks" not in describe_test(rank_models(table(a=0.2, b=0.0)))[0]

@@ -125,6 +125,10 @@ def describe_columns(ranking: Ranking) -> str:
     mean = (ranking.n_models + 1) / 2
     text = "rank: mean over the tasks, 1 = best, ties share; 95%: interval over the tasks; "
     text += f"diff.: rank - {mean:g}; score: mean"
+    n_scores = ranking.scores.notna().sum(axis="index")
+    some = [f"{model} on {count}" for model, count in n_scores.items() if count < ranking.n_tasks]
+    if some:
+        text += f" of the tasks with a score, so not of the same tasks for all ({_list_some(some)} of {ranking.n_tasks})"
     if ranking.n_models == 1:
         return "rank: mean over the tasks, 1 = best, ties share; 95%: interval over the tasks."
     return f"{text}; w/t/l: tasks on which {ranking.baseline} scores higher, equal, lower."
