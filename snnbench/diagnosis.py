@@ -20,25 +20,34 @@ _NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy"
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The environment as results carry it and more, where the data of each suite is, and what must be mended."""
+    """The environment as results carry it and more, where the data of each suite is, and what must be mended.
+
+    ``bits`` says whether networks that are trained on the CPU have the bits that they have alone.
+    """
 
     environment: dict[str, Value]
+    bits: str
     data: dict[str, str]
     problems: tuple[str, ...]
 
 
 def diagnose() -> Diagnosis:
-    """Look at the installation, the machine and the cache; nothing is downloaded."""
+    """Look at the installation, the machine and the cache; nothing is downloaded. Sets one thread, as in a worker."""
     import torch
 
+    from snnbench.training.exactness import describe_exactness, examine_machine
+    from snnbench.training.process import prepare_process
+
+    prepare_process()
     cache = cache_folder()
     environment = describe_environment(Compute("cuda", "tf32", "across-tasks") if torch.cuda.is_available() else ON_CPU)
+    environment |= describe_exactness(ON_CPU)
     environment |= {"cache_folder": str(cache), "cache_free_bytes": shutil.disk_usage(_existing(cache)).free}
     for name in (*_NETWORK, MIRROR_VARIABLE, OFFLINE_VARIABLE):
         if name in os.environ:
             environment[name] = _without_password(os.environ[name])
     problems = [*_missing_packages(), *_cache_problems(cache, int(environment["cache_free_bytes"]))]
-    return Diagnosis(environment, {suite: _where(suite, cache) for suite in SUITES}, tuple(problems))
+    return Diagnosis(environment, examine_machine().words, {suite: _where(suite, cache) for suite in SUITES}, tuple(problems))
 
 
 def _where(suite: str, cache: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from snnbench import __version__
+from snnbench import __version__, mkl
 from snnbench.records import Compute, Value, digest
 
 _PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "pandas", "pyarrow")
@@ -52,14 +52,15 @@ def _describe_libraries() -> dict[str, Value]:
     """Return what torch computes with: the flags behind which two machines give different bits."""
     import torch
 
-    has_gpu = torch.cuda.is_available()
+    has_gpu, has_mkl = torch.cuda.is_available(), torch.backends.mkl.is_available()
     return {
         "gpu": torch.cuda.get_device_name() if has_gpu else "",
         "n_gpus": torch.cuda.device_count(),
         "cuda_version": (torch.version.cuda or "") if has_gpu else "",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "n_threads": 1,  # of every worker, see ``training.process``
-        "blas": "mkl" if torch.backends.mkl.is_available() else "other",
+        "blas": "mkl" if has_mkl else "other",
+        "mkl_cbwr": os.environ.get(mkl.VARIABLE, "") if has_mkl else "",
         "onednn": torch.backends.mkldnn.is_available(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
     }

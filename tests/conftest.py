@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from snnbench.training.exactness import examine_machine
 from snnbench.training.process import prepare_process
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -12,12 +13,15 @@ prepare_process()  # exactness is claimed for one thread with denormals flushed,
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if SHARED.is_dir():
-        return
-    skip = pytest.mark.skip(reason=f"the real data is not at {SHARED}")
+    reasons = {}
+    if not SHARED.is_dir():
+        reasons["shared_data"] = f"the real data is not at {SHARED}"
+    if examine_machine().differing:
+        reasons["equal_bits"] = examine_machine().words
     for item in items:
-        if "shared_data" in item.keywords:
-            item.add_marker(skip)
+        for marker, reason in reasons.items():
+            if marker in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture

@@ -827,7 +827,9 @@ def test_the_doctor_sees_the_environment(program, monkeypatch):
     found = json.loads(program("doctor", "--format", "json").out)
     assert found["environment"]["torch_version"] == torch.__version__
     assert found["environment"]["HTTPS_PROXY"] == "http://proxy:3128"
-    assert {"cpu", "n_threads", "cpu_capability", "git_commit", "python_version"} <= set(found["environment"])
+    assert {"cpu", "n_threads", "cpu_capability", "git_commit", "python_version", "mkl_cbwr"} <= set(found["environment"])
+    assert found["bits"] in " ".join(healthy.out.split())
+    assert found["environment"]["equal_bits"] == found["bits"].startswith("A network has the bits here that it has alone: ")
     monkeypatch.setattr("snnbench.diagnosis.MIN_FREE_BYTES", 2**80)
     ill = program("doctor")
     assert (ill.code, ill.out.count("Problem: ")) == (1, 1)

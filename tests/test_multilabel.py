@@ -117,8 +117,9 @@ def test_rows_without_a_measured_label_change_nothing_but_the_statistics_of_batc
     assert all(torch.equal(one, other) for one, other in zip(found[0][1], found[1][1], strict=True))
 
 
+@pytest.mark.equal_bits
 @pytest.mark.parametrize(("model", "form"), FORMS)
-@pytest.mark.parametrize(("n_units", "batch_size", "n_labels"), [(16, 32, 4), (33, 37, 5)])
+@pytest.mark.parametrize(("n_units", "batch_size", "n_labels"), [(16, 32, 4), (33, 37, 5), (33, 100, 1)])
 def test_a_member_alone_and_among_others_has_equal_bits(model, form, n_units, batch_size, n_labels):
     changing = [(rate, dropout, l2) for rate in (0.01, 0.1) for dropout in (0.0, 0.2) for l2 in (0.0, 1e-3, 1e-2)]
     members = [configs(model, [rate], n_units, 3, form, dropout, l2=l2)[0] for rate, dropout, l2 in changing]

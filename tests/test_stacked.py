@@ -59,15 +59,19 @@ def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, n_la
     torch.testing.assert_close(outputs, expected_outputs, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("n_units", "n_layers", "batch_size"), [(16, 2, 128), (64, 2, 32), (64, 8, 128), (256, 2, 32)])
-def test_every_member_has_the_bits_of_nn_sequential_in_float32(n_units, n_layers, batch_size):
+def test_every_member_is_the_network_of_nn_sequential(n_units, n_layers, batch_size, dtype):
+    """A library may take another kernel for one matrix than for a batch, and at a rate of 1 rounding grows a hundredfold."""
+    tolerances = {0.01: 1e-6, 0.1: 1e-6, 1.0: 1e-4} if dtype == torch.float32 else dict.fromkeys((0.01, 0.1, 1.0), 1e-12)
     learning_rates = [0.01, 0.1, 1.0] * 2
     members = configs("msrainit", learning_rates, n_units=n_units, n_layers=n_layers)
     stacked = build("msrainit", members, 32, 10)
     reset(stacked, range(6))
+    stacked.to(dtype)
     plain = [plain_member(stacked, member, members[member], 32, 10) for member in range(6)]
     data = rows(50 * batch_size, 32, 10)
-    X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
+    X, y = torch.from_numpy(data.X).to(dtype), torch.from_numpy(data.y)
     order = torch.arange(len(y)).unsqueeze(0)
     train_epoch(stacked, descent_of(stacked, learning_rates, fused=False), X, y, order, batch_size)
     batches = list(zip(X.split(batch_size), y.split(batch_size), strict=True))
@@ -77,13 +81,15 @@ def test_every_member_has_the_bits_of_nn_sequential_in_float32(n_units, n_layers
         if np.isfinite(losses).all():
             n_finite += 1
             for found, wanted in zip(stacked.parameters(), plain_weights(network), strict=True):
-                assert torch.equal(found.detach()[member], wanted)
+                tolerance = tolerances[learning_rates[member]]
+                torch.testing.assert_close(found.detach()[member], wanted, rtol=0, atol=tolerance)
     assert n_finite >= 4
 
 
+@pytest.mark.equal_bits
 @pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("dropout_rate", [0.0, 0.2])
-@pytest.mark.parametrize(("n_units", "batch_size"), [(16, 32), (33, 37), (256, 100)])
+@pytest.mark.parametrize(("n_units", "batch_size"), [(1, 100), (16, 32), (33, 37), (256, 100)])
 def test_a_member_alone_and_among_24_has_equal_bits(model, form, dropout_rate, n_units, batch_size):
     learning_rates = [0.01, 0.1, 1.0] * 8
     seeds = [3] * 12 + list(range(12))
@@ -95,6 +101,7 @@ def test_a_member_alone_and_among_24_has_equal_bits(model, form, dropout_rate, n
         np.testing.assert_array_equal(alone.valid_score[:, 0], together.valid_score[: len(alone.valid_score), member])
 
 
+@pytest.mark.equal_bits
 @pytest.mark.parametrize(("model", "form"), FORMS)
 def test_a_members_bits_depend_neither_on_the_order_nor_on_the_rates_of_its_neighbours(model, form):
     changing = list(product((0.01, 0.1), (0.0, 0.2, 0.5)))
@@ -146,6 +153,7 @@ def test_a_network_with_an_unknown_layer_is_differentiated_by_autograd():
     assert all(not torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
 
 
+@pytest.mark.equal_bits
 def test_a_diverged_member_is_recorded_and_disturbs_nobody():
     learning_rates = [0.01, 1e6, 0.1]
     members = configs("msrainit", learning_rates, n_layers=8)

@@ -1,5 +1,6 @@
 """What a worker on another machine finds there, or says that it lacks."""
 
+import os
 import re
 import sys
 from dataclasses import replace
@@ -37,7 +38,13 @@ def test_a_worker_elsewhere_writes_down_its_own_machine(monkeypatch):
     monkeypatch.setattr("snnbench.provenance._cpu", lambda: "another processor")
     found = opened(CORE).provenance
     assert (found["preset"], found["cpu"], found["device"]) == ("quick", "another processor", "cpu")
-    assert open_worker(0, CORE).keywords["context"] is CORE
+    assert found["mkl_cbwr"] == (os.environ["MKL_CBWR"] if found["blas"] == "mkl" else "")
+
+
+@pytest.mark.equal_bits
+def test_every_worker_writes_down_whether_it_keeps_the_promise_of_equal_bits():
+    assert open_worker(0, CORE).keywords["context"] == replace(CORE, provenance={**CORE.provenance, "equal_bits": True})
+    assert opened(CORE).provenance["equal_bits"] is True
 
 
 def test_other_code_is_refused():

@@ -19,7 +19,7 @@ from snnbench.versions import check_versions, choose_versions
 
 PLACE = ["task", "split", "preset", "model", "seed"]
 """What identifies an evaluation on both sides."""
-MACHINE = ("cpu", "device", "precision", "stacking", "torch_version", "numpy_version", "scikit_learn_version")
+MACHINE = ("cpu", "mkl_cbwr", "device", "precision", "stacking", "torch_version", "numpy_version", "scikit_learn_version")
 """What must agree where bits are to be equal."""
 
 _KEPT = [*PLACE, "grid", "task_sha256", "status", "config", "n_epochs", "n_test", "test_score", "bits"]

@@ -1,6 +1,7 @@
 """``snnbench doctor``."""
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 
@@ -19,15 +20,17 @@ class Format(StrEnum):
 def doctor(
     format_: Annotated[Format, typer.Option("--format", help="How the environment is printed.")] = Format.table,
 ) -> None:
-    """Print the environment that results carry, what data is at hand, and what is missing; exit code 1 if anything is."""
+    """Print the environment that results carry, what data is at hand, and what is missing; exit code 1 if anything is.
+
+    Whether networks have the bits here that they have alone is tried, and printed.
+    """
     from rich.table import Table
 
     from snnbench.diagnosis import diagnose
 
     diagnosis = diagnose()
     if format_ is Format.json:
-        known = {"environment": diagnosis.environment, "data": diagnosis.data, "problems": diagnosis.problems}
-        write(json.dumps(known, indent=2) + "\n")
+        write(json.dumps(asdict(diagnosis), indent=2) + "\n")
     else:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold")
@@ -38,6 +41,7 @@ def doctor(
         }.items():
             table.add_row(name, str(value))
         results().print(table)
+        results().print(diagnosis.bits, soft_wrap=True)
         for problem in diagnosis.problems:
             results().print(f"Problem: {problem}", soft_wrap=True)
         if not diagnosis.problems:

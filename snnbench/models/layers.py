@@ -2,8 +2,8 @@
 
 A stack trains ``n_stack`` networks of one shape at once: every parameter has a leading ``n_stack`` axis and a layer is one
 batched matrix product. A member's numbers never depend on its neighbours: its draws come from its own seed, and every
-kernel used here gives the same bits for a member alone and among others (CPU, one thread, at least two inputs and two units a
-layer: products with a single column are computed in another way for a stack of one).
+kernel used here gives the same bits for a member alone and among others (CPU, one thread, float32; ``snnbench.mkl`` has the
+setting of MKL that it needs, ``snnbench.training.exactness`` the test of a machine).
 
 A layer with something random defines ``reset(seeds)``: one seed a member, from which all its draws follow. A layer may
 define ``backward``, its derivative by the very kernels that autograd would call; a network whose layers all do is trained

@@ -30,17 +30,36 @@ def precision(name: Precision) -> Iterator[None]:
 
 def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return ``a @ b``, (n_stack, n, k) and (n_stack, k, m)."""
+    if _is_lone_unit(a, b):
+        return product(_twice(a), _twice(b))[:1]
     return torch.bmm(a, b) if _factors is None else torch.bmm(a.to(_factors), b.to(_factors)).to(a.dtype)
 
 
 def add_product(summand: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return ``summand + a @ b``."""
+    if _is_lone_unit(a, b):
+        return add_product(_twice(summand), _twice(a), _twice(b))[:1]
     return torch.baddbmm(summand, a, b) if _factors is None else summand + product(a, b)
 
 
 def add_product_(summand: torch.Tensor, a: torch.Tensor, b: torch.Tensor, alpha: float) -> None:
     """Add ``alpha * a @ b`` to ``summand``, in place."""
-    if _factors is None:
-        summand.baddbmm_(a, b, alpha=alpha)
-    else:
+    if _factors is not None:
         summand.add_(product(a, b), alpha=alpha)
+    elif _is_lone_unit(a, b):
+        summand.copy_(torch.baddbmm(_twice(summand), _twice(a), _twice(b), alpha=alpha)[:1])
+    else:
+        summand.baddbmm_(a, b, alpha=alpha)
+
+
+def _is_lone_unit(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Say whether a product, or one of its derivatives, is a single column for a stack of one.
+
+    Such a product is computed as one of two: a library may sum a lone column in another way than those of a larger stack.
+    """
+    return len(a) == 1 and 1 in (a.shape[2], b.shape[2])
+
+
+def _twice(member: torch.Tensor) -> torch.Tensor:
+    """Return a stack of two of a stack of one, without a copy."""
+    return member.expand(2, -1, -1)

@@ -38,6 +38,8 @@ PROVENANCE = {
     "n_cores": "cores",
     "device": "device",
     "precision": "precision",
+    "mkl_cbwr": "MKL_CBWR",
+    "equal_bits": "equal bits",
     "preset": "preset",
     "settings_digest": "settings",
 }

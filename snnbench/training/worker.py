@@ -19,6 +19,7 @@ from snnbench.records import Job, Result
 from snnbench.suites import load_suite, open_source
 from snnbench.suites.source import cache_folder
 from snnbench.training import JobContext, run_job
+from snnbench.training.exactness import describe_exactness
 from snnbench.training.limited import within_limit
 from snnbench.training.process import prepare_process
 
@@ -56,6 +57,7 @@ def _open(
     prepare_process(number, on_gpu)
     if code is not None:
         context = _on_this_machine(context, code)
+    context = replace(context, provenance={**context.provenance, **describe_exactness(context.compute)})
     return partial(run_job, context=context, in_worker=True), context
 
 

@@ -170,6 +170,7 @@ def test_training_anew_forgets_the_training_before(model):
     np.testing.assert_array_equal(runs[0].valid_score, runs[1].valid_score)
 
 
+@pytest.mark.equal_bits
 @pytest.mark.parametrize("model", NETWORKS)
 def test_members_may_differ_in_learning_and_dropout_rate(model):
     hyperparameters = load_class(NETWORKS[model]).hyperparameters
