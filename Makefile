@@ -3,9 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RESULTS ?= results
+TIMES ?= 20
+SEED := $(or $(SEED),$(shell date +%s))
+# A process a core, each with one thread; a process that has nothing left takes tests from the other.
+PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-fast browser slurm check format bench wheel clean
+.PHONY: help setup demo reproduce test test-fast fuzz browser slurm check format bench wheel clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,11 +29,18 @@ reproduce: setup  ## Run the preset ci and check its scores against those in the
 	$(BIN)/snnbench run core --preset ci --seeds 3 --results build/reproduction --progress plain
 	$(BIN)/snnbench check build/reproduction --against configs/core/ci.json --junit build/reproduction.xml
 
+# What kills, waits or measures comes first and by itself, the rest on all cores; both run whatever the other says.
 test: setup  ## Run all tests
-	$(BIN)/python -m pytest
+	@status=0; \
+	$(BIN)/python -m pytest -m alone --durations=30 --durations-min=1 || status=$$?; \
+	$(BIN)/python -m pytest -m 'not alone' $(PARALLEL) --durations=30 --durations-min=1 || status=$$?; \
+	exit $$status
 
 test-fast: setup  ## Run the tests that take less than ten seconds each
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not alone' $(PARALLEL)
+
+fuzz: setup  ## Read many more damaged inputs, new ones every time; TIMES=50 for more, SEED=n for those of an earlier time
+	$(BIN)/python -m pytest tests/test_fuzz.py -rP --fuzz-times $(TIMES) --fuzz-seed $(SEED)
 
 browser:  ## Install Chromium for the tests of the page (Debian or Ubuntu, as root)
 	apt-get update -q

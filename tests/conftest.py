@@ -12,6 +12,12 @@ SHARED = Path(__file__).parents[2] / "shared"
 prepare_process()  # exactness is claimed for one thread with denormals flushed, as in every worker
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("fuzzing")
+    group.addoption("--fuzz-times", type=int, default=1, metavar="N", help="N times as many damaged inputs")
+    group.addoption("--fuzz-seed", type=int, default=0, metavar="SEED", help="what draws the damaged inputs")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons = {}
     if not SHARED.is_dir():

@@ -9,6 +9,7 @@ import csv
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -184,7 +185,14 @@ def _hours(points: Sequence[tuple[float, float]]) -> float:
     """Extrapolate to the whole grid: every network of it, a step at a time."""
     flops, seconds = np.array(points).T
     (a, b), _ = nnls(np.stack([np.ones_like(flops), flops], axis=1), seconds)
-    settings, total = load_config("uci", "paper"), 0.0
+    n_steps, work = _work_of_grid()
+    return (a * n_steps + b * work) / 3600
+
+
+@cache
+def _work_of_grid() -> tuple[float, float]:
+    """Return the optimiser steps of the paper's whole grid and their floating-point operations."""
+    settings, total = load_config("uci", "paper"), np.zeros(2)
     for model, table in settings.models.items():
         if table.estimator:
             continue
@@ -192,9 +200,8 @@ def _hours(points: Sequence[tuple[float, float]]) -> float:
         for shape in set(shapes):
             config = Config(model, (*shape, ("learning_rate", 0.1)))
             for task in _sample(10**6):
-                n_steps, work = network_work(config, table, task, _n_train(task), 100, 128)
-                total += shapes.count(shape) * (a * n_steps + b * work)
-    return total / 3600
+                total += shapes.count(shape) * np.array(network_work(config, table, task, _n_train(task), 100, 128))
+    return float(total[0]), float(total[1])
 
 
 def _ceilings(device: str) -> dict[str, float]:
