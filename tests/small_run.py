@@ -12,6 +12,20 @@ import pandas as pd
 
 SCORES = ["status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs"]
 PROGRAM = (sys.executable, "-c", "from snnbench.cli import main; main()")
+_CRASHING = """
+import os, signal, sys
+n_left, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
+def watch(event, args):
+    global n_left
+    if n_left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if event == "os.rename" and str(args[1]).endswith(".parquet"):
+        n_left -= 1
+        if n_left == 0 and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+from snnbench.cli import main; main()
+"""
 _TASKS = ("iris", "wine", "monks-1")
 _CONFIG = """
 [training]
@@ -36,6 +50,22 @@ def command(folder: Path, results: str, *words: str) -> list[str]:
     tasks = [word for task in _TASKS for word in ("--task", task)]
     run = ["run", "core", "--config", "small.toml", *tasks]
     return [*PROGRAM, *run, "--results", results, "--progress", "plain", *words]
+
+
+def crash_run(command: Sequence[str], folder: Path, n_renames: int, moment: str) -> None:
+    """Run a command of ``PROGRAM`` that kills itself just before, or just after, a file of results gets its name.
+
+    Python tells its audit hooks of every rename before it happens; what comes next is told after it.
+
+    Args:
+        command: What ``command`` returns.
+        folder: Where it runs.
+        n_renames: Which file, from 1.
+        moment: "before" or "after".
+    """
+    words = [sys.executable, "-c", _CRASHING, str(n_renames), moment, *command[len(PROGRAM) :]]
+    done = subprocess.run(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert done.returncode == -signal.SIGKILL
 
 
 def kill_run(command: Sequence[str], results: Path, n_files: int) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from archives import wine_like, write_delgado
-from small_run import PROGRAM, kill_run
+from small_run import PROGRAM, crash_run
 
 from snnbench import benchmark
 from snnbench.benchmark import Request
@@ -191,10 +191,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_scores(stacking, config, tm
     ]  # fmt: skip
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
     killed, expected = tmp_path / "killed", len(list((tmp_path / "whole").rglob("*.parquet")))
-    after = range(1, expected, max(1, expected // 5))
-    n_kills = sum(kill_run([*command, str(killed)], killed, n_files) for n_files in after)
-    assert n_kills >= (3 if stacking == "within-task" else 2)  # stacks across tasks are fewer jobs
-    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
+    for n_renames, moment, n_stored in ((1, "before", 0), (expected // 2, "after", expected // 2)):
+        crash_run([*command, str(killed)], tmp_path, n_renames, moment)
+        assert len([file for file in killed.rglob("*.parquet") if not file.name.startswith(".")]) == n_stored
+    subprocess.run([*command, str(killed)], check=True, capture_output=True)
     assert scores(tmp_path / "killed") == scores(tmp_path / "whole")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from small_run import PROGRAM
+from small_run import PROGRAM, crash_run
 
 CONFIG = """
 [training]
@@ -33,7 +33,7 @@ TASKS = ("iris", "wine", "monks-1")
 N_ROWS = len(TASKS) * (30 + 1)
 SCORES = ["status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def command(config: str = "many.toml", tasks: tuple[str, ...] = TASKS) -> list[str]:
@@ -124,9 +124,9 @@ def finish(folder: Path, unharmed: dict[str, tuple], before: set[str]) -> None:
 
 
 def test_a_run_killed_again_and_again_loses_nothing(place, unharmed):
-    """Send kill -9 to the parent at random moments of the training, from 12 starts."""
+    """Send kill -9 to the parent at random moments of the training, from 3 starts."""
     rng, n_kills = random.Random(0), 0
-    for _ in range(12):
+    for _ in range(3):
         before = stored(place)
         process = start(place, *command())
         if wait_for(lambda before=before: len(stored(place)) > len(before), process):
@@ -136,21 +136,31 @@ def test_a_run_killed_again_and_again_loses_nothing(place, unharmed):
         process.communicate()
         assert before <= stored(place)
         assert scores(place / "results").items() <= unharmed.items()
-        if len(stored(place)) >= N_ROWS:
-            break
     print(f"{n_kills} kills of the parent survived, {len(stored(place))} of {N_ROWS} files stored meanwhile")
-    assert n_kills >= 8
+    assert n_kills >= 2
+    finish(place, unharmed, stored(place))
+
+
+def test_a_run_that_dies_around_a_rename_has_stored_what_has_its_name(place, unharmed):
+    """At the first file, in the middle of the search, and between its end and the last evaluation."""
+    n_stored = 0
+    for n_renames, moment in ((1, "before"), (1, "after"), (44, "after"), (47, "before")):
+        crash_run(command(), place, n_renames, moment)
+        n_stored += n_renames - (moment == "before")
+        assert len(stored(place)) == n_stored
+        assert not n_stored or scores(place / "results").items() <= unharmed.items()
+    assert n_stored == N_ROWS - 2  # one of three evaluations
     finish(place, unharmed, stored(place))
 
 
 def test_workers_killed_at_random_moments_cost_nothing(place, unharmed):
-    """Send kill -9 to a worker again and again, while the run goes on: forty-five times."""
+    """Send kill -9 to a worker again and again, while the run goes on: twelve times."""
     rng, n_kills, n_starts = random.Random(1), 0, 0
-    while n_kills < 45:
+    while n_kills < 12:
         shutil.rmtree(place / "results", ignore_errors=True)
         process = start(place, *command())
         n_starts += 1
-        while wait_for(lambda process=process: workers_of(process) and stored(place), process) and n_kills < 45:
+        while wait_for(lambda process=process: workers_of(process) and stored(place), process) and n_kills < 12:
             try:
                 victim = rng.choice(workers_of(process))
                 victim.kill()

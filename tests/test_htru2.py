@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from archives import write_htru2, write_tox21
-from small_run import PROGRAM, kill_run
+from small_run import PROGRAM, crash_run
 
 from snnbench.config import expand_grid, load_config
 from snnbench.errors import DataError
@@ -156,8 +156,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_scores(suite, write, select
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
     expected = len(list((tmp_path / "whole").rglob("*.parquet")))
     killed = tmp_path / "killed"
-    assert sum(kill_run([*command, str(killed)], killed, n_files) for n_files in (1, expected // 2)) >= 1
-    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
+    crash_run([*command, str(killed)], tmp_path, expected // 2, "before")
+    assert len([file for file in killed.rglob("*.parquet") if not file.name.startswith(".")]) == expected // 2 - 1
+    subprocess.run([*command, str(killed)], check=True, capture_output=True)
     found, whole = (
         pd.read_parquet(tmp_path / name / suite).sort_values("key").reset_index(drop=True) for name in ("killed", "whole")
     )

@@ -24,6 +24,7 @@ from snnbench.engines import ray as engine  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     # Ray leaves files and sockets for the interpreter to close.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray", "ignore::DeprecationWarning:ray"),

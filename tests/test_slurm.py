@@ -23,7 +23,7 @@ pytest.importorskip("submitit", reason="needs the extra slurm")
 
 from snnbench.engines import slurm as engine
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
 
 @pytest.fixture(scope="module")
