@@ -17,12 +17,11 @@ import os, signal, sys
 n_left, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
 def watch(event, args):
     global n_left
-    if n_left == 0:
+    is_rename = event == "os.rename" and str(args[1]).endswith(".parquet")
+    if n_left == 0 or (n_left == 1 and is_rename and moment == "before"):
+        n_left = -1  # a kill is an event, too
         os.kill(os.getpid(), signal.SIGKILL)
-    if event == "os.rename" and str(args[1]).endswith(".parquet"):
-        n_left -= 1
-        if n_left == 0 and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+    n_left -= is_rename
 sys.addaudithook(watch)
 from snnbench.cli import main; main()
 """
