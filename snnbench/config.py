@@ -40,7 +40,7 @@ class ModelSettings(BaseModel):
     """One model of the run: its grid, and where it comes from when it is not one of ours.
 
     ``arguments`` are those of an estimator that are not searched; a table with a key ``class`` in them is an object of that
-    class. ``accelerator`` names another implementation of it, see ``snnbench.models.accelerators``.
+    class. ``accelerator`` names another implementation of it, see ``snnbench.models.estimators.accelerators``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

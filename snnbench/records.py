@@ -268,7 +268,7 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class TestResult:
     """The outcome of a statistical test on a score table of shape (n_tasks, n_models).
 
     ``statistic``, ``pvalue`` and ``adjusted_pvalue`` have one entry for an omnibus test and (n_models,) entries, in the

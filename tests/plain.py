@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
-from snnbench.models.fully_connected import hidden_widths
+from snnbench.models.networks.fully_connected import hidden_widths
 from snnbench.records import Config
 
 

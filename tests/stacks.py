@@ -7,12 +7,13 @@ import torch
 from torch import nn
 
 from snnbench.config import TrainingSettings
-from snnbench.models import NETWORKS, load_class, noise
-from snnbench.models.layers import reset
+from snnbench.models import NETWORKS, load_class
+from snnbench.models.layers import counter_rng
+from snnbench.models.layers.stacked import reset
 from snnbench.records import Config, Dataset, TrainingRun, Value
-from snnbench.training.batches import order_keys
-from snnbench.training.gradients import Descent, by_autograd, layer_by_layer, step
+from snnbench.training.loaders import order_keys
 from snnbench.training.losses import Batch
+from snnbench.training.optimizer import StackedSGD, by_autograd, layer_by_layer, step
 from snnbench.training.stacked import train_stack
 
 N_FEATURES, N_CLASSES = 7, 3
@@ -41,11 +42,11 @@ def configs(
 
 def orders(seed: int, n_samples: int, n_epochs: int) -> list[torch.Tensor]:
     """Return the (1, n_samples) order of rows in each epoch of a member."""
-    keys, clock, n = order_keys([seed]), noise.new_clock(), torch.tensor([n_samples])
+    keys, counter, n = order_keys([seed]), counter_rng.new_counter(), torch.tensor([n_samples])
     found = []
     for epoch in range(1, n_epochs + 1):
-        noise.start_epoch(clock, epoch)
-        found.append(noise.permutations(keys + clock, n, n_samples))
+        counter_rng.start_epoch(counter, epoch)
+        found.append(counter_rng.permutations(keys + counter, n, n_samples))
     return found
 
 
@@ -56,14 +57,14 @@ def batch_of(X: torch.Tensor, targets: torch.Tensor) -> Batch:
 
 
 def train_epoch(
-    network: nn.Module, descent: Descent, X: torch.Tensor, y: torch.Tensor, order: torch.Tensor, batch_size: int
+    network: nn.Module, optimizer: StackedSGD, X: torch.Tensor, y: torch.Tensor, order: torch.Tensor, batch_size: int
 ) -> np.ndarray:
     """Take one step a batch; return each member's mean loss over the labels."""
-    n_stack, total, weight = len(descent.rates), 0.0, 0.0
+    n_stack, total, weight = len(optimizer.rates), 0.0, 0.0
     network.train()
     for rows_of_batch in order[0].split(batch_size):
         batch = batch_of(*(values[rows_of_batch].expand(n_stack, *[-1] * values.dim()) for values in (X, y)))
-        total += step(network, descent, batch).double() * batch.weight
+        total += step(network, optimizer, batch).double() * batch.weight
         weight += batch.weight
     return (total / torch.as_tensor(weight).clamp_min(1)).numpy()
 

@@ -3,10 +3,11 @@ import pytest
 
 from snnbench.config import ModelSettings, RunSettings, load_config
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.models import accelerators, check_config, implementation
-from snnbench.models.accelerators import ACCELERATORS, Accelerator, accelerate, accelerator_version
-from snnbench.models.estimator import build_estimator, families
-from snnbench.plan import search_member
+from snnbench.execution.plan import search_member
+from snnbench.models import check_config, implementation
+from snnbench.models.estimators import accelerators
+from snnbench.models.estimators.accelerators import ACCELERATORS, Accelerator, accelerate, accelerator_version
+from snnbench.models.estimators.building import build_estimator, families
 from snnbench.records import Config
 from snnbench.suites import core
 

@@ -7,9 +7,9 @@ from stacks import FORMS, configs
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
-from snnbench.models.padding import batch_class, padded_size
+from snnbench.models.layers.padding import batch_class, padded_size
 from snnbench.records import Dataset
-from snnbench.training.batches import TaskRows
+from snnbench.training.loaders import TaskRows
 from snnbench.training.stacked import train_across, train_stack
 
 SIZES = [(7, 3, 100), (12, 2, 90), (9, 4, 97), (8, 3, 65)]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
-from snnbench.theory.activations import ACTIVATIONS, find_activation, normal_moments, normal_slopes
-from snnbench.theory.analysis import analyse
-from snnbench.theory.moment_map import jacobian, moment_map
+from snnbench.paper.theory.activations import ACTIVATIONS, find_activation, normal_moments, normal_slopes
+from snnbench.paper.theory.analysis import analyse
+from snnbench.paper.theory.moment_map import jacobian, moment_map
 
 
 @pytest.mark.parametrize("variance", [1e-4, 0.3, 1.0, 50.0])

@@ -9,8 +9,8 @@ from snnbench.errors import UnknownNameError
 from snnbench.records import Dataset, Split
 from snnbench.resources import resource
 from snnbench.suites import SUITES, load_suite, open_source
-from snnbench.suites.audit import audit_suite, audit_task, interval_width
-from snnbench.suites.flags import FLAGS, as_table, flags_of, stored_findings, task_flags
+from snnbench.suites.audit.findings import audit_suite, audit_task, interval_width
+from snnbench.suites.audit.flags import FLAGS, as_table, flags_of, stored_findings, task_flags
 from snnbench.suites.splits import standardise
 
 N = 400

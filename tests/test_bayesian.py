@@ -6,7 +6,7 @@ import pytest
 from textbook import DEMSAR
 
 from snnbench.errors import SnnbenchError, UnknownNameError
-from snnbench.published import load_published
+from snnbench.results.published import load_published
 from snnbench.stats import bayesian_signed_rank, sample_posterior
 from snnbench.stats.bayesian import _draw_weights
 

@@ -10,10 +10,10 @@ from archives import wine_like, write_delgado
 from small_run import PROGRAM, crash_run
 
 from snnbench import benchmark
-from snnbench.benchmark import Request
 from snnbench.config import load_config
-from snnbench.engines import gather_crew
 from snnbench.errors import DataError, UnknownNameError
+from snnbench.execution.engines import configure_engine
+from snnbench.execution.request import Request
 from snnbench.suites import core, uci
 from snnbench.training.rows import job_rows
 
@@ -51,15 +51,15 @@ def request_of(config: Path, results: Path, **changes) -> Request:
     values = {
         "tasks": ("iris", "wine"),
         "models": tuple(settings.models),
-        "crew": gather_crew("local", {"workers": 2}),
+        "engine_spec": configure_engine("local", {"workers": 2}),
         **changes,
     }
     return Request(suite="core", preset="tiny", settings=settings, results=results, **values)
 
 
 def run(request: Request):
-    material = benchmark.prepare(request)
-    return benchmark.run(request, material, benchmark.plan(request, material))
+    loaded = benchmark.prepare(request)
+    return benchmark.run(request, loaded, benchmark.plan(request, loaded))
 
 
 def scores(results: Path) -> dict:
@@ -101,7 +101,7 @@ def test_the_same_command_again_does_nothing(config, tmp_path):
 
 def test_scores_do_not_depend_on_workers_or_on_what_else_runs(config, tmp_path):
     run(request_of(config, tmp_path / "two"))
-    run(request_of(config, tmp_path / "one", crew=gather_crew("local", {"workers": 1})))
+    run(request_of(config, tmp_path / "one", engine_spec=configure_engine("local", {"workers": 1})))
     assert scores(tmp_path / "one") == scores(tmp_path / "two")
     run(request_of(config, tmp_path / "part", tasks=("wine",), models=("snn",)))
     part, whole = scores(tmp_path / "part"), scores(tmp_path / "two")

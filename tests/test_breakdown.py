@@ -10,9 +10,9 @@ from scipy.stats import wilcoxon
 
 from snnbench.cli.breakdown import show_breakdown
 from snnbench.errors import ConfigError, SnnbenchError
-from snnbench.published import load_reference
-from snnbench.report import BREAKDOWNS, Question, as_text, natural_breakdown, render_breakdown
+from snnbench.report import BREAKDOWNS, ComparisonOptions, as_text, natural_breakdown, render_breakdown
 from snnbench.report.breakdown import by_depth, by_split
+from snnbench.results.published import load_reference
 
 
 def rows(suite: str, scores: dict[tuple, float]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def test_the_corrected_t_test_allows_for_shared_training_rows():
 
 def test_a_test_by_split_needs_a_comparison_by_split():
     with pytest.raises(ConfigError, match="--fold-test needs RESULTS"):
-        show_breakdown([], "", Question(), "table", None, "corrected-t")
+        show_breakdown([], "", ComparisonOptions(), "table", None, "corrected-t")
 
 
 def test_repeated_hold_outs_have_a_larger_share_of_test_rows():

@@ -9,8 +9,8 @@ import pytest
 from test_charts import RUNS
 from test_page import NASTY, synthetic_runs
 
-from snnbench.published import load_published
-from snnbench.report import Analysis, Question, rank_models, render_page
+from snnbench.report import Analysis, ComparisonOptions, rank_models, render_page
+from snnbench.results.published import load_published
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright: pip install -e '.[dev]'")
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
@@ -28,15 +28,17 @@ def browser() -> Iterator["playwright.Browser"]:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    ranking = rank_models(
+    comparison = rank_models(
         load_published("snn2017"),
-        question=Question(published=("snn2017",)),
+        options=ComparisonOptions(published=("snn2017",)),
         suite="uci",
         metric="accuracy",
         flags={"monks-3": ["train-not-standardised: x"]},
     )
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(render_page(Analysis(ranking), synthetic_runs(["snn", "resnet"], ["iris", "wine"]), []), encoding="utf-8")
+    file.write_text(
+        render_page(Analysis(comparison), synthetic_runs(["snn", "resnet"], ["iris", "wine"]), []), encoding="utf-8"
+    )
     return file
 
 
@@ -191,9 +193,9 @@ def test_a_narrow_window_does_not_scroll_sideways_and_paper_is_white(browser: "p
 
 def test_a_name_that_looks_like_a_script_is_a_name(browser: "playwright.Browser", tmp_path: Path) -> None:
     scores = load_published("snn2017").iloc[:, :3].rename(columns={"snn": NASTY})
-    ranking = rank_models(scores, question=Question(baseline=NASTY), suite="uci", metric="accuracy")
+    comparison = rank_models(scores, options=ComparisonOptions(baseline=NASTY), suite="uci", metric="accuracy")
     file = tmp_path / "nasty.html"
-    file.write_text(render_page(Analysis(ranking), RUNS, []), encoding="utf-8")
+    file.write_text(render_page(Analysis(comparison), RUNS, []), encoding="utf-8")
     page = visit(browser, file)
     assert page.complaints == []
     assert page.title() == "3 models on 120 tasks of uci · snnbench"

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from snnbench.errors import SnnbenchError
-from snnbench.published import load_published
-from snnbench.report import FIGURES, RUN_FIGURES, Analysis, Question, Runs, rank_models
+from snnbench.report import FIGURES, RUN_FIGURES, Analysis, ComparisonOptions, Runs, rank_models
 from snnbench.report.cliques import find_cliques
+from snnbench.results.published import load_published
 
 RUNS = Runs(
     models=("snn", "svm"),
@@ -77,13 +77,13 @@ def test_the_diagram_of_table_a11_is_what_the_text_says(analysis: Analysis) -> N
         "snn, msrainit, layernorm, highway",
         "msrainit, layernorm, highway, resnet, weightnorm, batchnorm",
     ]
-    means = analysis.ranking.table["mean_rank"]
+    means = analysis.comparison.table["mean_rank"]
     # A bar ends before the next model that it does not join.
     assert means["highway"] < bars["to"][0] < means["resnet"]
     assert means["snn"] < bars["rank"][1] < means["msrainit"]
     lines = [table for table in datasets("cd", analysis) if list(table.columns) == ["rank", "to", "row"]]
     (bracket,) = [line for line in lines if line["row"][0] < 0]
-    assert bracket["to"][0] - bracket["rank"][0] == pytest.approx(analysis.ranking.critical_difference)
+    assert bracket["to"][0] - bracket["rank"][0] == pytest.approx(analysis.comparison.critical_difference)
     wilcoxon = next(table for table in datasets("cd-wilcoxon", analysis) if "models" in table)
     adjusted = pd.DataFrame(analysis.pairwise.adjusted_pvalue, means.index, means.index)
     for names in wilcoxon["models"]:
@@ -100,7 +100,7 @@ def test_missing_scores_are_empty_fields_of_the_heat_map(analysis: Analysis) -> 
 
 def test_the_scatter_starts_with_the_models_that_were_named() -> None:
     scores = load_published("snn2017")[["highway", "resnet", "snn"]]
-    named = Analysis(rank_models(scores, question=Question(models=("highway", "resnet", "snn"))))
+    named = Analysis(rank_models(scores, options=ComparisonOptions(models=("highway", "resnet", "snn"))))
     chart = FIGURES["scatter"](named).to_dict()
     assert {param["name"]: param["value"] for param in chart["params"]} == {"up": "highway", "across": "resnet"}
 
@@ -121,7 +121,7 @@ def test_a_figure_of_runs_that_are_not_there_is_refused(name: str) -> None:
 
 
 def test_every_figure_is_valid_and_can_be_written(analysis: Analysis, tmp_path) -> None:
-    from snnbench.figures import write_figure
+    from snnbench.figure_files import write_figure
 
     charts = {name: draw(analysis) for name, draw in FIGURES.items()} | {name: draw(RUNS) for name, draw in RUN_FIGURES.items()}
     for name, chart in charts.items():

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from test_store import job_of, result
 
-from snnbench.check import MODES, as_junit, as_markdown, load_expected, only_worse, read_scores, record
-from snnbench.check.difference import change_of
-from snnbench.check.scores import MACHINE, Scores
-from snnbench.check.summary import verdict
 from snnbench.errors import DataError, SnnbenchError
-from snnbench.store import write_results
+from snnbench.reproduce import MODES, as_junit, as_markdown, load_expected, only_worse, read_scores, record
+from snnbench.reproduce.difference import change_of
+from snnbench.reproduce.scores import MACHINE, Scores
+from snnbench.reproduce.summary import verdict
+from snnbench.results.store import write_results
 
 TASKS, MODELS = tuple(f"task-{k}" for k in range(12)), ("snn", "svm", "knn")
 N_TEST = 200

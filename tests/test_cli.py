@@ -705,7 +705,7 @@ def test_an_unpacked_file_with_a_flipped_bit_is_found(program, tmp_path, monkeyp
 
 
 def test_code_beside_the_config_is_asked_about(program, tmp_path):
-    (tmp_path / "beside.py").write_text("from snnbench.models.snn import SNN\n\nclass Mine(SNN):\n    pass\n")
+    (tmp_path / "beside.py").write_text("from snnbench.models.networks.snn import SNN\n\nclass Mine(SNN):\n    pass\n")
     (tmp_path / "mine.toml").write_text(
         TINY.replace("[models.snn.grid]", '[models.own]\nnetwork = "beside.Mine"\n[models.own.grid]')
     )
@@ -830,7 +830,7 @@ def test_the_doctor_sees_the_environment(program, monkeypatch):
     assert {"cpu", "n_threads", "cpu_capability", "git_commit", "python_version", "mkl_cbwr"} <= set(found["environment"])
     assert found["bits"] in " ".join(healthy.out.split())
     assert found["environment"]["equal_bits"] == found["bits"].startswith("A network has the bits here that it has alone: ")
-    monkeypatch.setattr("snnbench.diagnosis.MIN_FREE_BYTES", 2**80)
+    monkeypatch.setattr("snnbench.doctor.MIN_FREE_BYTES", 2**80)
     ill = program("doctor")
     assert (ill.code, ill.out.count("Problem: ")) == (1, 1)
 

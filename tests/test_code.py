@@ -18,7 +18,7 @@ FILES = {
     "parts/deep/gain.py": "import numpy\nGAIN = 2\n",
     "aside.py": "import importlib\nimportlib.import_module('named')\nimport mine\nif not mine:\n    import absent\n",
     "named.py": "",
-    "lazily.py": "from snnbench.models.layers import StackedLinear\n",
+    "lazily.py": "from snnbench.models.layers.stacked import StackedLinear\n",
     "unrelated.py": "",
 }
 """A user's folder, whose class needs all of it but the last."""

@@ -4,12 +4,12 @@ import pytest
 
 from snnbench.config import ModelSettings, expand_grid, load_config
 from snnbench.errors import ConfigError, DataError
+from snnbench.execution.plan import _grid
 from snnbench.models import canonical, check_config
-from snnbench.plan import _grid
 from snnbench.records import MAX_SEED, Config
 from snnbench.suites import load_suite
 
-NETWORK = "snnbench.models.snn.SNN"
+NETWORK = "snnbench.models.networks.snn.SNN"
 SHAPE = {"n_units": 8, "n_layers": 2, "form": "rectangular"}
 
 

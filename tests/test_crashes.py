@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from test_store import job_of, result
 
-from snnbench.store import read_results, write_results
+from snnbench.results.store import read_results, write_results
 
 BEFORE = {"a": ("ok", 0.1), "b": ("failed", None)}
 AFTER = {"a": ("ok", 0.1), "b": ("ok", 0.2), "c": ("ok", 0.3), "d": ("failed", None)}

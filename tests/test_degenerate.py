@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from snnbench import stats
-from snnbench.report import Question, rank_models
+from snnbench.report import ComparisonOptions, rank_models
 from snnbench.report.breakdown import describe_untested
-from snnbench.report.words import conclude, describe_comparison
+from snnbench.report.summary import conclude, describe_comparison
 
 NAN, INF = float("nan"), float("inf")
 EVERY_TEST = {**stats.TESTS, **stats.FOLD_TESTS}
@@ -92,9 +92,9 @@ def test_pairs_without_a_common_task_and_pairs_that_always_tie_are_named() -> No
     scores["b"], scores["c"], scores["d"] = scores["a"] - 0.1, scores["a"], scores["a"]
     scores.loc[:11, "d"] = NAN
     scores["e"] = scores["a"].where(scores.index < 12)
-    ranking = rank_models(scores, question=Question(baseline="a"))
-    assert "a and c score the same on every task" in conclude(ranking)
-    only = rank_models(scores[["a", "b", "d", "e"]], question=Question(baseline="e"))
+    comparison = rank_models(scores, options=ComparisonOptions(baseline="a"))
+    assert "a and c score the same on every task" in conclude(comparison)
+    only = rank_models(scores[["a", "b", "d", "e"]], options=ComparisonOptions(baseline="e"))
     assert "no test is possible against d, without a task in common" in conclude(only)
     assert "from d" not in conclude(only)
 

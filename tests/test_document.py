@@ -9,7 +9,7 @@ import pytest
 from test_report import COMPLETE, SCORES
 
 from snnbench import benchmark, stats
-from snnbench.report import FORMATS, Question, rank_models
+from snnbench.report import FORMATS, ComparisonOptions, rank_models
 from snnbench.report.document import build_document
 from snnbench.report.schema import SCHEMA_VERSION, ComparisonDocument
 
@@ -29,23 +29,23 @@ def test_the_documented_schema_is_that_of_the_program() -> None:
 
 @pytest.mark.parametrize("missing", ["worst", "drop-task"])
 def test_a_comparison_has_every_number(missing: str) -> None:
-    ranking = rank_models(
-        SCORES, {"task-9": "damaged"}, Question(missing=missing), "core", "accuracy", {"task-0": ["imbalanced: x"]}
+    comparison = rank_models(
+        SCORES, {"task-9": "damaged"}, ComparisonOptions(missing=missing), "core", "accuracy", {"task-0": ["imbalanced: x"]}
     )
-    content = json.loads(FORMATS["json"](ranking))
-    assert ComparisonDocument.model_validate(content) == build_document(ranking)
+    content = json.loads(FORMATS["json"](comparison))
+    assert ComparisonDocument.model_validate(content) == build_document(comparison)
     assert (content["n_tasks"], content["n_models"], content["suite"]) == (5 + (missing == "worst"), 3, "core")
-    assert [row["model"] for row in content["models"]] == list(ranking.table.index)
-    assert [row["mean_rank"] for row in content["models"]] == ranking.table["mean_rank"].tolist()
+    assert [row["model"] for row in content["models"]] == list(comparison.table.index)
+    assert [row["mean_rank"] for row in content["models"]] == comparison.table["mean_rank"].tolist()
     assert content["models"][0]["effect"]["median_difference"] is None
-    assert content["models"][1]["effect"]["won"] == ranking.table["won"].iloc[1]
-    assert content["omnibus"][0]["statistic"] == ranking.friedman.statistic[0]
+    assert content["models"][1]["effect"]["won"] == comparison.table["won"].iloc[1]
+    assert content["omnibus"][0]["statistic"] == comparison.friedman.statistic[0]
     wilcoxon, sign = content["baseline_tests"]
     assert (wilcoxon["test"], sign["test"], wilcoxon["baseline"]) == ("wilcoxon", "sign", "snn[paper]")
-    assert wilcoxon["results"][0]["pvalue"] == ranking.table.loc["msrainit", "pvalue"]
+    assert wilcoxon["results"][0]["pvalue"] == comparison.table.loc["msrainit", "pvalue"]
     assert wilcoxon["results"][0]["n_tasks"] == 5
     nemenyi, pairwise = content["pair_tests"]
-    assert nemenyi["critical_difference"] == stats.critical_difference(3, ranking.n_tasks)
+    assert nemenyi["critical_difference"] == stats.critical_difference(3, comparison.n_tasks)
     assert [(pair["model"], pair["other"]) for pair in pairwise["pairs"]] == [
         ("snn[paper]", "msrainit"),
         ("snn[paper]", "a|b"),
@@ -57,21 +57,21 @@ def test_a_comparison_has_every_number(missing: str) -> None:
     assert content["win_rates"]["snn[paper]"]["snn[paper]"] is None
     assert content["n_missing"] == ({"a|b": 1, "msrainit": 1} if missing == "worst" else {})
     assert content["sensitivity"]["n_tasks"] == content["n_tasks"] - 1
-    scores = pd.DataFrame(content["scores"]).T[list(ranking.scores)].astype(float)
-    pd.testing.assert_frame_equal(scores, ranking.scores, check_names=False)
+    scores = pd.DataFrame(content["scores"]).T[list(comparison.scores)].astype(float)
+    pd.testing.assert_frame_equal(scores, comparison.scores, check_names=False)
 
 
 def test_a_single_model_and_a_single_task_are_documents_too() -> None:
     single = json.loads(FORMATS["json"](rank_models(SCORES[["snn[paper]"]])))
     assert (single["baseline_tests"], single["pair_tests"], single["bayesian"]) == ([], [], None)
     assert single["omnibus"][0]["pvalue"] is None
-    task = json.loads(FORMATS["json"](rank_models(SCORES.iloc[:1], question=COMPLETE)))
+    task = json.loads(FORMATS["json"](rank_models(SCORES.iloc[:1], options=COMPLETE)))
     assert task["omnibus"][1]["statistic"] is None
     assert task["n_tasks"] == 1
 
 
 def test_the_published_tables_are_a_document() -> None:
-    content = build_document(benchmark.compare([], Question(published=("snn2017",))))
+    content = build_document(benchmark.compare([], ComparisonOptions(published=("snn2017",))))
     assert content.options.published == ["snn2017"]
     assert content.n_missing == {"snn": 1, "msrainit": 1, "highway": 1, "resnet": 1}
     assert content.sensitivity is not None

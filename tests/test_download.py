@@ -18,9 +18,9 @@ import pytest
 from test_source import FILES, contents, make_zip
 
 from snnbench.errors import DataError
-from snnbench.suites import transfer
-from snnbench.suites.bundle import add_to_bundle, find_in_bundle
-from snnbench.suites.source import locate, sha256_of
+from snnbench.suites.fetch import transfer
+from snnbench.suites.fetch.bundle import add_to_bundle, find_in_bundle
+from snnbench.suites.fetch.source import locate, sha256_of
 
 CUT = 300_000
 
@@ -287,7 +287,7 @@ def test_progress_is_told(server, get, monkeypatch):
 
 def test_two_processes_download_once(server, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from snnbench.suites.source import locate\n"
+        "import sys; from pathlib import Path; from snnbench.suites.fetch.source import locate\n"
         "print(locate('uci', (), sys.argv[1], cache=Path(sys.argv[2]), report=lambda m: print(m, file=sys.stderr)))"
     )
     server.faults = ["stall"]

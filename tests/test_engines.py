@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 from workers import echo, job, misbehave, said_of, tell_number
 
-from snnbench.engines import ENGINES, Watch, gather_crew, load_engine
-from snnbench.engines.local import _until_broken, run_jobs
 from snnbench.errors import UnknownNameError
+from snnbench.execution.engines import ENGINES, EngineCallbacks, configure_engine, load_engine
+from snnbench.execution.engines.local import _until_broken, run_jobs
 
-CREW = gather_crew("local", {"workers": 2})
+CREW = configure_engine("local", {"workers": 2})
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -24,13 +24,13 @@ def test_every_engine_says_what_it_is_and_takes_options_by_name(name):
 
 def test_an_unknown_engine_and_an_option_of_another_are_refused():
     with pytest.raises(UnknownNameError, match="Did you mean 'local'"):
-        gather_crew("lokal", {})
+        configure_engine("lokal", {})
 
 
 def test_all_jobs_come_back_from_processes_of_one_thread():
     jobs = [job(str(k)) for k in range(7)]
     started = []
-    found = list(run_jobs(jobs, echo, CREW, Watch(started.append)))
+    found = list(run_jobs(jobs, echo, CREW, EngineCallbacks(started.append)))
     assert sorted(said_of(outcome)["task"] for _, outcome in found) == [str(k) for k in range(7)]
     assert started == jobs
     assert all(said_of(outcome)["task"] == job.members[0].task for job, outcome in found)
@@ -62,8 +62,8 @@ def test_a_dying_worker_costs_its_own_job_alone(tmp_path):
 
 def test_a_stopped_engine_finishes_the_jobs_in_flight(tmp_path):
     finished = []
-    watch = Watch(stop=lambda: len(finished) >= 3)
-    for done, _ in run_jobs([job(str(k)) for k in range(50)], partial(misbehave, folder=tmp_path), CREW, watch):
+    callbacks = EngineCallbacks(stop=lambda: len(finished) >= 3)
+    for done, _ in run_jobs([job(str(k)) for k in range(50)], partial(misbehave, folder=tmp_path), CREW, callbacks):
         finished.append(done)
     assert 3 <= len(finished) <= 5
     assert len(list(tmp_path.iterdir())) == len(finished)
@@ -86,7 +86,7 @@ class PoolThatBreaks:
 
 def test_jobs_in_flight_are_not_lost_when_a_worker_dies_unnoticed():
     waiting, finished = deque(job(name) for name in "abc"), []
-    steps = _until_broken(PoolThatBreaks(), waiting, 2, Watch())
+    steps = _until_broken(PoolThatBreaks(), waiting, 2, EngineCallbacks())
     while True:
         try:
             finished.append(next(steps))

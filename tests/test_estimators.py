@@ -8,7 +8,7 @@ from sklearn.svm import SVC
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.models import check_config
-from snnbench.models.estimator import GROWN, build_estimator, families, resize
+from snnbench.models.estimators.building import GROWN, build_estimator, families, resize
 from snnbench.records import Config, Dataset, Member, digest
 from snnbench.training.estimators import fit_estimator, is_infeasible
 

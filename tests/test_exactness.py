@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from snnbench.models import layers
-from snnbench.models.precision import add_product, add_product_, product
+from snnbench.models.layers import stacked as layers
+from snnbench.models.layers.precision import add_product, add_product_, product
 from snnbench.records import ON_CPU, Compute
 from snnbench.training.exactness import describe_exactness, examine_machine
 

@@ -322,7 +322,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import snnbench.training
-from snnbench.models.snn import SNN
+from snnbench.models.networks.snn import SNN
 
 
 class JumpyClock(datetime):

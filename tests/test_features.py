@@ -8,7 +8,7 @@ from snnbench.errors import DataError
 from snnbench.records import Dataset, Split
 from snnbench.suites import htru2, uci
 from snnbench.suites.features import split_features
-from snnbench.suites.material import gather
+from snnbench.suites.loading import gather
 from snnbench.training.rows import job_rows
 
 RNG = np.random.default_rng(0)

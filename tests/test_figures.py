@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from snnbench.errors import ConfigError
-from snnbench.figures import write_figure
+from snnbench.figure_files import write_figure
 
 STARTS = {".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 

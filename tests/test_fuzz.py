@@ -26,13 +26,13 @@ from hypothesis import strategies as st
 from test_source import make_tar, make_zip
 from test_store import job_of, result
 
-from snnbench.check.scores import load_expected, read_scores, record
 from snnbench.config import load_config
 from snnbench.errors import DataError, SnnbenchError
-from snnbench.store import read_results, write_results
+from snnbench.reproduce.scores import load_expected, read_scores, record
+from snnbench.results.store import read_results, write_results
 from snnbench.suites import SUITES, load_suite
-from snnbench.suites.archive import find_damage, list_members, unpack
-from snnbench.suites.bundle import add_to_bundle, find_in_bundle
+from snnbench.suites.fetch.archive import find_damage, list_members, unpack
+from snnbench.suites.fetch.bundle import add_to_bundle, find_in_bundle
 
 N_INPUTS = {"suite file": 40, "toml": 150, "results": 150, "expected": 150, "manifest": 150, "archive": 150}
 """Damaged inputs of each kind (for each of the files of that kind), before ``--fuzz-times``."""

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from snnbench.errors import DataError, UnknownNameError
-from snnbench.studies import images
-from snnbench.studies.images import load_images, locate_images, read_idx
-from snnbench.suites.source import sha256_of
+from snnbench.paper.figures import images
+from snnbench.paper.figures.images import load_images, locate_images, read_idx
+from snnbench.suites.fetch.source import sha256_of
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -5,7 +5,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from snnbench.models.layers import ALPHA, SCALE, SELU, AlphaDropout, Dropout, ReLU, StackedLinear, reset
+from snnbench.models.layers.stacked import ALPHA, SCALE, SELU, AlphaDropout, Dropout, ReLU, StackedLinear, reset
 
 
 def network_of(*layers: nn.Module) -> nn.Sequential:

@@ -15,7 +15,7 @@ from snnbench.config import load_config
 from snnbench.errors import SnnbenchError
 from snnbench.records import ON_CPU, Config, Job, Member
 from snnbench.suites import core
-from snnbench.training import JobContext, run_job
+from snnbench.training.jobs import JobContext, run_job
 from snnbench.training.limited import within_limit
 from snnbench.training.worker import open_worker
 

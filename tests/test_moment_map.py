@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from snnbench.errors import SnnbenchError
-from snnbench.models import layers
-from snnbench.theory.balls import ball_moments
-from snnbench.theory.fixed_points import contraction_at, fixed_point, solve_parameters
-from snnbench.theory.moment_map import ALPHA_01, SCALE_01, evaluate, jacobian, moment_map, selu
+from snnbench.models.layers import stacked as layers
+from snnbench.paper.theory.balls import ball_moments
+from snnbench.paper.theory.fixed_points import contraction_at, fixed_point, solve_parameters
+from snnbench.paper.theory.moment_map import ALPHA_01, SCALE_01, evaluate, jacobian, moment_map, selu
 
 
 def numbers(low: float, high: float) -> st.SearchStrategy[float]:

@@ -10,11 +10,11 @@ from sklearn.svm import SVC
 from stacks import FORMS, N_FEATURES, assert_equal_bits_by_autograd, batch_of, build, configs, orders, train_epoch
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models.layers import reset
+from snnbench.models.layers.stacked import reset
 from snnbench.records import Config, Dataset
-from snnbench.training.batches import derive_seed
 from snnbench.training.estimators import fit_estimator
-from snnbench.training.gradients import by_autograd, descent_of, layer_by_layer, penalised, step
+from snnbench.training.loaders import derive_seed
+from snnbench.training.optimizer import by_autograd, layer_by_layer, make_optimizer, penalised, step
 from snnbench.training.stacked import train_stack
 
 N_LABELS = 4
@@ -48,11 +48,11 @@ def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, l2, 
     data = rows(100)
     plain = plain_member(stacked, 0, members[0], N_FEATURES, N_LABELS)
     X, y = torch.from_numpy(data.X).double(), torch.from_numpy(data.y).double()
-    descent = descent_of(stacked, [learning_rate], [l2], fused=fused)
+    optimizer = make_optimizer(stacked, [learning_rate], [l2], fused=fused)
     batches, losses = [], []
     for order in orders(5, len(y), 8):
         batches += [(X[part], y[part]) for part in order[0].split(batch_size)]
-        losses.append(train_epoch(stacked, descent, X, y, order, batch_size)[0])
+        losses.append(train_epoch(stacked, optimizer, X, y, order, batch_size)[0])
     weights = np.reshape([(~labels.isnan()).sum() for _, labels in batches], (8, -1))
     expected = np.reshape(train_multilabel_plainly(plain, batches, learning_rate, l2), (8, -1))
     np.testing.assert_allclose(losses, np.average(expected, axis=1, weights=weights), rtol=0, atol=1e-12)
@@ -111,7 +111,7 @@ def test_rows_without_a_measured_label_change_nothing_but_the_statistics_of_batc
     for order in (torch.arange(12), torch.tensor([*range(5), *range(8, 12)])):
         reset(stacked, [3])
         X, y = torch.from_numpy(data.X[order]), torch.from_numpy(data.y[order])
-        loss = train_epoch(stacked, descent_of(stacked, [0.1]), X, y, torch.arange(len(y)).unsqueeze(0), 1)
+        loss = train_epoch(stacked, make_optimizer(stacked, [0.1]), X, y, torch.arange(len(y)).unsqueeze(0), 1)
         found.append((loss[0], [parameter.detach().clone() for parameter in stacked.parameters()]))
     assert found[0][0] == found[1][0]
     assert all(torch.equal(one, other) for one, other in zip(found[0][1], found[1][1], strict=True))
@@ -139,11 +139,11 @@ def test_a_penalty_shrinks_the_weights_and_nothing_else(fused):
     network = build("batchnorm", members, N_FEATURES, N_LABELS)
     names = [name for name, parameter in network.named_parameters() if id(parameter) in penalised(network)]
     assert names == ["0.weight", "4.weight", "8.weight"]
-    assert descent_of(network, [0.1], [0.0]).l2 is None
+    assert make_optimizer(network, [0.1], [0.0]).l2 is None
     reset(network, [0])
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     X, y = torch.randn(6, N_FEATURES), torch.full((6, N_LABELS), torch.nan)
-    train_epoch(network, descent_of(network, [0.1], [0.5], fused=fused), X, y, torch.arange(6).unsqueeze(0), 6)
+    train_epoch(network, make_optimizer(network, [0.1], [0.5], fused=fused), X, y, torch.arange(6).unsqueeze(0), 6)
     for name, parameter in network.named_parameters():
         expected = before[name] * (1 - 0.1 * 0.5) if name in names else before[name]
         torch.testing.assert_close(parameter.detach(), expected, rtol=1e-6, atol=0)
@@ -179,7 +179,9 @@ def test_class_indices_still_choose_the_softmax():
     reset(network, [0])
     X, targets = torch.randn(1, 6, N_FEATURES), torch.tensor([[0, 1, 2, 0, 1, 2]])
     expected = torch.nn.functional.cross_entropy(network(X)[0], targets[0])
-    assert step(network, descent_of(network, [0.1]), batch_of(X, targets)).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert step(network, make_optimizer(network, [0.1]), batch_of(X, targets)).item() == pytest.approx(
+        expected.item(), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("value", [2.0, -1.0, 0.5, np.inf])

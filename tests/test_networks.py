@@ -6,10 +6,10 @@ from torch import nn
 
 from snnbench.config import ModelSettings
 from snnbench.models import canonical
-from snnbench.models.highway import HighwayLayer
-from snnbench.models.layers import Dropout, ReLU, StackedLinear, reset
-from snnbench.models.normalisation import StackedBatchNorm, StackedLayerNorm, StackedWeightNormLinear
-from snnbench.models.resnet import Residual
+from snnbench.models.layers.normalisation import StackedBatchNorm, StackedLayerNorm, StackedWeightNormLinear
+from snnbench.models.layers.stacked import Dropout, ReLU, StackedLinear, reset
+from snnbench.models.networks.highway import HighwayLayer
+from snnbench.models.networks.resnet import Residual
 from snnbench.records import Config
 
 BY_HAND = {

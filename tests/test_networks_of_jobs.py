@@ -8,17 +8,17 @@ import torch
 from stacks import configs, rows
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models.memory import fitting, member_bytes
-from snnbench.models.precision import precision, product
-from snnbench.models.snn import SNN
+from snnbench.models.cost.memory import fitting, member_bytes
+from snnbench.models.layers.precision import precision, product
+from snnbench.models.networks.snn import SNN
 from snnbench.records import Compute
 from snnbench.training import networks
-from snnbench.training.batches import TaskRows
+from snnbench.training.loaders import TaskRows
 from snnbench.training.networks import NetworkMember, is_out_of_memory, train_networks
 
 ACROSS = Compute(stacking="across-tasks")
 SETTINGS = TrainingSettings(batch_size=32)
-SNN_PATH = "snnbench.models.snn.SNN"
+SNN_PATH = "snnbench.models.networks.snn.SNN"
 
 
 class Greedy(SNN):

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from test_charts import RUNS
 
-from snnbench.published import load_published
-from snnbench.report import Analysis, Question, Runs, rank_models, render_page
+from snnbench.report import Analysis, ComparisonOptions, Runs, rank_models, render_page
+from snnbench.results.published import load_published
 from snnbench.suites import uci
 
 NASTY = "</script><img src=x onerror=\"document.title='owned'\">&{{ 7 * 7 }}"
@@ -57,8 +57,10 @@ def synthetic_runs(models: list[str], tasks: list[str]) -> Runs:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    ranking = rank_models(load_published("snn2017"), question=Question(published=("snn2017",)), suite="uci", metric="accuracy")
-    return render_page(Analysis(ranking), RUNS, [Path("my results")])
+    comparison = rank_models(
+        load_published("snn2017"), options=ComparisonOptions(published=("snn2017",)), suite="uci", metric="accuracy"
+    )
+    return render_page(Analysis(comparison), RUNS, [Path("my results")])
 
 
 def test_the_page_asks_for_nothing(page: str) -> None:
@@ -97,8 +99,8 @@ def test_names_from_data_stay_names() -> None:
     scores = load_published("snn2017").iloc[:, :3].rename(columns={"snn": NASTY})
     flags = {"abalone": [f"odd: {NASTY}"]}
     runs = Runs((NASTY,), RUNS.curves.assign(model=NASTY), RUNS.selected, RUNS.costs, commands=(f"snnbench run {NASTY}",))
-    ranking = rank_models(scores, {"miniboone ": NASTY}, Question(baseline=NASTY), "uci", "accuracy", flags)
-    page = render_page(Analysis(ranking), runs, [Path(NASTY)])
+    comparison = rank_models(scores, {"miniboone ": NASTY}, ComparisonOptions(baseline=NASTY), "uci", "accuracy", flags)
+    page = render_page(Analysis(comparison), runs, [Path(NASTY)])
     assert "<img" not in page[: page.index('<script type="application/json"')]
     assert page.count("</script>") == 3
     assert "49" not in re.findall(r"<h1>.*?</h1>", page)[0]
@@ -115,8 +117,10 @@ def test_the_page_says_how_its_rows_are_trained_again(page: str) -> None:
 
 
 def test_published_scores_alone_have_no_runs() -> None:
-    ranking = rank_models(load_published("snn2017"), question=Question(published=("snn2017",)), suite="uci", metric="accuracy")
-    tags = read(render_page(Analysis(ranking), Runs(("snn",)), []))
+    comparison = rank_models(
+        load_published("snn2017"), options=ComparisonOptions(published=("snn2017",)), suite="uci", metric="accuracy"
+    )
+    tags = read(render_page(Analysis(comparison), Runs(("snn",)), []))
     assert not {"curves", "hyperparameters", "cost"} & set(tags.ids)
     assert {"ranks", "critical", "scatter", "provenance"} <= set(tags.ids)
 
@@ -130,10 +134,10 @@ def test_one_model_is_a_page_too() -> None:
 def test_nine_models_on_121_tasks_are_small_and_quick() -> None:
     both = load_published("snn2017").join(load_published("delgado2014").iloc[:, :2])
     tasks = list(map(str, uci.catalogue().index))
-    ranking = rank_models(both, suite="uci", metric="accuracy")
+    comparison = rank_models(both, suite="uci", metric="accuracy")
     runs = synthetic_runs(list(map(str, both.columns)), tasks)
     start = time.process_time()
-    page = render_page(Analysis(ranking), runs, [])
+    page = render_page(Analysis(comparison), runs, [])
     assert time.process_time() - start < 20  # of all threads on a busy machine; 4 seconds when it is quiet
     assert len(page.encode()) < 6e6
     assert page.count("<td data-model=") == 9 * 121

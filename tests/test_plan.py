@@ -5,11 +5,9 @@ import pytest
 
 from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_config
 from snnbench.errors import ConfigError
-from snnbench.models.cost import member_seconds
-from snnbench.models.layers import StackedLinear
-from snnbench.plan import (
+from snnbench.execution.plan import (
     MAX_STACK,
-    MIN_BUNDLE_SECONDS,
+    MIN_CHUNK_SECONDS,
     Stored,
     evaluation_member,
     make_jobs,
@@ -17,13 +15,15 @@ from snnbench.plan import (
     plan_search,
     search_member,
 )
+from snnbench.models.cost.network_cost import member_seconds
+from snnbench.models.layers.stacked import StackedLinear
 from snnbench.records import Code, Compute
 from snnbench.suites import core
-from snnbench.suites.material import Material
+from snnbench.suites.loading import LoadedSuite
 
 TASKS = [task for task in core.tasks(None)[0] if task.name in ("iris", "waveform")]
 SPLITS = {task.name: core.splits(task.name, None)[:1] for task in TASKS}
-MATERIAL = Material(tuple(TASKS), SPLITS, {})
+MATERIAL = LoadedSuite(tuple(TASKS), SPLITS, {})
 SETTINGS = load_config("core", "quick")
 
 
@@ -42,7 +42,7 @@ def test_every_configuration_of_every_split_is_planned_once():
 
 @pytest.mark.parametrize(("model", "n_configs"), [("resnet", 135), ("highway", 36), ("batchnorm", 108)])
 def test_configurations_that_make_the_same_network_are_planned_once(model, n_configs):
-    found = plan((model,), settings=load_config("uci", "paper"), material=Material(tuple(TASKS[:1]), SPLITS, {}))
+    found = plan((model,), settings=load_config("uci", "paper"), loaded=LoadedSuite(tuple(TASKS[:1]), SPLITS, {}))
     assert len(found.members) == n_configs
     assert len({member.config for member in found.members.values()}) == n_configs
 
@@ -67,14 +67,14 @@ ACROSS = Compute(stacking="across-tasks")
 def test_a_stack_across_tasks_has_one_shape_class():
     names = ("iris", "wine", "monks-1", "waveform")
     tasks = [task for task in core.tasks(None)[0] if task.name in names]
-    material = Material(tuple(tasks), {task.name: core.splits(task.name, None)[:2] for task in tasks}, {})
-    found = plan(("snn", "batchnorm", "svm"), material=material, compute=ACROSS)
+    loaded = LoadedSuite(tuple(tasks), {task.name: core.splits(task.name, None)[:2] for task in tasks}, {})
+    found = plan(("snn", "batchnorm", "svm"), loaded=loaded, compute=ACROSS)
     assert sorted(m.key for job in found.jobs for m in job.members) == sorted(found.members)
     stacks = [job for job in found.jobs if job.members[0].config.model != "svm"]
     for job in stacks:
         assert len({(m.config.model, m.config["n_units"], m.config["n_layers"]) for m in job.members}) == 1
         assert len({m.config.get("dropout_rate", 0) > 0 for m in job.members}) == 1
-        assert len({material.n_train[m.task, m.split] < 128 for m in job.members}) == 1  # one step an epoch, or several
+        assert len({loaded.n_train[m.task, m.split] < 128 for m in job.members}) == 1  # one step an epoch, or several
     assert max(len({(m.task, m.split) for m in job.members}) for job in stacks) >= 4
     assert any({m.task for m in job.members} >= {"iris", "wine"} for job in stacks)
 
@@ -188,10 +188,10 @@ def test_short_estimator_fits_are_bundled():
     assert len(make_jobs("search", "core", members, MATERIAL, SETTINGS)) == 1
 
 
-@pytest.mark.parametrize(("n_workers", "longest"), [(1, 5.0), (2, 2.5), (64, MIN_BUNDLE_SECONDS)])
+@pytest.mark.parametrize(("n_workers", "longest"), [(1, 5.0), (2, 2.5), (64, MIN_CHUNK_SECONDS)])
 def test_the_grid_of_a_task_is_spread_over_the_workers(n_workers, longest, monkeypatch):
     members = [m for m in plan(("svm",)).members.values() if m.task == "waveform"]
-    monkeypatch.setattr("snnbench.plan._seconds", lambda members, *others: 5 / 3)  # 20 seconds for the grid of 12
+    monkeypatch.setattr("snnbench.execution.plan._seconds", lambda members, *others: 5 / 3)  # 20 seconds for the grid of 12
     jobs = make_jobs("search", "core", members, MATERIAL, SETTINGS, n_workers=n_workers)
     n_fits = max(1, int(longest / (5 / 3)))
     assert [len(job.members) for job in jobs] == [n_fits] * (12 // n_fits)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from snnbench import published
 from snnbench.errors import DataError, UnknownNameError
-from snnbench.published import PUBLISHED, REFERENCES, beside_published, load_published, load_reference
 from snnbench.resources import resource
+from snnbench.results import published
+from snnbench.results.published import PUBLISHED, REFERENCES, beside_published, load_published, load_reference
 from snnbench.suites import uci
 
 

@@ -15,12 +15,12 @@ import pytest
 from small_run import PROGRAM, SCORES, command, kill_run, scores
 from workers import echo, job, misbehave, refuse, said_of
 
-from snnbench.engines import Crew, Watch, gather_crew
 from snnbench.errors import ConfigError, SnnbenchError
+from snnbench.execution.engines import EngineCallbacks, EngineSpec, configure_engine
 
 ray = pytest.importorskip("ray", reason="needs the extra ray")
 
-from snnbench.engines import ray as engine  # noqa: E402
+from snnbench.execution.engines import ray as engine  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
@@ -57,27 +57,32 @@ def second_node(cluster) -> Iterator:
 
 
 @pytest.fixture
-def crew(cluster) -> Crew:
-    return gather_crew("ray", {"address": cluster.address})
+def engine_spec(cluster) -> EngineSpec:
+    return configure_engine("ray", {"address": cluster.address})
 
 
-def test_all_jobs_come_back_from_other_processes(crew):
-    started, manned = [], []
+def test_all_jobs_come_back_from_other_processes(engine_spec):
+    started, on_workers_changed = [], []
     jobs = [job(str(k), 0.4) for k in range(7)]
-    found = list(engine.run_jobs(jobs, echo, crew, Watch(started.append, lambda *counts: manned.append(counts))))
+    found = list(
+        engine.run_jobs(
+            jobs, echo, engine_spec, EngineCallbacks(started.append, lambda *counts: on_workers_changed.append(counts))
+        )
+    )
     assert sorted(said_of(outcome)["task"] for _, outcome in found) == [str(k) for k in range(7)]
     assert all(said_of(outcome)["task"] == job.members[0].task for job, outcome in found)
     assert os.getpid() not in {said_of(outcome)["process"] for _, outcome in found}
     assert started == jobs
-    assert manned[0] == (1, 1)
-    assert list(engine.run_jobs([], echo, crew)) == []
+    assert on_workers_changed[0] == (1, 1)
+    assert list(engine.run_jobs([], echo, engine_spec)) == []
 
 
-def test_a_dying_worker_costs_its_own_job_alone(crew, tmp_path):
+def test_a_dying_worker_costs_its_own_job_alone(engine_spec, tmp_path):
     names = ["a", "die", "raise", "b", "die once", "c"]
     open_worker = partial(misbehave, folder=tmp_path)
     found = {
-        job.members[0].task: outcome for job, outcome in engine.run_jobs([job(name, 0.3) for name in names], open_worker, crew)
+        job.members[0].task: outcome
+        for job, outcome in engine.run_jobs([job(name, 0.3) for name in names], open_worker, engine_spec)
     }
     assert set(found) == set(names)
     assert all(said_of(found[name])["task"] == name for name in ("a", "b", "c", "die once"))
@@ -86,46 +91,48 @@ def test_a_dying_worker_costs_its_own_job_alone(crew, tmp_path):
     assert (tmp_path / "die").read_text().count("called") == 3
 
 
-def test_a_stopped_engine_cancels_what_waits_and_finishes_what_runs(crew, tmp_path):
+def test_a_stopped_engine_cancels_what_waits_and_finishes_what_runs(engine_spec, tmp_path):
     finished = []
-    watch = Watch(stop=lambda: len(finished) >= 3)
+    callbacks = EngineCallbacks(stop=lambda: len(finished) >= 3)
     jobs = [job(str(k), 1.0) for k in range(50)]
-    for done, _ in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path), crew, watch):
+    for done, _ in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path), engine_spec, callbacks):
         finished.append(done)
     assert 3 <= len(finished) <= 4
     assert len(list(tmp_path.iterdir())) == len(finished)
 
 
-def test_a_node_that_cannot_work_is_one_clear_error(crew):
+def test_a_node_that_cannot_work_is_one_clear_error(engine_spec):
     with pytest.raises(SnnbenchError, match=r"^Node 0 has no data\.$"):
-        list(engine.run_jobs([job(str(k), 1.0) for k in range(50)], refuse, crew))
+        list(engine.run_jobs([job(str(k), 1.0) for k in range(50)], refuse, engine_spec))
 
 
 def test_no_more_jobs_are_in_flight_than_wanted(cluster):
-    crew = gather_crew("ray", {"address": cluster.address, "max_in_flight": 1})
+    engine_spec = configure_engine("ray", {"address": cluster.address, "max_in_flight": 1})
     started, most = [], 0
-    for n_done, _ in enumerate(engine.run_jobs([job(str(k), 1.0) for k in range(5)], echo, crew, Watch(started.append))):
+    for n_done, _ in enumerate(
+        engine.run_jobs([job(str(k), 1.0) for k in range(5)], echo, engine_spec, EngineCallbacks(started.append))
+    ):
         most = max(most, len(started) - n_done)
     assert most == 1
 
 
-def test_the_work_of_a_lost_node_is_done_elsewhere(cluster, crew, tmp_path):
+def test_the_work_of_a_lost_node_is_done_elsewhere(cluster, engine_spec, tmp_path):
     with second_node(cluster) as node:
-        manned, finished = [], []
-        watch = Watch(manned=lambda *counts: manned.append(counts))
+        on_workers_changed, finished = [], []
+        callbacks = EngineCallbacks(on_workers_changed=lambda *counts: on_workers_changed.append(counts))
         jobs = [job(str(k), 1.0) for k in range(30)]
-        for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path), crew, watch):
+        for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path), engine_spec, callbacks):
             finished.append((done.members[0].task, said_of(outcome)["task"]))
             if len(finished) == 6:
                 node.kill_all_processes(check_alive=False, allow_graceful=False)
         assert sorted(finished) == sorted((str(k), str(k)) for k in range(30))
-        assert manned[0] == (2, 2)
+        assert on_workers_changed[0] == (2, 2)
 
 
 def test_more_than_the_cluster_has_is_refused(cluster):
     for options, found in (({"cpus_per_job": 64}, "64 CPUs"), ({"gpus_per_job": 0.5}, "1 CPUs and 0.5 GPUs")):
         with pytest.raises(ConfigError, match=f"must have a node with {found} for a job, found .*'CPU': "):
-            gather_crew("ray", {"address": cluster.address, **options})
+            configure_engine("ray", {"address": cluster.address, **options})
 
 
 def test_a_cluster_that_asks_for_a_token_is_given_it(tmp_path):

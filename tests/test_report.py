@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from snnbench.errors import SnnbenchError, UnknownNameError
-from snnbench.report import FORMATS, Question, Ranking, rank_models, render_table
+from snnbench.report import FORMATS, ComparisonOptions, ModelComparison, rank_models, render_table
 
 NAN = float("nan")
 
@@ -23,17 +23,17 @@ SCORES = pd.DataFrame(
 )
 
 
-COMPLETE = Question(missing="drop-task")
+COMPLETE = ComparisonOptions(missing="drop-task")
 
 
 @pytest.fixture
-def ranking() -> Ranking:
+def comparison() -> ModelComparison:
     return rank_models(SCORES, {"task-9": "task-9_R.dat is missing"}, COMPLETE)
 
 
-def test_the_table_is_sorted_and_has_every_number(ranking: Ranking) -> None:
-    assert list(ranking.table.index) == list(ranking.scores.columns) == ["snn[paper]", "msrainit", "a|b"]
-    table = ranking.table
+def test_the_table_is_sorted_and_has_every_number(comparison: ModelComparison) -> None:
+    assert list(comparison.table.index) == list(comparison.scores.columns) == ["snn[paper]", "msrainit", "a|b"]
+    table = comparison.table
     np.testing.assert_allclose(table["mean_rank"], [1.1, 2.1, 2.8])
     np.testing.assert_allclose(table["rank_difference"], [-0.9, 0.1, 0.8])
     np.testing.assert_allclose(table["mean_score"], [0.81, 0.7, 0.61])
@@ -46,41 +46,41 @@ def test_the_table_is_sorted_and_has_every_number(ranking: Ranking) -> None:
     np.testing.assert_allclose(table["pvalue"], [NAN, 2 / 2**4, 2 / 2**5])
     # Times 3 and 2, as there are three pairs: the baseline was chosen as the best.
     np.testing.assert_allclose(table["adjusted_pvalue"], [NAN, 1 / 4, 3 / 16])
-    assert (ranking.baseline, ranking.n_tasks, ranking.n_models) == ("snn[paper]", 5, 3)
+    assert (comparison.baseline, comparison.n_tasks, comparison.n_models) == ("snn[paper]", 5, 3)
 
 
 def test_the_settings_reach_the_tests() -> None:
-    ranking = rank_models(
+    comparison = rank_models(
         SCORES,
-        question=Question(
+        options=ComparisonOptions(
             missing="drop-task", baseline="msrainit", alternative="greater", correction="none", zero_method="pratt"
         ),
     )
-    assert ranking.baseline == "msrainit"
-    assert ranking.wilcoxon.alternative == "greater"
-    np.testing.assert_array_equal(ranking.table["pvalue"], ranking.table["adjusted_pvalue"])
-    text = FORMATS["table"](ranking)
+    assert comparison.baseline == "msrainit"
+    assert comparison.wilcoxon.alternative == "greater"
+    np.testing.assert_array_equal(comparison.table["pvalue"], comparison.table["adjusted_pvalue"])
+    text = FORMATS["table"](comparison)
     for words in ("msrainit against each model", "one-sided", "Pratt", "not corrected"):
         assert words in " ".join(text.split())
     assert "p (" not in text
 
 
-def test_tasks_without_a_score_are_left_out_and_named(ranking: Ranking) -> None:
-    assert ranking.left_out == {"task-9": "task-9_R.dat is missing", "task-5": "no score of msrainit, a|b"}
-    assert "task-5" not in ranking.scores.index
+def test_tasks_without_a_score_are_left_out_and_named(comparison: ModelComparison) -> None:
+    assert comparison.left_out == {"task-9": "task-9_R.dat is missing", "task-5": "no score of msrainit, a|b"}
+    assert "task-5" not in comparison.scores.index
 
 
 def test_a_task_with_a_reason_is_left_out_for_that_reason() -> None:
-    ranking = rank_models(SCORES, {"task-5": "out of memory", "task-0": "damaged"}, COMPLETE)
-    assert ranking.left_out == {"task-5": "out of memory", "task-0": "damaged"}
-    assert ranking.n_tasks == 4
+    comparison = rank_models(SCORES, {"task-5": "out of memory", "task-0": "damaged"}, COMPLETE)
+    assert comparison.left_out == {"task-5": "out of memory", "task-0": "damaged"}
+    assert comparison.n_tasks == 4
 
 
 def test_a_single_model_is_shown_without_tests() -> None:
-    ranking = rank_models(SCORES[["snn[paper]"]])
-    assert ranking.table.loc["snn[paper]", "mean_rank"] == 1.0
-    assert np.isnan(ranking.table.loc["snn[paper]", "pvalue"])
-    text = FORMATS["table"](ranking)
+    comparison = rank_models(SCORES[["snn[paper]"]])
+    assert comparison.table.loc["snn[paper]", "mean_rank"] == 1.0
+    assert np.isnan(comparison.table.loc["snn[paper]", "pvalue"])
+    text = FORMATS["table"](comparison)
     assert "nothing to compare a single model with" in text
     assert "Wilcoxon" not in text
 
@@ -109,12 +109,12 @@ def test_no_task_is_an_error_that_says_what_to_do(scores: pd.DataFrame, left_out
 
 def test_an_unknown_baseline_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'msrainit'"):
-        rank_models(SCORES, question=Question(baseline="msrainot"))
+        rank_models(SCORES, options=ComparisonOptions(baseline="msrainot"))
 
 
-def test_the_terminal_table_fits_in_80_columns_and_shows_names_as_they_are(ranking: Ranking) -> None:
+def test_the_terminal_table_fits_in_80_columns_and_shows_names_as_they_are(comparison: ModelComparison) -> None:
     console = Console(width=80, record=True, file=io.StringIO(), force_terminal=True)
-    console.print(render_table(ranking, 80))
+    console.print(render_table(comparison, 80))
     text = console.export_text()
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "snn[paper]" in text
@@ -123,8 +123,8 @@ def test_the_terminal_table_fits_in_80_columns_and_shows_names_as_they_are(ranki
     ]
 
 
-def test_the_text_says_what_was_compared_tested_and_left_out(ranking: Ranking) -> None:
-    lines = FORMATS["table"](ranking).splitlines()
+def test_the_text_says_what_was_compared_tested_and_left_out(comparison: ModelComparison) -> None:
+    lines = FORMATS["table"](comparison).splitlines()
     assert lines[0] == "3 models on 5 of 7 tasks."
     assert lines[1].startswith(
         "Friedman test of equal ranks: chi-square = 7.68 (2 d.f.), p = 2.1e-02; Iman-Davenport: F = 13.27 (2,"
@@ -139,17 +139,19 @@ def test_long_names_and_many_left_out_tasks_fit_as_well() -> None:
     generator = np.random.default_rng(0)
     models = [f"a-model-with-a-really-long-name-{k}[paper]" for k in range(24)]
     scores = pd.DataFrame(generator.random((8, 24)), columns=models)
-    ranking = rank_models(scores, {f"long-task-name-{k}": "out of memory" for k in range(40)}, Question(subset="large"))
-    text = FORMATS["table"](ranking)
+    comparison = rank_models(
+        scores, {f"long-task-name-{k}": "out of memory" for k in range(40)}, ComparisonOptions(subset="large")
+    )
+    text = FORMATS["table"](comparison)
     assert max(len(line) for line in text.splitlines()) <= 100
     assert text.startswith("24 models on 8 of 48 large tasks.")
     assert "out of memory (40 tasks): long-task-name-0, long-task-name-1," in text
     assert "long-task-name-19 and 20 more" in " ".join(text.split())
-    assert "long-task-name-39" in FORMATS["json"](ranking)
+    assert "long-task-name-39" in FORMATS["json"](comparison)
 
 
-def test_markdown_is_a_table_between_captions(ranking: Ranking) -> None:
-    text = FORMATS["markdown"](ranking)
+def test_markdown_is_a_table_between_captions(comparison: ModelComparison) -> None:
+    text = FORMATS["markdown"](comparison)
     first, table, *notes = text.split("\n\n")
     assert first.startswith("3 models on 5 of 7 tasks. Friedman")
     assert table.splitlines()[0] == "| model | rank | 95% | diff. | score | w/t/l | p | p (holm) | verdict |"
@@ -158,18 +160,18 @@ def test_markdown_is_a_table_between_captions(ranking: Ranking) -> None:
     assert notes[-1] == "- task-9_R.dat is missing: task-9\n- no score of msrainit, a|b: task-5\n"
 
 
-def test_csv_is_rows_of_numbers_at_full_precision(ranking: Ranking) -> None:
-    header, first, second, third = csv.reader(io.StringIO(FORMATS["csv"](ranking)))
-    assert header == ["model", *ranking.table.columns]
+def test_csv_is_rows_of_numbers_at_full_precision(comparison: ModelComparison) -> None:
+    header, first, second, third = csv.reader(io.StringIO(FORMATS["csv"](comparison)))
+    assert header == ["model", *comparison.table.columns]
     assert first[0] == "snn[paper]"
     assert first[-4:] == ["", "", "5", "baseline"]
-    assert [float(cell) for cell in second[1:-1]] == ranking.table.loc["msrainit"].tolist()[:-1]
+    assert [float(cell) for cell in second[1:-1]] == comparison.table.loc["msrainit"].tolist()[:-1]
     assert third[0] == "a|b"
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_ends_with_a_line_end(ranking: Ranking, name: str) -> None:
-    text = FORMATS[name](ranking)
+def test_every_format_ends_with_a_line_end(comparison: ModelComparison, name: str) -> None:
+    text = FORMATS[name](comparison)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
@@ -185,13 +187,13 @@ def test_missing_scores_can_rank_worst_instead() -> None:
     assert "2 missing scores take the worst rank on their tasks and are in no pair of a Wilcoxon test: b 1, c 1." in " ".join(
         FORMATS["table"](worst).split()
     )
-    models = rank_models(scores, reasons, Question(missing="drop-model"))
+    models = rank_models(scores, reasons, ComparisonOptions(missing="drop-model"))
     assert models.table.index.tolist() == ["a"]
     assert set(models.models_left_out) == {"b", "c"}
     assert "b: no score on y" in FORMATS["table"](models)
 
 
 def test_a_model_without_any_score_is_left_out_and_named() -> None:
-    ranking = rank_models(SCORES.assign(resnet=NAN))
-    assert "resnet" not in ranking.table.index
-    assert "resnet: no score on any task" in FORMATS["table"](ranking)
+    comparison = rank_models(SCORES.assign(resnet=NAN))
+    assert "resnet" not in comparison.table.index
+    assert "resnet: no score on any task" in FORMATS["table"](comparison)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from snnbench.errors import StoreError
-from snnbench.runlog import log_event, log_warning, open_log
+from snnbench.results.runlog import log_event, log_warning, open_log
 
 
 def test_a_run_leaves_one_file_of_events_and_gathers_warnings(tmp_path):

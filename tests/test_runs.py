@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from snnbench.config import load_config
-from snnbench.report import answer
-from snnbench.report.question import DEFAULT
-from snnbench.report.runs import EXAMINED, examine_runs
+from snnbench.report import compare_results
+from snnbench.report.options import DEFAULT
+from snnbench.report.runs import DIAGNOSTIC_COLUMNS, examine_runs
 
 
 def rows(suite: str = "tox21", preset: str = "quick", splits: tuple[str, ...] = ("challenge",)) -> pd.DataFrame:
@@ -26,11 +26,11 @@ def rows(suite: str = "tox21", preset: str = "quick", splits: tuple[str, ...] = 
                 noise = int(split[-1]) / 1000 if split[-1].isdigit() else 0.0
                 found.append(made | {"stage": "search", "valid_score": valid, "test_score": np.nan})
                 found.append(made | {"stage": "evaluate", "valid_score": np.nan, "test_score": valid + lift + noise})
-    return pd.DataFrame(found).reindex(columns=list(dict.fromkeys([*EXAMINED, "status", "finished_at"])))
+    return pd.DataFrame(found).reindex(columns=list(dict.fromkeys([*DIAGNOSTIC_COLUMNS, "status", "finished_at"])))
 
 
 def examine(stored: pd.DataFrame):
-    return examine_runs(stored, answer(DEFAULT, stored), {})
+    return examine_runs(stored, compare_results(DEFAULT, stored), {})
 
 
 def test_of_every_depth_the_best_validated_one_is_shown():

@@ -7,10 +7,10 @@ from sklearn.svm import SVC
 
 from snnbench.config import load_config
 from snnbench.errors import DataError
-from snnbench.plan import search_member
+from snnbench.execution.plan import search_member
 from snnbench.records import Config, Dataset, Split, Task
 from snnbench.suites import load_suite, open_source
-from snnbench.suites.material import gather
+from snnbench.suites.loading import load_tasks
 from snnbench.suites.scales import restandardise, scale_fault
 from snnbench.suites.splits import standardise
 from snnbench.training.rows import job_rows
@@ -93,19 +93,19 @@ def test_the_preprocessing_is_part_of_a_key():
 
 def test_features_that_we_standardise_anyway_are_not_asked_about():
     with pytest.raises(DataError, match="those of core are standardised on the training rows anyway"):
-        gather("core", None, preprocessing="restandardise")
+        load_tasks("core", None, preprocessing="restandardise")
 
 
 @pytest.mark.shared_data
 def test_tasks_of_uci_are_standardised_again_or_left_out_with_the_reason(shared):
     folder = open_source("uci", str(shared / "data" / "uci" / "data.tar.gz"))
-    material = gather("uci", folder, preprocessing="restandardise")
-    left_out = [name for name, reason in material.missing.items() if "scaled apart" in reason]
+    loaded = load_tasks("uci", folder, preprocessing="restandardise")
+    left_out = [name for name, reason in loaded.missing.items() if "scaled apart" in reason]
     assert left_out == [
         "adult", "annealing", "audiology-std", "conn-bench-vowel-deterding", "hill-valley", "horse-colic", "image-segmentation",
         "optical", "pendigits", "soybean", "spectf", "statlog-landsat", "statlog-shuttle", "thyroid",
     ]  # fmt: skip
-    assert len(material.tasks) == 106
+    assert len(loaded.tasks) == 106
     # The five others with a test file are whole again: an SVM sees the rule that the published scales hide.
     accuracy = {}
     for how in ("as-published", "restandardise"):

@@ -4,8 +4,8 @@ import pytest
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import Config, Member
-from snnbench.report.answer import describe_code, describe_unfitted
-from snnbench.selection import describe_models, left_out, refused, score_table, select
+from snnbench.report.compare import describe_code, describe_unfitted
+from snnbench.results.selection import describe_models, left_out, refused, score_table, select
 
 DEFAULT = {"n_units": 64, "n_layers": 2, "form": "rectangular", "learning_rate": 0.1, "dropout_rate": 0.0}
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from snnbench.published import load_published
-from snnbench.report import FIGURES, Analysis, Question, rank_models
-from snnbench.report.answer import answer
+from snnbench.report import FIGURES, Analysis, ComparisonOptions, rank_models
 from snnbench.report.breakdown import by_split
-from snnbench.report.words import conclude, describe_comparison, describe_left_out
+from snnbench.report.compare import answer
+from snnbench.report.summary import conclude, describe_comparison, describe_left_out
+from snnbench.results.published import load_published
 
 TASKS = ("iris", "wine", "monks-1", "monks-2")
 
@@ -57,7 +57,7 @@ ONE, FOUR, FIVE = (1,), (1, 2, 3, 4), (0, 1, 2, 3, 4)
     ],
 )
 def test_what_a_score_is_the_mean_of(trained: list, sentence: str, is_unlike: bool) -> None:
-    lines = " ".join(describe_comparison(answer(Question(), rows(*trained))))
+    lines = " ".join(describe_comparison(answer(ComparisonOptions(), rows(*trained))))
     assert sentence in lines
     assert ("The score of a task is" in lines) == bool(sentence)
     assert ("not equally precise" in lines) == is_unlike
@@ -65,13 +65,13 @@ def test_what_a_score_is_the_mean_of(trained: list, sentence: str, is_unlike: bo
 
 def test_published_scores_are_not_said_to_be_means_of_ones_own_seeds() -> None:
     own = rows(("mine", ("iris", "wine"), ONE, FIVE), suite="uci")
-    line = describe_comparison(answer(Question(published=("snn2017",)), own))[0]
+    line = describe_comparison(answer(ComparisonOptions(published=("snn2017",)), own))[0]
     assert "the mean of 5 seeds (mine); a task counts once." in line
 
 
 def test_models_without_a_split_in_common_are_not_said_to_have_no_number() -> None:
     found = rows(("a", TASKS, ONE, (0,)), ("b", TASKS[:1], (2,), (0,)), ("b", TASKS[1:], ONE, (0,)))
-    text = " ".join(describe_left_out(answer(Question(), found)))
+    text = " ".join(describe_left_out(answer(ComparisonOptions(), found)))
     assert "a: no score on all the splits that models are compared on" in text
     assert "not a number" not in text
 
@@ -82,20 +82,20 @@ def test_equal_ranks_are_shared_ranks() -> None:
     scores = pd.concat([scores, scores[["b", "a"]].set_axis(["a", "b"], axis=1)], ignore_index=True)
     assert conclude(rank_models(scores)).startswith("No difference is shown at p < 0.05: a and b share the best rank, but")
     scores["c"] = scores.min(axis=1) - 0.001 * generator.random(20)
-    third = conclude(rank_models(scores, question=Question(baseline="a", alpha=1e-9)))
+    third = conclude(rank_models(scores, options=ComparisonOptions(baseline="a", alpha=1e-9)))
     assert "ranks best" not in third
 
 
 @pytest.mark.parametrize("n_models", [2, 3, 5, 7])
 def test_no_axis_runs_beyond_the_last_rank(n_models: int) -> None:
     scores = load_published("snn2017").iloc[:12, :n_models].dropna()
-    ranking = rank_models(scores)
-    chart = FIGURES["cd"](Analysis(ranking)).to_dict()
+    comparison = rank_models(scores)
+    chart = FIGURES["cd"](Analysis(comparison)).to_dict()
     ticks = next(pd.DataFrame(table) for table in chart["datasets"].values() if set(table[0]) == {"rank", "row", "top"})
     assert ticks["rank"].max() <= n_models
     line = next(pd.DataFrame(t) for t in chart["datasets"].values() if set(t[0]) == {"rank", "to", "row"} and t[0]["row"] == 0)
     assert line["to"][0] <= n_models
-    assert line["to"][0] >= ranking.table["mean_rank"].max()
+    assert line["to"][0] >= comparison.table["mean_rank"].max()
 
 
 def test_a_comparison_by_split_tells_unequal_seeds_and_missing_splits() -> None:

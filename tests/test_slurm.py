@@ -16,12 +16,12 @@ from slurm_cluster import SlurmCluster, slurm_cluster, why_not
 from small_run import SCORES, command, scores
 from workers import echo, job, misbehave, refuse, said_of
 
-from snnbench.engines import Crew, Watch, gather_crew
 from snnbench.errors import ConfigError, SnnbenchError
+from snnbench.execution.engines import EngineCallbacks, EngineSpec, configure_engine
 
 pytest.importorskip("submitit", reason="needs the extra slurm")
 
-from snnbench.engines import slurm as engine
+from snnbench.execution.engines import slurm as engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
@@ -35,37 +35,48 @@ def cluster(tmp_path_factory) -> Iterator[SlurmCluster]:
 
 
 @pytest.fixture
-def crew(cluster, tmp_path, monkeypatch) -> Crew:
+def engine_spec(cluster, tmp_path, monkeypatch) -> EngineSpec:
     """Return a crew whose elements take a single job each."""
     monkeypatch.setattr(engine, "_MIN_SECONDS", 1.0)
     monkeypatch.setattr(engine, "_GRACE_SECONDS", 1.0)
-    return gather_crew("slurm", {}, tmp_path)
+    return configure_engine("slurm", {}, tmp_path)
 
 
-def run(names: list[str], open_worker, crew: Crew, watch: Watch | None = None, seconds: float = 1.0) -> dict:
+def run(
+    names: list[str], open_worker, engine_spec: EngineSpec, callbacks: EngineCallbacks | None = None, seconds: float = 1.0
+) -> dict:
     jobs = [job(name, seconds) for name in names]
-    return {done.members[0].task: outcome for done, outcome in engine.run_jobs(jobs, open_worker, crew, watch or Watch())}
+    return {
+        done.members[0].task: outcome
+        for done, outcome in engine.run_jobs(jobs, open_worker, engine_spec, callbacks or EngineCallbacks())
+    }
 
 
-def test_all_jobs_come_back_from_array_elements_on_both_nodes(crew):
-    started, manned = [], []
+def test_all_jobs_come_back_from_array_elements_on_both_nodes(engine_spec):
+    started, on_workers_changed = [], []
     names = [str(k) for k in range(6)]
-    found = run(names, echo, crew, Watch(started.append, lambda *counts: manned.append(counts)), seconds=0.5)
+    found = run(
+        names,
+        echo,
+        engine_spec,
+        EngineCallbacks(started.append, lambda *counts: on_workers_changed.append(counts)),
+        seconds=0.5,
+    )
     said = {name: said_of(outcome) for name, outcome in found.items()}
     assert {name: one["task"] for name, one in said.items()} == {name: name for name in names}
     assert {one["threads"] for one in said.values()} == {"1"}
     assert len({one["process"] for one in said.values()}) == 3  # two jobs an element
     assert [one.members[0].task for one in started] == names
     assert {one["node"] for one in said.values()} == {"n1", "n2"}
-    assert max(manned) >= (1, 1)
-    assert not list(crew.folder.glob("[!.]*"))
-    assert list(engine.run_jobs([], echo, crew)) == []
+    assert max(on_workers_changed) >= (1, 1)
+    assert not list(engine_spec.folder.glob("[!.]*"))
+    assert list(engine.run_jobs([], echo, engine_spec)) == []
 
 
-def test_a_job_that_dies_or_raises_takes_no_other_with_it(crew, tmp_path):
+def test_a_job_that_dies_or_raises_takes_no_other_with_it(engine_spec, tmp_path):
     names = ["a", "die", "raise", "b", "die once", "c"]
     (tmp_path / "calls").mkdir()
-    found = run(names, partial(misbehave, folder=tmp_path / "calls"), crew, seconds=0.34)
+    found = run(names, partial(misbehave, folder=tmp_path / "calls"), engine_spec, seconds=0.34)
     assert set(found) == set(names)
     assert all(said_of(found[name])["task"] == name for name in ("a", "b", "c", "die once"))
     assert str(found["raise"]) == "ValueError: as told"
@@ -74,9 +85,9 @@ def test_a_job_that_dies_or_raises_takes_no_other_with_it(crew, tmp_path):
     assert (tmp_path / "calls" / "a").read_text().count("called") == 1
 
 
-def test_a_node_that_cannot_work_is_one_clear_error(crew):
+def test_a_node_that_cannot_work_is_one_clear_error(engine_spec):
     with pytest.raises(SnnbenchError, match=r"^Node 0 has no data\.$"):
-        run([str(k) for k in range(8)], refuse, crew)
+        run([str(k) for k in range(8)], refuse, engine_spec)
     wait_for(lambda: not queued())
 
 
@@ -89,12 +100,12 @@ def state_of(slurm_id: str) -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_stopped_engine_cancels_what_is_queued_and_ends_what_runs(crew, tmp_path):
+def test_a_stopped_engine_cancels_what_is_queued_and_ends_what_runs(engine_spec, tmp_path):
     finished: list[str] = []
     (tmp_path / "calls").mkdir()
     jobs = [job(str(k), 0.01) for k in range(1000)]
-    watch = Watch(stop=lambda: bool(finished))
-    for done, _ in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), crew, watch):
+    callbacks = EngineCallbacks(stop=lambda: bool(finished))
+    for done, _ in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), engine_spec, callbacks):
         finished.append(done.members[0].task)
     assert 2 <= len(finished) < 300
     assert len(list((tmp_path / "calls").iterdir())) == len(finished)
@@ -102,12 +113,12 @@ def test_a_stopped_engine_cancels_what_is_queued_and_ends_what_runs(crew, tmp_pa
 
 
 @pytest.mark.parametrize("why", ["requeued", "preempted"])
-def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(crew, tmp_path, monkeypatch, why):
+def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(engine_spec, tmp_path, monkeypatch, why):
     monkeypatch.setattr(engine, "_MIN_SECONDS", 100.0)  # one element
     (tmp_path / "calls").mkdir()
     names, interrupted, found = [str(k) for k in range(60)], False, []
     jobs = [job(name, 1.0) for name in names]
-    for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), crew):
+    for done, outcome in engine.run_jobs(jobs, partial(misbehave, folder=tmp_path / "calls"), engine_spec):
         found.append((done.members[0].task, said_of(outcome)["task"]))
         if not interrupted:
             interrupted = True
@@ -123,26 +134,26 @@ def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(crew, tmp_p
 
 def test_wrong_options_are_refused(cluster, tmp_path):
     with pytest.raises(ConfigError, match="--partition must be one of main, urgent, found nobodys"):
-        gather_crew("slurm", {"partition": "nobodys"}, tmp_path)
+        configure_engine("slurm", {"partition": "nobodys"}, tmp_path)
     with pytest.raises(ConfigError, match=r"--gpus-per-job must be whole on Slurm, found 0\.5"):
-        gather_crew("slurm", {"gpus_per_job": 0.5}, tmp_path)
+        configure_engine("slurm", {"gpus_per_job": 0.5}, tmp_path)
 
 
 def test_jobs_that_slurm_refuses_or_will_never_start_are_one_clear_error(cluster, tmp_path):
-    crew = gather_crew("slurm", {"time": 61}, tmp_path)
+    engine_spec = configure_engine("slurm", {"time": 61}, tmp_path)
     with pytest.raises(SnnbenchError, match=r"but never will: Partition(Config|TimeLimit)"):
-        list(engine.run_jobs([job("a")], echo, crew))
+        list(engine.run_jobs([job("a")], echo, engine_spec))
     too_large = replace(job("a"), memory_bytes=10**13)
     with pytest.raises(SnnbenchError, match=r"Slurm must take the jobs, but sbatch says: .* is not available"):
-        list(engine.run_jobs([too_large], echo, gather_crew("slurm", {}, tmp_path)))
+        list(engine.run_jobs([too_large], echo, configure_engine("slurm", {}, tmp_path)))
     wait_for(lambda: not queued())
 
 
-def test_a_second_front_end_is_sent_away(crew):
-    first = engine.run_jobs([job("a", 1.0), job("b", 1.0)], echo, crew)
+def test_a_second_front_end_is_sent_away(engine_spec):
+    first = engine.run_jobs([job("a", 1.0), job("b", 1.0)], echo, engine_spec)
     next(first)
     with pytest.raises(SnnbenchError, match="One run at a time may drive the Slurm jobs of"):
-        list(engine.run_jobs([job("c", 1.0)], echo, crew))
+        list(engine.run_jobs([job("c", 1.0)], echo, engine_spec))
     assert len(list(first)) == 1
 
 

@@ -21,10 +21,10 @@ import pooch
 import pytest
 
 from snnbench.errors import DataError
-from snnbench.suites import archive as archive_module
-from snnbench.suites import transfer
-from snnbench.suites.archive import unpacked_name
-from snnbench.suites.source import cache_folder, locate, sha256_of
+from snnbench.suites.fetch import archive as archive_module
+from snnbench.suites.fetch import transfer
+from snnbench.suites.fetch.archive import unpacked_name
+from snnbench.suites.fetch.source import cache_folder, locate, sha256_of
 
 SHARED_UCI = Path(__file__).parents[2] / "shared" / "data" / "uci"
 FILES = {"abalone/abalone.txt": b"n_clases= 3\n", "abalone/abalone_R.dat": b"\tf1\tclase\n1\t0.5\t2\n" * 500}
@@ -314,7 +314,7 @@ def test_another_process_may_finish_first(tmp_path: Path) -> None:
 def test_two_processes_unpack_at_the_same_time(tmp_path: Path) -> None:
     files = {f"task-{i}/task-{i}.dat": b"1\t2\n" * 50 for i in range(1500)}
     path = make_tar(tmp_path / "data.tar.gz", files)
-    code = "import sys; from pathlib import Path; from snnbench.suites.source import locate\n"
+    code = "import sys; from pathlib import Path; from snnbench.suites.fetch.source import locate\n"
     # Both say that the package is imported, and wait until the other has done so too.
     code += "print('ready', flush=True); sys.stdin.readline()\n"
     code += "print(locate('uci', (), sys.argv[1], cache=Path(sys.argv[2])))"

@@ -22,9 +22,9 @@ from torch import nn
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS
-from snnbench.models.layers import reset
-from snnbench.training.batches import derive_seed
-from snnbench.training.gradients import descent_of, is_chain, step
+from snnbench.models.layers.stacked import reset
+from snnbench.training.loaders import derive_seed
+from snnbench.training.optimizer import is_chain, make_optimizer, step
 from snnbench.training.stacked import train_stack
 
 
@@ -42,11 +42,11 @@ def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, n_la
     plain = plain_member(stacked, 0, members[0], N_FEATURES, N_CLASSES)
     X, y = torch.from_numpy(data.X).double(), torch.from_numpy(data.y)
     batches, losses = [], []
-    descent = descent_of(stacked, [learning_rate], fused=fused)
+    optimizer = make_optimizer(stacked, [learning_rate], fused=fused)
     torch.testing.assert_close(stacked(X.unsqueeze(0))[0], plain(X), rtol=0, atol=1e-12)
     for order in orders(5, len(y), n_steps * batch_size // len(y)):
         batches += [(X[part], y[part]) for part in order[0].split(batch_size)]
-        losses.append(train_epoch(stacked, descent, X, y, order, batch_size)[0])
+        losses.append(train_epoch(stacked, optimizer, X, y, order, batch_size)[0])
     expected = train_plainly(plain, batches, learning_rate)
     assert len(batches) == n_steps
     np.testing.assert_allclose(losses, np.reshape(expected, (-1, len(y) // batch_size)).mean(axis=1), rtol=0, atol=1e-12)
@@ -73,7 +73,7 @@ def test_every_member_is_the_network_of_nn_sequential(n_units, n_layers, batch_s
     data = rows(50 * batch_size, 32, 10)
     X, y = torch.from_numpy(data.X).to(dtype), torch.from_numpy(data.y)
     order = torch.arange(len(y)).unsqueeze(0)
-    train_epoch(stacked, descent_of(stacked, learning_rates, fused=False), X, y, order, batch_size)
+    train_epoch(stacked, make_optimizer(stacked, learning_rates, fused=False), X, y, order, batch_size)
     batches = list(zip(X.split(batch_size), y.split(batch_size), strict=True))
     n_finite = 0
     for member, network in enumerate(plain):
@@ -148,7 +148,7 @@ def test_a_network_with_an_unknown_layer_is_differentiated_by_autograd():
     batch, targets = torch.randn(1, 4, N_FEATURES), torch.tensor([[0, 1, 2, 0]])
     assert not is_chain(network)
     before = [values.detach().clone() for values in network.parameters()]
-    losses = step(network, descent_of(network, [0.1]), batch_of(batch, targets))
+    losses = step(network, make_optimizer(network, [0.1]), batch_of(batch, targets))
     assert losses.isfinite().all()
     assert all(not torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
 
@@ -205,7 +205,7 @@ def test_the_last_short_batch_is_a_step_of_its_own():
     reset(stacked, [0])
     plain = plain_member(stacked, 0, members[0], N_FEATURES, N_CLASSES)
     X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
-    loss = train_epoch(stacked, descent_of(stacked, [0.1]), X, y, torch.arange(101).unsqueeze(0), 100)
+    loss = train_epoch(stacked, make_optimizer(stacked, [0.1]), X, y, torch.arange(101).unsqueeze(0), 100)
     losses = train_plainly(plain, [(X[:100], y[:100]), (X[100:], y[100:])], 0.1)
     assert loss[0] == pytest.approx((100 * losses[0] + losses[1]) / 101, rel=1e-6)
     for found, wanted in zip(stacked.parameters(), plain_weights(plain), strict=True):

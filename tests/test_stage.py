@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import pandas as pd
 
 from snnbench.config import load_config
-from snnbench.engines import gather_crew, local
+from snnbench.execution.engines import configure_engine, local
+from snnbench.execution.stage import Progress, run_jobs
 from snnbench.records import ON_CPU, Compute, Config, Job, Member
-from snnbench.stage import Progress, run_jobs
 from snnbench.suites import core
-from snnbench.training import JobContext, run_job
+from snnbench.training.jobs import JobContext, run_job
 
 TASKS = {task.name: task for task in core.tasks(None)[0]}
 SETTINGS = load_config("core")
-CREW = gather_crew("local", {"workers": 1})
+CREW = configure_engine("local", {"workers": 1})
 
 
 def member(depth: int) -> Member:
@@ -24,11 +24,11 @@ def member(depth: int) -> Member:
 def dying(bad: set[str], calls: list[int]):
     """Return an engine in which a job with one of the bad members ends with its process."""
 
-    def engine(jobs, open_worker, crew, watch, on_gpu) -> Iterator:
+    def engine(jobs, open_worker, engine_spec, callbacks, on_gpu) -> Iterator:
         work = open_worker(0)
         for job in jobs:
             calls.append(len(job.members))
-            watch.started(job)
+            callbacks.started(job)
             died = bad & {m.key for m in job.members}
             yield job, RuntimeError("the worker process died") if died else work(job)
 
@@ -70,10 +70,10 @@ def test_a_stopped_stage_leaves_the_halves_for_the_next_run(tmp_path, monkeypatc
 def test_on_gpus_networks_come_first_and_estimators_need_none(tmp_path, monkeypatch):
     calls: list[tuple[bool, list[str]]] = []
 
-    def engine(jobs, open_worker, crew, watch, on_gpu) -> Iterator:
+    def engine(jobs, open_worker, engine_spec, callbacks, on_gpu) -> Iterator:
         calls.append((on_gpu, [job.members[0].config.model for job in jobs]))
         for job in jobs:
-            watch.started(job)
+            callbacks.started(job)
             yield job, RuntimeError("not trained here")
 
     monkeypatch.setattr(local, "run_jobs", engine)

@@ -7,7 +7,7 @@ import pytest
 
 from snnbench.errors import LeftAsideWarning, StoreError
 from snnbench.records import Config, Job, Member, Result
-from snnbench.store import prepare_store, read_results, write_results, write_settings
+from snnbench.results.store import prepare_store, read_results, write_results, write_settings
 
 
 def job_of(*keys: str) -> Job:
@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         place.write_bytes(b"PAR1")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("snnbench.store.pq.write_table", full)
+    monkeypatch.setattr("snnbench.results.store.pq.write_table", full)
     with pytest.raises(StoreError, match="No space left on device"):
         write_results(tmp_path, job_of("b"), [result("b")])
     assert {file.suffix or file.name for file in tmp_path.rglob("*.*")} == {".parquet", ".lock"}
@@ -209,7 +209,7 @@ def test_files_that_vanish_again_and_again_end_in_words(tmp_path, monkeypatch):
         looks.append(folder)
         return [folder / f"gone-{len(looks)}.parquet"]
 
-    monkeypatch.setattr("snnbench.store.result_files", with_one_that_vanished)
+    monkeypatch.setattr("snnbench.results.store.result_files", with_one_that_vanished)
     with pytest.raises(StoreError, match="some vanished each of 20 times"):
         read_results([tmp_path])
     assert len(looks) == 20

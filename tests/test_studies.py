@@ -11,17 +11,17 @@ from scipy.integrate import quad
 from test_images import idx
 
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.figures import write_figure
+from snnbench.figure_files import write_figure
+from snnbench.paper.figures import network_inputs, training_loss
+from snnbench.paper.figures.activation_moments import Network, draw_moments, measure_moments
+from snnbench.paper.figures.images import MNIST_IMAGES, MNIST_LABELS
+from snnbench.paper.figures.network_inputs import Training, describe_normality, draw_network_inputs, measure_network_inputs
+from snnbench.paper.figures.training_loss import Preset, draw_losses, measure_losses, plan_stacks, resize, train_request
+from snnbench.paper.theory.fixed_points import fixed_point
+from snnbench.paper.theory.moment_map import moment_map
+from snnbench.paper.theory.vector_field import draw_vector_field, vector_field
 from snnbench.records import Dataset
-from snnbench.studies import network_inputs, training_loss
-from snnbench.studies.activation_moments import Network, draw_moments, measure_moments
-from snnbench.studies.images import MNIST_IMAGES, MNIST_LABELS
-from snnbench.studies.network_inputs import Training, describe_normality, draw_network_inputs, measure_network_inputs
-from snnbench.studies.training_loss import Preset, draw_losses, measure_losses, plan_stacks, resize, train_request
 from snnbench.suites import load_suite
-from snnbench.theory.fixed_points import fixed_point
-from snnbench.theory.moment_map import moment_map
-from snnbench.theory.vector_field import draw_vector_field, vector_field
 from snnbench.training.rows import job_rows
 
 

@@ -10,12 +10,12 @@ import pytest
 from flint import arb
 
 from snnbench.errors import SnnbenchError, UnknownNameError
-from snnbench.theory import theorems
-from snnbench.theory.balls import ball_moments, exact, hull, lower, selu_parameters, upper
-from snnbench.theory.domain import Domain
-from snnbench.theory.moment_map import ALPHA_01, SCALE_01, evaluate, jacobian, moment_map
-from snnbench.theory.subdivision import Box, enclose_maximum, mean_value_form
-from snnbench.theory.theorems import claims_of, verify
+from snnbench.paper.theory import theorems
+from snnbench.paper.theory.balls import ball_moments, exact, hull, lower, selu_parameters, upper
+from snnbench.paper.theory.domain import Domain
+from snnbench.paper.theory.moment_map import ALPHA_01, SCALE_01, evaluate, jacobian, moment_map
+from snnbench.paper.theory.subdivision import Box, enclose_maximum, mean_value_form
+from snnbench.paper.theory.theorems import claims_of, verify
 
 TIGHT = 1e-4
 

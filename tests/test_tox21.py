@@ -14,9 +14,11 @@ from archives import TOX21_LABELS, write_table, write_tox21
 
 from snnbench.errors import ConfigError, DataError, UnknownNameError
 from snnbench.metrics import mean_auc
-from snnbench.suites import archive, load_suite, open_source, tox21
-from snnbench.suites.material import gather
-from snnbench.suites.tox21_smiles import SMILES
+from snnbench.suites import load_suite, open_source
+from snnbench.suites.fetch import archive
+from snnbench.suites.loading import load_tasks
+from snnbench.suites.tox21 import suite as tox21
+from snnbench.suites.tox21.smiles import SMILES
 from snnbench.training.rows import job_rows
 
 N_TRAIN, N_VALID, N_TEST = 60, 20, 30
@@ -92,7 +94,7 @@ def test_a_label_of_one_class_is_named_before_anything_is_trained(source):
     y[N_TRAIN, 3:] = "0"
     write_table(source / "tox21_labels_train.csv.gz", TOX21_LABELS, NAMES[:80], y)
     folder, _ = prepare(source)
-    (note,) = gather("tox21", folder).notes
+    (note,) = load_tasks("tox21", folder).notes
     assert note.startswith(
         "tox21, challenge: fewer than two classes of SR.0, SR.1, SR.2 were measured among the validation rows"
     )
@@ -286,7 +288,7 @@ def smiles_table(**columns) -> pd.DataFrame:
 
 def test_structures_without_rdkit_say_how_to_get_it(tmp_path, monkeypatch):
     smiles_table().to_csv(tmp_path / SMILES, index=False)
-    monkeypatch.setattr("snnbench.suites.tox21_smiles.metadata.version", _not_installed)
+    monkeypatch.setattr("snnbench.suites.tox21.smiles.metadata.version", _not_installed)
     with pytest.raises(DataError, match=r"RDKit, which is not installed: pip install 'snnbench\[rdkit\]'"):
         prepare(tmp_path)
 

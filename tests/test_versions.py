@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from snnbench.errors import UnknownNameError
-from snnbench.versions import check_versions, choose_versions, list_versions
+from snnbench.results.data_versions import check_versions, choose_versions, list_versions
 
 OLD, NEW, SEARCHED = "a" * 64, "b" * 64, "c" * 64
 

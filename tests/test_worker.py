@@ -13,8 +13,8 @@ from snnbench.config import load_config
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.records import ON_CPU, Compute, Config, Job, Member
 from snnbench.suites import core, uci
-from snnbench.suites.source import locate
-from snnbench.training import JobContext, Origin, run_job
+from snnbench.suites.fetch.source import locate
+from snnbench.training.jobs import JobContext, NodeSetup, run_job
 from snnbench.training.worker import describe_code, open_worker
 
 CORE = JobContext(None, {task.name: task for task in core.tasks(None)[0]}, load_config("core"), ON_CPU, {"preset": "quick"})
@@ -35,7 +35,7 @@ def opened(context: JobContext, models: tuple[str, ...] = ("snn",)) -> JobContex
 
 
 def test_a_worker_elsewhere_writes_down_its_own_machine(monkeypatch):
-    monkeypatch.setattr("snnbench.provenance._cpu", lambda: "another processor")
+    monkeypatch.setattr("snnbench.results.provenance._cpu", lambda: "another processor")
     found = opened(CORE).provenance
     assert (found["preset"], found["cpu"], found["device"]) == ("quick", "another processor", "cpu")
     assert found["mkl_cbwr"] == (os.environ["MKL_CBWR"] if found["blas"] == "mkl" else "")
@@ -55,10 +55,10 @@ def test_other_code_is_refused():
 
 
 def test_a_model_of_the_users_own_is_found_where_the_config_lies(tmp_path, monkeypatch):
-    (tmp_path / "faraway.py").write_text("from snnbench.models.snn import SNN\n\nclass Mine(SNN):\n    pass\n")
+    (tmp_path / "faraway.py").write_text("from snnbench.models.networks.snn import SNN\n\nclass Mine(SNN):\n    pass\n")
     table = CORE.settings.models["snn"].model_copy(update={"network": "faraway.Mine"})
     settings = CORE.settings.model_copy(update={"models": {**CORE.settings.models, "mine": table}})
-    context = replace(CORE, settings=settings, origin=Origin(code_folder=tmp_path))
+    context = replace(CORE, settings=settings, node_setup=NodeSetup(code_folder=tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
     code = describe_code(context, ["mine"])
     assert re.fullmatch(r"[0-9a-f]{16} torch [0-9.]+", code["mine"])
@@ -75,12 +75,12 @@ def test_data_in_a_shared_folder_is_used_as_it_is(of_uci):
 def test_data_that_is_not_there_is_looked_for_as_the_user_named_it(of_uci, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     write_delgado(elsewhere, "wine", *wine_like(), n_test=0)
-    context = replace(of_uci, folder=tmp_path / "gone", origin=Origin(source=str(elsewhere)))
+    context = replace(of_uci, folder=tmp_path / "gone", node_setup=NodeSetup(source=str(elsewhere)))
     assert opened(context).folder == locate("uci", (), str(elsewhere), uci.ARCHIVES, uci.WANTED)
 
 
 def test_no_data_and_other_data_are_refused(of_uci, tmp_path):
-    context = replace(of_uci, folder=tmp_path / "gone", origin=Origin(source=str(tmp_path / "nowhere")))
+    context = replace(of_uci, folder=tmp_path / "gone", node_setup=NodeSetup(source=str(tmp_path / "nowhere")))
     with pytest.raises(
         DataError, match=r"Node .* has no data of suite uci: .*nowhere.* a folder that all nodes can read, or a URL"
     ):
@@ -101,7 +101,7 @@ def test_only_a_worker_ends_with_the_error_that_leaves_it_useless(monkeypatch):
         raise torch.AcceleratorError("an illegal memory access was encountered")
 
     ended = []
-    monkeypatch.setattr("snnbench.training._train", break_down)
+    monkeypatch.setattr("snnbench.training.jobs._train", break_down)
     monkeypatch.setattr("os._exit", ended.append)
     job = Job("search", "core", (Member("iris", "repetition-1", Config("snn", ()), 0, 1, "key"),))
     assert run_job(job, CORE)[0].error == "AcceleratorError: an illegal memory access was encountered"

@@ -19,8 +19,8 @@ from snnbench.cli.doctor import doctor
 from snnbench.cli.figure import app as figure_app
 from snnbench.cli.models import app as models_app
 from snnbench.cli.output import FLAG, say, write
-from snnbench.cli.repeat import repeat
 from snnbench.cli.report import report
+from snnbench.cli.rerun import repeat
 from snnbench.cli.results import app as results_app
 from snnbench.cli.run import run
 from snnbench.cli.streams import READER_LEFT, ReaderLeftError, standard_streams

@@ -9,7 +9,7 @@ from snnbench.cli.output import errors, results, say_notes, write, write_text
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from snnbench.report import Question
+    from snnbench.report import ComparisonOptions
 
 FORMATS = ("table", "csv", "json", "markdown")
 _JSON: dict[str, Any] = {"orient": "records", "indent": 2, "double_precision": 15}
@@ -18,7 +18,7 @@ _JSON: dict[str, Any] = {"orient": "records", "indent": 2, "double_precision": 1
 def show_breakdown(
     folders: Sequence[Path],
     by: str,
-    question: "Question",
+    options: "ComparisonOptions",
     format_: str,
     output: Path | None,
     fold_test: str | None = None,
@@ -28,7 +28,7 @@ def show_breakdown(
     Args:
         folders: Results folders.
         by: Name in ``report.BREAKDOWNS``; empty for the one that suits the results, if any does.
-        question: Whose results, by which metric, beside which published ones, with which tests by split.
+        options: Whose results, by which metric, beside which published ones, with which tests by split.
         format_: One of ``FORMATS``.
         output: A file instead of the terminal.
         fold_test: Name of the test by split; None for Wilcoxon's.
@@ -37,9 +37,9 @@ def show_breakdown(
         SnnbenchError: If the results cannot be broken down so, or the format or the file is none.
     """
     from snnbench.report import BREAKDOWN_COLUMNS, BREAKDOWNS, as_text, natural_breakdown, render_breakdown
-    from snnbench.selection import OUTPUTS, only_suite
-    from snnbench.store import read_results
-    from snnbench.versions import check_versions, choose_versions
+    from snnbench.results.data_versions import check_versions, choose_versions
+    from snnbench.results.selection import OUTPUT_COLUMNS, only_suite
+    from snnbench.results.store import read_results
 
     if not folders:
         if by or fold_test:
@@ -47,10 +47,10 @@ def show_breakdown(
                 f"{'--by' if by else '--fold-test'} needs RESULTS of one's own, found none. Name the --results of a run."
             )
         return False
-    rows = read_results(folders, [*BREAKDOWN_COLUMNS, *(OUTPUTS if question.metric else ())])
-    rows = rows[rows["suite"] == only_suite(rows, question.suite)]
-    check_versions(rows, question.data)
-    rows, on_versions = choose_versions(rows, question.data)
+    rows = read_results(folders, [*BREAKDOWN_COLUMNS, *(OUTPUT_COLUMNS if options.metric else ())])
+    rows = rows[rows["suite"] == only_suite(rows, options.suite)]
+    check_versions(rows, options.data)
+    rows, on_versions = choose_versions(rows, options.data)
     kind = by or natural_breakdown(rows)
     if fold_test and kind != "split":
         raise ConfigError("--fold-test is part of a comparison by split only. Leave it out, or say --by split.")
@@ -58,9 +58,9 @@ def show_breakdown(
         return False
     if format_ not in FORMATS:
         raise ConfigError(f"--format of a comparison by {kind} must be one of {', '.join(FORMATS)}, found {format_}.")
-    tests = {name: getattr(question, name) for name in ("baseline", "alternative", "correction")} if kind == "split" else {}
+    tests = {name: getattr(options, name) for name in ("baseline", "alternative", "correction")} if kind == "split" else {}
     tests |= {"fold_test": fold_test} if fold_test else {}
-    breakdown = BREAKDOWNS[kind](rows, question.metric, question.published, **tests)
+    breakdown = BREAKDOWNS[kind](rows, options.metric, options.published, **tests)
     breakdown = replace(breakdown, notes=(*on_versions, *breakdown.notes))
     if format_ == "table":
         if output is None and results().is_terminal:

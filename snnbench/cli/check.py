@@ -13,7 +13,7 @@ from snnbench.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from snnbench.check import Difference
+    from snnbench.reproduce import Difference
 
 
 class Mode(StrEnum):
@@ -53,8 +53,8 @@ def check(
     loose: no significant difference between models is the other way round. Data and settings must agree; a model's code and the
     versions of packages need not.
     """
-    from snnbench import check as checks
-    from snnbench.check import summary
+    from snnbench import reproduce as checks
+    from snnbench.reproduce import summary
 
     for folder in folders:
         if not folder.is_dir():

@@ -12,7 +12,7 @@ from snnbench.cli.output import FLAG, errors, results, say_notes, write, write_t
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from snnbench.report import Question
+    from snnbench.report import ComparisonOptions
 
 
 class By(StrEnum):
@@ -41,7 +41,7 @@ class Format(StrEnum):
 
 @asks
 def compare(
-    question: "Question",
+    options: "ComparisonOptions",
     folders: Folders = None,
     by: Annotated[
         By | None, typer.Option(help="Scores by depth or by split instead. Default: by split if there is one task on several.")
@@ -71,22 +71,22 @@ def compare(
     if details and fold_test:
         raise ConfigError("--details and --fold-test exclude each other. Leave one of them out.")
     test = fold_test.value if fold_test else None
-    if not details and show_breakdown(folders or [], chosen, question, format_.value, output, test):
+    if not details and show_breakdown(folders or [], chosen, options, format_.value, output, test):
         return
-    ranking = benchmark.compare(folders or [], question)
+    comparison = benchmark.compare(folders or [], options)
     if format_ is Format.csv:
-        say_notes(ranking.notes)
-    description = render_details(benchmark.describe(folders or [], question)) if details else None
+        say_notes(comparison.notes)
+    description = render_details(benchmark.describe(folders or [], options)) if details else None
     if output is not None:
-        write_text(output, FORMATS[format_.value](ranking) + (as_text(description) if description else ""))
+        write_text(output, FORMATS[format_.value](comparison) + (as_text(description) if description else ""))
         errors().print(f"Written to {output}", soft_wrap=True)
         return
     console = results()
     if format_ is not Format.table:
-        write(FORMATS[format_.value](ranking))
+        write(FORMATS[format_.value](comparison))
         return
     width = min(console.width, TEXT_WIDTH)
-    for part in (render_table(ranking, width), description):
+    for part in (render_table(comparison, width), description):
         if part and console.is_terminal:
             console.print(part, width=width)
         elif part:

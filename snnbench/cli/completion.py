@@ -17,14 +17,14 @@ def suites(incomplete: str) -> Iterable[str]:
 
 def engines(incomplete: str) -> Iterable[str]:
     """Complete an engine."""
-    from snnbench.engines import ENGINES
+    from snnbench.execution.engines import ENGINES
 
     return _starting(incomplete, ENGINES)
 
 
 def published(incomplete: str) -> Iterable[str]:
     """Complete the name of published results."""
-    from snnbench.published import PUBLISHED
+    from snnbench.results.published import PUBLISHED
 
     return _starting(incomplete, PUBLISHED)
 

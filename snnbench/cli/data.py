@@ -100,7 +100,7 @@ def verify(suite: SuiteName, source: Source = None, offline: Offline = False) ->
     """
     from snnbench.errors import DataError
     from snnbench.suites import load_suite, open_source
-    from snnbench.suites.archive import find_damage
+    from snnbench.suites.fetch.archive import find_damage
 
     module = load_suite(suite)
     folder = open_source(suite, source, _report, offline=offline)
@@ -140,9 +140,9 @@ def audit(
     All of it is computed from the files. The findings of an official archive travel with snnbench in `datasets/`.
     """
     from snnbench.suites import load_suite, open_source
-    from snnbench.suites.audit import audit_suite
-    from snnbench.suites.flags import COLUMNS, as_table
-    from snnbench.suites.material import check_tasks
+    from snnbench.suites.audit.findings import audit_suite
+    from snnbench.suites.audit.flags import COLUMNS, as_table
+    from snnbench.suites.loading import check_tasks
 
     check_tasks(suite, task or ())
     folder = open_source(suite, source, _report, offline=offline)
@@ -165,7 +165,7 @@ def audit(
 def _summary(table: "pd.DataFrame") -> object:
     from rich.table import Table
 
-    from snnbench.suites.flags import FLAGS, SEVERITIES
+    from snnbench.suites.audit.flags import FLAGS, SEVERITIES
 
     summary = Table("severity", "flag", "tasks", "which", "meaning", box=None, header_style="bold", pad_edge=False)
     summary.columns[2].justify = "right"

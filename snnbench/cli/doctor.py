@@ -26,7 +26,7 @@ def doctor(
     """
     from rich.table import Table
 
-    from snnbench.diagnosis import diagnose
+    from snnbench.doctor import diagnose
 
     diagnosis = diagnose()
     if format_ is Format.json:

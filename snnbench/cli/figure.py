@@ -11,7 +11,7 @@ from snnbench.cli.output import errors, say_notes
 from snnbench.cli.paper_figures import PAPER_FIGURES
 
 if TYPE_CHECKING:
-    from snnbench.report import Question
+    from snnbench.report import ComparisonOptions
 
 app = typer.Typer(no_args_is_help=True, help="Figures as SVG, PDF or PNG files.")
 
@@ -37,14 +37,14 @@ OF_RUNS = {
 
 def _of_scores(name: str) -> Callable[..., None]:
     @asks
-    def command(question: "Question", output: Output, folders: Folders = None) -> None:
+    def command(options: "ComparisonOptions", output: Output, folders: Folders = None) -> None:
         from snnbench import benchmark
-        from snnbench.figures import write_figure
+        from snnbench.figure_files import write_figure
         from snnbench.report import FIGURES, Analysis
 
-        ranking = benchmark.compare(folders or [], question)
-        say_notes(ranking.notes)
-        write_figure(FIGURES[name](Analysis(ranking)), output)
+        comparison = benchmark.compare(folders or [], options)
+        say_notes(comparison.notes)
+        write_figure(FIGURES[name](Analysis(comparison)), output)
         errors().print(f"Written to {output}", soft_wrap=True)
 
     return command
@@ -52,12 +52,12 @@ def _of_scores(name: str) -> Callable[..., None]:
 
 def _of_runs(name: str) -> Callable[..., None]:
     @asks
-    def command(question: "Question", output: Output, folders: Folders = None) -> None:
+    def command(options: "ComparisonOptions", output: Output, folders: Folders = None) -> None:
         from snnbench import benchmark
-        from snnbench.figures import write_figure
+        from snnbench.figure_files import write_figure
         from snnbench.report import RUN_FIGURES
 
-        runs = benchmark.examine(folders or [], question)
+        runs = benchmark.examine(folders or [], options)
         say_notes(runs.notes)
         write_figure(RUN_FIGURES[name](runs), output)
         errors().print(f"Written to {output}", soft_wrap=True)

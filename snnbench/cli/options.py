@@ -14,7 +14,7 @@ from snnbench.cli.output import FLAG
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from snnbench.report import Question
+    from snnbench.report import ComparisonOptions
 
 
 class Convention(StrEnum):
@@ -77,7 +77,7 @@ class Missing(StrEnum):
 Folders = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")]
 
 
-def build_question(
+def build_options(
     published: Annotated[
         list[str] | None,
         typer.Option(
@@ -122,9 +122,9 @@ def build_question(
     zero_method: Annotated[ZeroMethod | None, typer.Option(help="Tasks without a difference. Default: wilcox.")] = None,
     alpha: Annotated[float, typer.Option(metavar="P", help="Level below which a p-value is significant.")] = 0.05,
     rope: Annotated[float, typer.Option(metavar="D", help="Differences up to here are practically none.", min=0)] = 0.01,
-) -> "Question":
+) -> "ComparisonOptions":
     """Make a question of the options; what a convention sets can be set otherwise beside it."""
-    from snnbench.report import CONVENTIONS, Question
+    from snnbench.report import CONVENTIONS, ComparisonOptions
 
     chosen = {
         "missing": missing,
@@ -137,7 +137,7 @@ def build_question(
     values |= {name: str(value) for name, value in chosen.items() if value is not None}
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha must lie between 0 and 1, found {alpha:g}; 0.05 is usual.")
-    return Question(
+    return ComparisonOptions(
         suite=suite,
         published=tuple(dict.fromkeys(published or ())),
         models=tuple(dict.fromkeys(model or ())),
@@ -154,17 +154,17 @@ def build_question(
 
 
 def asks(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of ``build_question`` after its own, and hand it the ``question`` that they make.
+    """Give a command the options of ``build_options`` after its own, and hand it the ``options`` that they make.
 
     Its ``folders`` are checked on the way.
     """
-    own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "question"]
-    shared = list(inspect.signature(build_question).parameters.values())
+    own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "options"]
+    shared = list(inspect.signature(build_options).parameters.values())
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        asked = build_question(**{parameter.name: values.pop(parameter.name) for parameter in shared})
-        command(**(values | {"folders": check_folders(values.get("folders"), asked.published)}), question=asked)
+        asked = build_options(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        command(**(values | {"folders": check_folders(values.get("folders"), asked.published)}), options=asked)
 
     run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}

@@ -9,22 +9,22 @@ from snnbench.cli.output import errors, name_some, plural, results, say
 if TYPE_CHECKING:
     from collections import Counter
 
-    from snnbench.benchmark import Material, Outcome, Request
-    from snnbench.plan import Plan
+    from snnbench.benchmark import LoadedSuite, Request, RunOutcome
+    from snnbench.execution.plan import Plan
 
 MAX_NAMES = 12
 """Tasks named for one reason; ``snnbench data verify`` names all."""
 
 
-def print_unused(request: "Request", material: "Material", plan: "Plan") -> None:
+def print_unused(request: "Request", loaded: "LoadedSuite", plan: "Plan") -> None:
     """Say in one line how many stored rows do not count for this run, and why."""
-    from snnbench.store import read_results
-    from snnbench.unused import COLUMNS, explain_unused
+    from snnbench.results.stale import COLUMNS, explain_unused
+    from snnbench.results.store import read_results
 
     rows = read_results([request.results], COLUMNS)
     rows = rows[rows["suite"] == request.suite] if len(rows) else rows
     settings, compute = request.settings, asdict(request.compute)
-    reasons = explain_unused(rows, plan.members, material.by_name, settings, request.codes, compute, request.results)
+    reasons = explain_unused(rows, plan.members, loaded.by_name, settings, request.codes, compute, request.results)
     if not reasons:
         return
     told = reasons.most_common(MAX_NAMES)
@@ -45,7 +45,7 @@ def print_warnings(warnings: "Counter[tuple[str, str]]") -> None:
         say("Warning:", f"{counts[message]:,} × {message} ({name_some(places, MAX_NAMES)})")
 
 
-def print_outcome(request: "Request", outcome: "Outcome") -> None:
+def print_outcome(request: "Request", outcome: "RunOutcome") -> None:
     """Say what was stored, what has no score although nothing failed, what failed and which models have no score."""
     for title, rows in (("No fit:", outcome.refused), ("Failed:", outcome.failures)):
         reasons: dict[tuple[str, str], list[str]] = {}

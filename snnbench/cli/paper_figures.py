@@ -53,9 +53,9 @@ def training_loss(
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the numbers as CSV, too.")] = None,
 ) -> None:
     """Training loss of SELU networks against batch normalisation, at several depths (Figure 1 of the paper)."""
-    from snnbench.engines.local import n_cores
-    from snnbench.studies import training_loss as study
-    from snnbench.studies.images import locate_images
+    from snnbench.execution.engines.local import n_cores
+    from snnbench.paper.figures import training_loss as study
+    from snnbench.paper.figures.images import locate_images
 
     _check_output(output)
     if not learning_rate > 0:
@@ -82,7 +82,7 @@ def vector_field(
     tau: Annotated[float, typer.Option(metavar="X", help="τ, the sum of their squares.")] = 1.0,
 ) -> None:
     """The moment map as a vector field, with its fixed point (Figure 2 of the paper)."""
-    from snnbench.theory.vector_field import draw_vector_field
+    from snnbench.paper.theory.vector_field import draw_vector_field
 
     _check_output(output)
     _write(draw_vector_field(omega, tau), output)
@@ -104,7 +104,7 @@ def network_inputs(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Density of the second layer's network inputs before and after training, against N(0, 1) (Figure A8 of the paper)."""
-    from snnbench.studies import network_inputs as study
+    from snnbench.paper.figures import network_inputs as study
     from snnbench.suites import open_source
 
     _check_output(output)
@@ -135,7 +135,7 @@ def activation_moments(
     """Mean and variance of the activations by layer, measured on a network and predicted by the moment map."""
     import sys
 
-    from snnbench.studies import activation_moments as study
+    from snnbench.paper.figures import activation_moments as study
 
     _check_output(output)
     sys.path.insert(0, "")  # a function of one's own lies where the command is typed
@@ -162,7 +162,7 @@ PAPER_FIGURES: dict[str, tuple[str, Callable[..., None]]] = {
 
 def _check_output(output: Path) -> None:
     """Refuse a file that could not be written before anything is trained for it."""
-    from snnbench.figures import check_format
+    from snnbench.figure_files import check_format
 
     check_format(output)
     if not output.absolute().parent.is_dir():
@@ -170,7 +170,7 @@ def _check_output(output: Path) -> None:
 
 
 def _write(chart: object, output: Path) -> None:
-    from snnbench.figures import write_figure
+    from snnbench.figure_files import write_figure
 
     write_figure(chart, output)
     _say(f"Written to {output}")

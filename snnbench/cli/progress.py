@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from snnbench.cli.output import duration, errors, name_some, plural
 
 if TYPE_CHECKING:
+    from snnbench.execution.stage import Progress
     from snnbench.records import Job
-    from snnbench.stage import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -70,7 +70,7 @@ def _lines() -> Callable[["Progress"], None]:
         last_line = time.monotonic()
         left = remaining(progress)
         parts = [f"{progress.stage}: {progress.n_done}/{progress.n_jobs} jobs", f"{duration(progress.seconds)} elapsed"]
-        parts += [crew] if (crew := _crew(progress)) else []
+        parts += [engine_spec] if (engine_spec := _crew(progress)) else []
         parts += [f"{duration(left)} left"] if left is not None and not finished else []
         parts += [f"{progress.n_failed} failed"] if progress.n_failed else []
         parts += [f"training {_training(progress.in_flight)}"] if progress.in_flight else []
@@ -102,7 +102,7 @@ def _bars() -> Iterator[Callable[["Progress"], None]]:
         def report(progress: "Progress") -> None:
             if progress.stage not in rows:
                 rows[progress.stage] = bars.add_task(
-                    progress.stage, total=progress.n_jobs, left="", failed="", crew="", training=""
+                    progress.stage, total=progress.n_jobs, left="", failed="", engine_spec="", training=""
                 )
             left = remaining(progress)
             bars.update(
@@ -110,7 +110,7 @@ def _bars() -> Iterator[Callable[["Progress"], None]]:
                 completed=progress.n_done,
                 left=f"{duration(left)} left" if left is not None and progress.n_done < progress.n_jobs else "",
                 failed=f"{progress.n_failed} failed" if progress.n_failed else "",
-                crew=_crew(progress),
+                engine_spec=_crew(progress),
                 training=_training(progress.in_flight),
             )
 

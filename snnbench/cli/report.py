@@ -9,18 +9,18 @@ from snnbench.cli.options import Folders, asks
 from snnbench.cli.output import errors, write_text
 
 if TYPE_CHECKING:
-    from snnbench.report import Question
+    from snnbench.report import ComparisonOptions
 
 
 @asks
 def report(
-    question: "Question",
+    options: "ComparisonOptions",
     folders: Folders = None,
     output: Annotated[Path, typer.Option(metavar="FILE", help="Page to write.")] = Path("report.html"),
 ) -> None:
     """Write a comparison as one page: tables, figures, learning curves, costs; it needs no network and no other file."""
     from snnbench import benchmark
 
-    page = benchmark.report(folders or [], question)
+    page = benchmark.report(folders or [], options)
     write_text(output, page)
     errors().print(f"Written to {output} ({len(page.encode()) / 1e6:.1f} MB)", soft_wrap=True)

@@ -22,9 +22,9 @@ def ls(
     """List what is stored, by suite, preset, model, machine and version."""
     from rich.table import Table
 
-    from snnbench.collection import list_runs
-    from snnbench.store import read_results
-    from snnbench.versions import DIGITS, VERSIONED, list_versions
+    from snnbench.results.data_versions import DIGITS, VERSIONED, list_versions
+    from snnbench.results.folders import list_runs
+    from snnbench.results.store import read_results
 
     _check(folders)
     if rows:
@@ -71,7 +71,7 @@ def show(
     """Print everything that is stored of a row: scores, settings, versions, machine."""
     from rich.table import Table
 
-    from snnbench.collection import find_rows
+    from snnbench.results.folders import find_rows
 
     _check(folders)
     if not key and not data:
@@ -96,7 +96,7 @@ def merge(
 
     Nothing is overwritten: of rows that disagree, the one in the folder stays and the other is named.
     """
-    from snnbench.collection import merge as merge_folders
+    from snnbench.results.folders import merge as merge_folders
 
     _check(folders)
     merged = merge_folders(folders, to)
@@ -134,7 +134,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Remove; without it, only say what would go.")] = False,
 ) -> None:
     """Remove what is superfluous: files of killed runs, rows stored twice; if asked, failures, or rows of a run or of data."""
-    from snnbench.collection import find_superfluous, remove
+    from snnbench.results.folders import find_superfluous, remove
 
     _check([folder])
     removals = find_superfluous(folder, failed, settings, data)

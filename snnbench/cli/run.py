@@ -23,7 +23,7 @@ from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.records import MAX_SEED
 
 if TYPE_CHECKING:
-    from snnbench.benchmark import Request
+    from snnbench.execution.request import Request
     from snnbench.records import Compute
 
 _PRESET = "quick"
@@ -202,10 +202,10 @@ def run(
     Results are stored job by job: the same command goes on where a run was stopped, and does nothing once all is done.
     """
     from snnbench import benchmark
-    from snnbench.engines import gather_crew, load_engine
-    from snnbench.models.allowed import check_imports
-    from snnbench.provenance import installed_packages
-    from snnbench.runlog import log_event, open_log
+    from snnbench.execution.engines import configure_engine, load_engine
+    from snnbench.models.import_policy import check_imports
+    from snnbench.results.provenance import installed_packages
+    from snnbench.results.runlog import log_event, open_log
 
     asked = {
         "workers": workers,
@@ -238,18 +238,18 @@ def run(
         compute,
         accelerator,
     )
-    crew = gather_crew(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
+    engine_spec = configure_engine(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
     accepted = tuple(kind.value for kind in accept or ())
     limit_seconds = request.limit_seconds if job_timeout is None else job_timeout
     folder = _locate(request, source, offline)
-    request = replace(request, crew=crew, folder=folder, limit_seconds=limit_seconds, accepted=accepted)
+    request = replace(request, engine_spec=engine_spec, folder=folder, limit_seconds=limit_seconds, accepted=accepted)
     request = _preprocessed(request, preprocessing)
     check_imports(request.settings, request.models, allow_import or ())
-    material = benchmark.prepare(request)
-    plan = benchmark.plan(request, material)
+    loaded = benchmark.prepare(request)
+    plan = benchmark.plan(request, loaded)
     seconds = estimate_seconds(request, plan)
-    print_plan(request, material, plan, seconds)
-    print_unused(request, material, plan)
+    print_plan(request, loaded, plan, seconds)
+    print_unused(request, loaded, plan)
     if dry_run:
         return
     if not yes:
@@ -257,7 +257,7 @@ def run(
     with open_log(request.results) as log:
         log_event("run started", command=sys.argv[1:], version=__version__, packages=installed_packages())
         with display(progress) as report, _stop_on_interrupt() as stop:
-            outcome = benchmark.run(request, material, plan, report, stop)
+            outcome = benchmark.run(request, loaded, plan, report, stop)
         log.kept = outcome.n_trained > 0 or outcome.n_left > 0
         log_event("run ended", n_trained=outcome.n_trained, n_failed=len(outcome.failures), n_left=outcome.n_left)
     print_warnings(log.warnings)
@@ -284,12 +284,12 @@ def _resolve(
     accelerator: str | None,
 ) -> "Request":
     """Turn what was typed into a validated request, without the folder of its data."""
-    from snnbench.benchmark import Request
     from snnbench.config import load_config
-    from snnbench.models.accelerators import accelerate
+    from snnbench.execution.request import Request
+    from snnbench.models.estimators.accelerators import accelerate
     from snnbench.suites import load_suite
-    from snnbench.suites.material import check_tasks
-    from snnbench.training import Origin
+    from snnbench.suites.loading import check_tasks
+    from snnbench.training.jobs import NodeSetup
 
     module = load_suite(suite)
     if config and preset:
@@ -322,7 +322,7 @@ def _resolve(
         seed=seed,
         n_seeds=n_seeds,
         compute=compute,
-        origin=Origin(_absolute(source), offline, config.absolute().parent if config else None),
+        node_setup=NodeSetup(_absolute(source), offline, config.absolute().parent if config else None),
     )
 
 

@@ -12,9 +12,9 @@ from snnbench.errors import ConfigError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from snnbench.theory.analysis import Analysis, FixedPoint
-    from snnbench.theory.domain import Domain
-    from snnbench.theory.theorems import Verdict
+    from snnbench.paper.theory.analysis import Analysis, FixedPoint
+    from snnbench.paper.theory.domain import Domain
+    from snnbench.paper.theory.theorems import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Self-normalization: the theorems checked by machine, and other activations.")
 
@@ -40,8 +40,8 @@ def verify(
     Exit code 1 if a bound is refuted, with a counterexample, or could not be decided, with the box.
     """
     from snnbench.cli.theory_progress import display
-    from snnbench.theory.theorems import claims_of
-    from snnbench.theory.theorems import verify as verify_claim
+    from snnbench.paper.theory.theorems import claims_of
+    from snnbench.paper.theory.theorems import verify as verify_claim
 
     if not tolerance > 0:
         raise ConfigError(f"--tolerance must be above 0, found {tolerance:g}; 1e-5 is the default.")
@@ -62,8 +62,8 @@ def _domain(
     """Return the domain that was asked for: that of the theorem, but for what was given; None for the theorem's own."""
     from dataclasses import replace
 
-    from snnbench.theory.domain import rational
-    from snnbench.theory.theorems import DOMAINS
+    from snnbench.paper.theory.domain import rational
+    from snnbench.paper.theory.theorems import DOMAINS
 
     if mean is None and omega is None and variance is None and tau is None:
         return None
@@ -153,7 +153,7 @@ def analyse(
     """
     import sys
 
-    from snnbench.theory.analysis import analyse as run_analysis
+    from snnbench.paper.theory.analysis import analyse as run_analysis
 
     sys.path.insert(0, "")  # a function of one's own lies where the command is typed
     analysis = run_analysis(activation)

@@ -10,8 +10,8 @@ from snnbench.cli.output import errors
 from snnbench.cli.progress import Mode
 
 if TYPE_CHECKING:
-    from snnbench.theory.subdivision import Report
-    from snnbench.theory.theorems import Claim
+    from snnbench.paper.theory.subdivision import Report
+    from snnbench.paper.theory.theorems import Claim
 
 _SECONDS_BETWEEN_LINES = 10.0
 

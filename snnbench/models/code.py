@@ -18,7 +18,7 @@ from pathlib import Path
 
 from snnbench.config import ModelSettings
 from snnbench.models import NETWORKS, implementation
-from snnbench.models.allowed import ALLOWED_PACKAGES, import_paths
+from snnbench.models.import_policy import ALLOWED_PACKAGES, import_paths
 from snnbench.records import Code, digest
 
 _NOT_FOLLOWED = {*sys.stdlib_module_names, "snnbench"}

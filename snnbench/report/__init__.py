@@ -4,20 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 from snnbench.report.analysis import Analysis
-from snnbench.report.answer import ANSWERED, answer, choose_rows
 from snnbench.report.breakdown import BREAKDOWN_COLUMNS, BREAKDOWNS, Breakdown, natural_breakdown, render_breakdown
 from snnbench.report.charts import draw_bayes, draw_heatmap, draw_ranks, draw_scatter
+from snnbench.report.compare import COMPARISON_COLUMNS, choose_rows, compare_results
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.details import render_details
 from snnbench.report.document import render_json
+from snnbench.report.options import CONVENTIONS, DEFAULT, ComparisonOptions
 from snnbench.report.page import render_page
-from snnbench.report.question import CONVENTIONS, DEFAULT, Question
-from snnbench.report.ranking import Ranking, rank_models
+from snnbench.report.ranking import ModelComparison, rank_models
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
 from snnbench.report.runs import Runs
 from snnbench.report.tables import TEXT_WIDTH, as_text, render_csv, render_latex, render_markdown, render_table, render_text
 
-FORMATS: dict[str, Callable[[Ranking], str]] = {
+FORMATS: dict[str, Callable[[ModelComparison], str]] = {
     "table": render_text,
     "json": render_json,
     "csv": render_csv,
@@ -44,9 +44,9 @@ RUN_FIGURES: dict[str, Callable[[Runs], Any]] = {
 """Altair charts of one's own runs."""
 
 __all__ = [
-    "ANSWERED",
     "BREAKDOWNS",
     "BREAKDOWN_COLUMNS",
+    "COMPARISON_COLUMNS",
     "CONVENTIONS",
     "DEFAULT",
     "FIGURES",
@@ -55,12 +55,12 @@ __all__ = [
     "TEXT_WIDTH",
     "Analysis",
     "Breakdown",
-    "Question",
-    "Ranking",
+    "ComparisonOptions",
+    "ModelComparison",
     "Runs",
-    "answer",
     "as_text",
     "choose_rows",
+    "compare_results",
     "natural_breakdown",
     "rank_models",
     "render_breakdown",

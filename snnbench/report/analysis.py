@@ -6,8 +6,8 @@ from functools import cached_property
 import pandas as pd
 
 from snnbench import stats
-from snnbench.records import Comparison
-from snnbench.report.ranking import Ranking
+from snnbench.records import TestResult
+from snnbench.report.ranking import ModelComparison
 
 N_RESAMPLES = 10_000
 N_RESAMPLES_RANK = 0
@@ -29,63 +29,65 @@ class Analysis:
     Models are in the order of the ranking's table, best first.
     """
 
-    ranking: Ranking
+    comparison: ModelComparison
 
     @property
     def n_resamples(self) -> int:
         """Resamples of the tasks behind the interval of a median difference."""
-        return N_RESAMPLES if self.ranking.n_models <= MANY_MODELS else N_RESAMPLES_MANY
+        return N_RESAMPLES if self.comparison.n_models <= MANY_MODELS else N_RESAMPLES_MANY
 
     @property
     def n_resamples_elo(self) -> int:
         """Resamples of the tasks behind the interval of an Elo rating."""
-        return N_RESAMPLES_ELO if self.ranking.n_models <= MANY_MODELS else N_RESAMPLES_MANY
+        return N_RESAMPLES_ELO if self.comparison.n_models <= MANY_MODELS else N_RESAMPLES_MANY
 
     @cached_property
     def effects(self) -> pd.DataFrame:
         """See ``stats.effects``: median differences, rank-biserial correlations, wins, ties, losses and win rates."""
-        return stats.effects(self.ranking.scores, self.ranking.baseline, CONFIDENCE, self.n_resamples, SEED)
+        return stats.effects(self.comparison.scores, self.comparison.baseline, CONFIDENCE, self.n_resamples, SEED)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """See ``stats.summarise_scores``: mean, median and mean shifted scores."""
-        return stats.summarise_scores(self.ranking.scores)
+        return stats.summarise_scores(self.comparison.scores)
 
     @cached_property
     def elo(self) -> pd.DataFrame:
         """See ``stats.elo``."""
-        return stats.elo(self.ranking.scores, CONFIDENCE, self.n_resamples_elo, SEED)
+        return stats.elo(self.comparison.scores, CONFIDENCE, self.n_resamples_elo, SEED)
 
     @cached_property
     def win_rates(self) -> pd.DataFrame:
         """See ``stats.win_rates``."""
-        return stats.win_rates(self.ranking.scores)
+        return stats.win_rates(self.comparison.scores)
 
     @cached_property
     def bayesian(self) -> pd.DataFrame:
         """See ``stats.bayesian_signed_rank``: the baseline against each other model."""
-        ranking = self.ranking
-        return stats.bayesian_signed_rank(ranking.scores, ranking.question.rope, ranking.baseline, PRIOR, N_SAMPLES, SEED)
+        comparison = self.comparison
+        return stats.bayesian_signed_rank(
+            comparison.scores, comparison.options.rope, comparison.baseline, PRIOR, N_SAMPLES, SEED
+        )
 
     @cached_property
-    def sign(self) -> Comparison:
+    def sign(self) -> TestResult:
         """The sign test of the baseline against each other model."""
-        question = self.ranking.question
-        return stats.sign_test(self.ranking.scores, question.baseline, question.alternative, question.correction)
+        options = self.comparison.options
+        return stats.sign_test(self.comparison.scores, options.baseline, options.alternative, options.correction)
 
     @cached_property
-    def nemenyi(self) -> Comparison:
+    def nemenyi(self) -> TestResult:
         """The Nemenyi test of all pairs."""
-        return stats.nemenyi(self.ranking.scores)
+        return stats.nemenyi(self.comparison.scores)
 
     @cached_property
-    def pairwise(self) -> Comparison:
+    def pairwise(self) -> TestResult:
         """The Wilcoxon tests of all pairs, two-sided; Holm's correction unless another one was asked for."""
-        zero_method = self.ranking.question.zero_method
-        return stats.pairwise_wilcoxon(self.ranking.scores, "two-sided", self.pairwise_correction, zero_method)
+        zero_method = self.comparison.options.zero_method
+        return stats.pairwise_wilcoxon(self.comparison.scores, "two-sided", self.pairwise_correction, zero_method)
 
     @property
     def pairwise_correction(self) -> str:
         """The correction of ``pairwise``: all pairs are too many to go without one."""
-        correction = self.ranking.question.correction
+        correction = self.comparison.options.correction
         return correction if correction != "none" else "holm"

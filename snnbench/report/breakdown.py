@@ -12,13 +12,13 @@ from rich.text import Text
 
 from snnbench import stats
 from snnbench.errors import SnnbenchError
-from snnbench.published import load_reference
-from snnbench.records import Alternative, Comparison
-from snnbench.selection import COMPARED, scored_evaluations
+from snnbench.records import Alternative, TestResult
+from snnbench.results.published import load_reference
+from snnbench.results.selection import SCORE_COLUMNS, scored_evaluations
 from snnbench.stats.options import check_option
 from snnbench.suites import load_suite
 
-BREAKDOWN_COLUMNS = (*COMPARED, "metric", "task_source")
+BREAKDOWN_COLUMNS = (*SCORE_COLUMNS, "metric", "task_source")
 """The columns of the results that a breakdown needs."""
 
 
@@ -160,7 +160,7 @@ def by_split(
 
 def _test_folds(
     rows: pd.DataFrame, scores: pd.DataFrame, baseline: str, alternative: Alternative, correction: str, fold_test: str
-) -> tuple[Comparison, str]:
+) -> tuple[TestResult, str]:
     """Return a test on the splits of one task, and what it is in words."""
     check_option("test by split", fold_test, ("wilcoxon", "corrected-t"))
     reference = stats.choose_baseline(scores, baseline)

@@ -19,19 +19,19 @@ _MAX_POINTS = 6_000
 
 def draw_ranks(analysis: Analysis) -> Any:
     """Draw the ranks of every model as a box (median and quartiles), the single tasks as points behind it."""
-    ranking = analysis.ranking
-    ranks = stats.rank(ranking.scores)
+    comparison = analysis.comparison
+    ranks = stats.rank(comparison.scores)
     long = ranks.rename_axis(index="task", columns="model").stack().rename("rank").reset_index()
-    long["score"] = ranking.scores.stack(future_stack=True).to_numpy().round(4)
-    models = [str(model) for model in ranking.table.index]
+    long["score"] = comparison.scores.stack(future_stack=True).to_numpy().round(4)
+    models = [str(model) for model in comparison.table.index]
     y = alt.Y("model:N", sort=models, title=None)
-    x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=alt.Scale(domain=[0.5, ranking.n_models + 0.5], nice=False))
+    x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=alt.Scale(domain=[0.5, comparison.n_models + 0.5], nice=False))
     base = alt.Chart(long)
     box = base.mark_boxplot(
         extent="min-max", size=16, color=COLOURS[0], opacity=0.85, median={"color": "#0d2038", "strokeWidth": 3}
     ).encode(x=x, y=y)
     means = (
-        alt.Chart(pd.DataFrame({"model": models, "rank": ranking.table["mean_rank"].to_numpy(dtype=float)}))
+        alt.Chart(pd.DataFrame({"model": models, "rank": comparison.table["mean_rank"].to_numpy(dtype=float)}))
         .mark_point(shape="diamond", size=70, filled=True, color=COLOURS[1], opacity=1)
         .encode(x=x, y=y, tooltip=[alt.Tooltip("model:N"), alt.Tooltip("rank:Q", format=".2f", title="mean rank")])
     )
@@ -43,7 +43,7 @@ def draw_ranks(analysis: Analysis) -> Any:
             .encode(
                 x=alt.X(
                     "shifted:Q",
-                    scale=alt.Scale(domain=[0.5, ranking.n_models + 0.5], nice=False),
+                    scale=alt.Scale(domain=[0.5, comparison.n_models + 0.5], nice=False),
                     title="rank on a task, 1 = best",
                 ),
                 y=y,
@@ -52,12 +52,12 @@ def draw_ranks(analysis: Analysis) -> Any:
             )
         )
         layers = [points, box.encode(opacity=alt.value(0.6)), means]
-    return alt.layer(*layers).properties(width=WIDTH, height=34 * ranking.n_models)
+    return alt.layer(*layers).properties(width=WIDTH, height=34 * comparison.n_models)
 
 
 def draw_heatmap(analysis: Analysis) -> Any:
     """Draw the rank of every model on every task; tasks by name, models by mean rank. A missing score is left empty."""
-    scores = analysis.ranking.scores
+    scores = analysis.comparison.scores
     ranks = stats.rank(scores).where(scores.notna())
     long = ranks.rename_axis(index="task", columns="model").stack(future_stack=True).rename("rank").reset_index()
     long["score"] = scores.stack(future_stack=True).to_numpy().round(4)
@@ -83,15 +83,15 @@ def draw_scatter(analysis: Analysis) -> Any:
     Raises:
         SnnbenchError: If there is one model only.
     """
-    ranking = analysis.ranking
-    if ranking.n_models < 2:
+    comparison = analysis.comparison
+    if comparison.n_models < 2:
         raise SnnbenchError("A scatter plot needs two models, found one; run or name another.")
-    models = [str(model) for model in ranking.table.index]
-    first, second = [*ranking.question.models, *models][:2] if len(ranking.question.models) != 1 else models[:2]
-    wide = ranking.scores.round(4).add_prefix("score of ").rename_axis(index="task").copy().reset_index()
+    models = [str(model) for model in comparison.table.index]
+    first, second = [*comparison.options.models, *models][:2] if len(comparison.options.models) != 1 else models[:2]
+    wide = comparison.scores.round(4).add_prefix("score of ").rename_axis(index="task").copy().reset_index()
     across = alt.param(name="across", value=second, bind=alt.binding_select(options=models, name="across "))
     up = alt.param(name="up", value=first, bind=alt.binding_select(options=models, name="up "))
-    low, high = float(ranking.scores.min(axis=None)), float(ranking.scores.max(axis=None))
+    low, high = float(comparison.scores.min(axis=None)), float(comparison.scores.max(axis=None))
     pad = 0.02 * (high - low or 1.0)
     scale = alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False)
     higher = "datum.y > datum.x ? 'above: up is higher' : datum.y < datum.x ? 'below: across is higher' : 'equal'"
@@ -103,8 +103,8 @@ def draw_scatter(analysis: Analysis) -> Any:
         .transform_calculate(outcome=higher, difference="datum.y - datum.x")
         .mark_point(filled=True, size=55, opacity=0.8)
         .encode(
-            x=alt.X("x:Q", scale=scale, title=f"{ranking.metric or 'score'} of the model across"),
-            y=alt.Y("y:Q", scale=scale, title=f"{ranking.metric or 'score'} of the model up"),
+            x=alt.X("x:Q", scale=scale, title=f"{comparison.metric or 'score'} of the model across"),
+            y=alt.Y("y:Q", scale=scale, title=f"{comparison.metric or 'score'} of the model up"),
             color=alt.Color(
                 "outcome:N",
                 scale=alt.Scale(domain=outcomes, range=list(_OUTCOMES)),
@@ -134,19 +134,19 @@ def draw_bayes(analysis: Analysis) -> Any:
     Raises:
         SnnbenchError: If there is one model only.
     """
-    ranking = analysis.ranking
-    if ranking.n_models < 2:
+    comparison = analysis.comparison
+    if comparison.n_models < 2:
         raise SnnbenchError("A Bayesian comparison needs two models, found one; run or name another.")
-    rope = f"{ranking.question.rope:g}"
+    rope = f"{comparison.options.rope:g}"
     names = {
-        "p_higher": f"{ranking.baseline} better",
+        "p_higher": f"{comparison.baseline} better",
         "p_equivalent": f"equivalent (within {rope})",
-        "p_lower": f"{ranking.baseline} worse",
+        "p_lower": f"{comparison.baseline} worse",
     }
     table = analysis.bayesian.reset_index()[["other", *names]].rename(columns=names)
     long = table.melt("other", var_name="outcome", value_name="probability")
     long["place"] = long["outcome"].map({name: place for place, name in enumerate(names.values())})
-    models = [str(model) for model in ranking.table.index if model != ranking.baseline]
+    models = [str(model) for model in comparison.table.index if model != comparison.baseline]
     return (
         alt.Chart(long)
         .mark_bar()

@@ -25,14 +25,14 @@ def draw_nemenyi(analysis: Analysis) -> Any:
         SnnbenchError: If there is one model only.
     """
     _check(analysis)
-    ranking = analysis.ranking
-    means = ranking.table["mean_rank"].to_numpy(dtype=float)
-    differ = np.abs(means[:, np.newaxis] - means) > ranking.critical_difference
+    comparison = analysis.comparison
+    means = comparison.table["mean_rank"].to_numpy(dtype=float)
+    differ = np.abs(means[:, np.newaxis] - means) > comparison.critical_difference
     title = (
-        f"Mean ranks on {ranking.n_tasks} tasks; bars join models that the Nemenyi test does not tell apart "
+        f"Mean ranks on {comparison.n_tasks} tasks; bars join models that the Nemenyi test does not tell apart "
         f"(p ≥ {_level(analysis)})"
     )
-    return _draw(analysis, differ, title, ranking.critical_difference)
+    return _draw(analysis, differ, title, comparison.critical_difference)
 
 
 def draw_wilcoxon(analysis: Analysis) -> Any:
@@ -42,25 +42,25 @@ def draw_wilcoxon(analysis: Analysis) -> Any:
         SnnbenchError: If there is one model only.
     """
     _check(analysis)
-    differ = analysis.pairwise.adjusted_pvalue < analysis.ranking.question.alpha
+    differ = analysis.pairwise.adjusted_pvalue < analysis.comparison.options.alpha
     title = (
-        f"Mean ranks on {analysis.ranking.n_tasks} tasks; bars join neighbours of which no two differ by a Wilcoxon test "
+        f"Mean ranks on {analysis.comparison.n_tasks} tasks; bars join neighbours of which no two differ by a Wilcoxon test "
         f"({analysis.pairwise_correction.capitalize()}, p ≥ {_level(analysis)})"
     )
     return _draw(analysis, differ, title)
 
 
 def _check(analysis: Analysis) -> None:
-    if analysis.ranking.n_models < 2:
+    if analysis.comparison.n_models < 2:
         raise SnnbenchError("A critical-difference diagram needs at least two models, found one; run or name another.")
 
 
 def _level(analysis: Analysis) -> str:
-    return f"{analysis.ranking.question.alpha:g}"
+    return f"{analysis.comparison.options.alpha:g}"
 
 
 def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_difference: float | None = None) -> Any:
-    table = analysis.ranking.table
+    table = analysis.comparison.table
     cliques = find_cliques(differ)
     means = table["mean_rank"].to_numpy(dtype=float)
     above = 1.6 if critical_difference is None else 3.0

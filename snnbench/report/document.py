@@ -8,52 +8,52 @@ from typing import Any
 import pandas as pd
 
 from snnbench import __version__
-from snnbench.records import Comparison
+from snnbench.records import TestResult
 from snnbench.report import analysis as settings
 from snnbench.report import schema
 from snnbench.report.analysis import Analysis
-from snnbench.report.ranking import Ranking
+from snnbench.report.ranking import ModelComparison
 from snnbench.report.sensitivity import compare_without_flagged
-from snnbench.report.words import conclude, describe_baseline_test
+from snnbench.report.summary import conclude, describe_baseline_test
 
 
-def render_json(ranking: Ranking) -> str:
+def render_json(comparison: ModelComparison) -> str:
     """Return everything at full precision, the scores of every task among it; NaN becomes null."""
-    return build_document(ranking).model_dump_json(indent=2) + "\n"
+    return build_document(comparison).model_dump_json(indent=2) + "\n"
 
 
-def build_document(ranking: Ranking) -> schema.ComparisonDocument:
+def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
     """Return the document of a ranking."""
-    analysis = Analysis(ranking)
-    several = ranking.n_models > 1
-    n_missing = ranking.scores.isna().sum(axis="index")
-    sensitivity = compare_without_flagged(ranking) if ranking.flags else None
-    question = ranking.question
+    analysis = Analysis(comparison)
+    several = comparison.n_models > 1
+    n_missing = comparison.scores.isna().sum(axis="index")
+    sensitivity = compare_without_flagged(comparison) if comparison.flags else None
+    options = comparison.options
     return schema.ComparisonDocument(
         snnbench_version=__version__,
-        suite=ranking.suite,
-        metric=ranking.metric,
-        conclusion=conclude(ranking),
+        suite=comparison.suite,
+        metric=comparison.metric,
+        conclusion=conclude(comparison),
         options=schema.Options(
-            published=list(question.published),
-            models=list(question.models),
-            tasks=list(question.tasks),
-            subset=_known(question.subset),
-            min_samples=question.min_samples,
-            exclude_flagged=question.exclude_flagged,
-            data=list(question.data),
-            missing=_known(question.missing),
-            alpha=question.alpha,
-            rope=question.rope,
+            published=list(options.published),
+            models=list(options.models),
+            tasks=list(options.tasks),
+            subset=_known(options.subset),
+            min_samples=options.min_samples,
+            exclude_flagged=options.exclude_flagged,
+            data=list(options.data),
+            missing=_known(options.missing),
+            alpha=options.alpha,
+            rope=options.rope,
         ),
-        n_tasks=ranking.n_tasks,
-        n_models=ranking.n_models,
-        averaged=ranking.averaged,
-        notes=list(ranking.notes),
-        baseline=ranking.baseline,
+        n_tasks=comparison.n_tasks,
+        n_models=comparison.n_models,
+        averaged=comparison.averaged,
+        notes=list(comparison.notes),
+        baseline=comparison.baseline,
         models=list(_models(analysis)),
-        omnibus=[_omnibus(ranking.friedman, ranking), _omnibus(ranking.iman_davenport, ranking)],
-        baseline_tests=[_baseline_test(test, ranking) for test in (ranking.wilcoxon, analysis.sign)] if several else [],
+        omnibus=[_omnibus(comparison.friedman, comparison), _omnibus(comparison.iman_davenport, comparison)],
+        baseline_tests=[_baseline_test(test, comparison) for test in (comparison.wilcoxon, analysis.sign)] if several else [],
         pair_tests=[_pair_test(test, analysis) for test in (analysis.nemenyi, analysis.pairwise)] if several else [],
         bayesian=_bayesian(analysis) if several else None,
         win_rates=_by_row(analysis.win_rates),
@@ -64,17 +64,17 @@ def build_document(ranking: Ranking) -> schema.ComparisonDocument:
             n_resamples_elo=analysis.n_resamples_elo,
             seed=settings.SEED,
         ),
-        left_out=dict(ranking.left_out),
-        models_left_out=dict(ranking.models_left_out),
+        left_out=dict(comparison.left_out),
+        models_left_out=dict(comparison.models_left_out),
         n_missing={str(model): int(count) for model, count in n_missing.items() if count},
-        flags={task: list(flags) for task, flags in ranking.flags.items()},
+        flags={task: list(flags) for task, flags in comparison.flags.items()},
         sensitivity=schema.Sensitivity(**vars(sensitivity)) if sensitivity else None,
-        scores=_by_row(ranking.scores),
+        scores=_by_row(comparison.scores),
     )
 
 
 def _models(analysis: Analysis) -> Iterator[schema.Model]:
-    table, summary, elo, effects = analysis.ranking.table, analysis.summary, analysis.elo, analysis.effects
+    table, summary, elo, effects = analysis.comparison.table, analysis.summary, analysis.elo, analysis.effects
     for model in table.index:
         row, rating, effect, score = table.loc[model], elo.loc[model], effects.loc[model], summary.loc[model]
         counts = {name: None if math.isnan(effect["wins"]) else int(row[name]) for name in ("won", "tied", "lost")}
@@ -99,10 +99,10 @@ def _models(analysis: Analysis) -> Iterator[schema.Model]:
         )
 
 
-def _omnibus(test: Comparison, ranking: Ranking) -> schema.Omnibus:
-    degrees = [ranking.n_models - 1]
+def _omnibus(test: TestResult, comparison: ModelComparison) -> schema.Omnibus:
+    degrees = [comparison.n_models - 1]
     if test.test == "iman_davenport":
-        degrees.append((ranking.n_models - 1) * (ranking.n_tasks - 1))
+        degrees.append((comparison.n_models - 1) * (comparison.n_tasks - 1))
     return schema.Omnibus(
         test=_known(test.test),
         statistic=_number(test.statistic[0]),
@@ -111,12 +111,12 @@ def _omnibus(test: Comparison, ranking: Ranking) -> schema.Omnibus:
     )
 
 
-def _baseline_test(test: Comparison, ranking: Ranking) -> schema.BaselineTest:
-    question, is_wilcoxon = ranking.question, test.test == "wilcoxon"
+def _baseline_test(test: TestResult, comparison: ModelComparison) -> schema.BaselineTest:
+    options, is_wilcoxon = comparison.options, test.test == "wilcoxon"
     description = (
-        describe_baseline_test(ranking)
+        describe_baseline_test(comparison)
         if is_wilcoxon
-        else f"Sign test of {ranking.baseline} against each model: on how many tasks it scores higher; exact, ties dropped."
+        else f"Sign test of {comparison.baseline} against each model: on how many tasks it scores higher; exact, ties dropped."
     )
     results = [
         schema.BaselineResult(
@@ -124,25 +124,25 @@ def _baseline_test(test: Comparison, ranking: Ranking) -> schema.BaselineTest:
             statistic=_number(test.statistic[position]),
             pvalue=_number(test.pvalue[position]),
             adjusted_pvalue=_number(test.adjusted_pvalue[position]),
-            n_tasks=int(ranking.table.at[model, "n_tests"]),
+            n_tasks=int(comparison.table.at[model, "n_tests"]),
         )
-        for position, model in enumerate(ranking.table.index)
-        if model != ranking.baseline
+        for position, model in enumerate(comparison.table.index)
+        if model != comparison.baseline
     ]
     return schema.BaselineTest(
         test=_known(test.test),
         description=description,
-        baseline=ranking.baseline,
-        alternative=question.alternative,
-        correction=_known(question.correction),
-        zero_method=_known(question.zero_method) if is_wilcoxon else None,
+        baseline=comparison.baseline,
+        alternative=options.alternative,
+        correction=_known(options.correction),
+        zero_method=_known(options.zero_method) if is_wilcoxon else None,
         results=results,
     )
 
 
-def _pair_test(test: Comparison, analysis: Analysis) -> schema.PairTest:
+def _pair_test(test: TestResult, analysis: Analysis) -> schema.PairTest:
     is_nemenyi = test.test == "nemenyi"
-    models = list(map(str, analysis.ranking.table.index))
+    models = list(map(str, analysis.comparison.table.index))
     pairs = [
         schema.PairResult(
             model=models[first],
@@ -156,7 +156,7 @@ def _pair_test(test: Comparison, analysis: Analysis) -> schema.PairTest:
     return schema.PairTest(
         test=_known(test.test),
         correction=_known("none" if is_nemenyi else analysis.pairwise_correction),
-        critical_difference=_number(analysis.ranking.critical_difference) if is_nemenyi else None,
+        critical_difference=_number(analysis.comparison.critical_difference) if is_nemenyi else None,
         pairs=pairs,
     )
 
@@ -173,8 +173,8 @@ def _bayesian(analysis: Analysis) -> schema.Bayesian:
         for (_, other), row in analysis.bayesian.iterrows()
     ]
     return schema.Bayesian(
-        baseline=analysis.ranking.baseline,
-        rope=analysis.ranking.question.rope,
+        baseline=analysis.comparison.baseline,
+        rope=analysis.comparison.options.rope,
         prior=settings.PRIOR,
         n_samples=settings.N_SAMPLES,
         seed=settings.SEED,

@@ -18,15 +18,22 @@ import pandas as pd
 import vl_convert
 
 from snnbench import __version__, stats
-from snnbench.published import PUBLISHED
 from snnbench.report.analysis import MANY_MODELS, Analysis
 from snnbench.report.charts import draw_bayes, draw_ranks, draw_scatter
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
-from snnbench.report.question import DEFAULT, Question
-from snnbench.report.ranking import Ranking
+from snnbench.report.options import DEFAULT, ComparisonOptions
+from snnbench.report.ranking import ModelComparison
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
 from snnbench.report.runs import Runs
-from snnbench.report.words import conclude, describe_comparison, describe_left_out, describe_sensitivity, describe_test, plural
+from snnbench.report.summary import (
+    conclude,
+    describe_comparison,
+    describe_left_out,
+    describe_sensitivity,
+    describe_test,
+    plural,
+)
+from snnbench.results.published import PUBLISHED
 from snnbench.suites import load_suite
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,7 +47,7 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
         runs: What one's own runs tell; parts without data are left out.
         folders: The results folders, for the command that makes the page again.
     """
-    ranking = analysis.ranking
+    comparison = analysis.comparison
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -50,23 +57,23 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
     )
     charts = {name: _as_spec(chart()) for name, chart in _charts(analysis, runs).items()}
     return environment.get_template("report.html").render(
-        ranking=ranking,
+        comparison=comparison,
         analysis=analysis,
         runs=runs,
-        title=f"{plural(ranking.n_models, 'model')} on {plural(ranking.n_tasks, 'task')} of {ranking.suite}",
-        conclusion=conclude(ranking),
-        comparison=describe_comparison(ranking),
-        sensitivity=describe_sensitivity(ranking),
-        notes=describe_test(ranking),
-        left_out=describe_left_out(ranking),
+        title=f"{plural(comparison.n_models, 'model')} on {plural(comparison.n_tasks, 'task')} of {comparison.suite}",
+        conclusion=conclude(comparison),
+        description=describe_comparison(comparison),
+        sensitivity=describe_sensitivity(comparison),
+        notes=describe_test(comparison),
+        left_out=describe_left_out(comparison),
         many_models=MANY_MODELS,
-        heatmap=list(_heatmap(ranking)),
+        heatmap=list(_heatmap(comparison)),
         charts=charts,
         specs=_as_script(charts),
         library=_without_closing_tag(vl_convert.javascript_bundle()),  # type: ignore[call-arg]
-        published=[PUBLISHED[name] for name in ranking.question.published],
-        repetitions=[shlex.join(["snnbench", "repeat", str(folder), "--suite", ranking.suite]) for folder in folders],
-        command=_command(folders, ranking.question),
+        published=[PUBLISHED[name] for name in comparison.options.published],
+        repetitions=[shlex.join(["snnbench", "repeat", str(folder), "--suite", comparison.suite]) for folder in folders],
+        command=_command(folders, comparison.options),
         version=__version__,
         today=datetime.now(UTC).date().isoformat(),
     )
@@ -75,7 +82,7 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
 def _charts(analysis: Analysis, runs: Runs) -> dict[str, Callable[[], Any]]:
     """Return how each chart of the page is drawn; those that have nothing to show are not there."""
     charts: dict[str, Callable[[], Any]] = {}
-    n_models = analysis.ranking.n_models
+    n_models = analysis.comparison.n_models
     if 1 < n_models <= MANY_MODELS:
         charts |= {"cd": lambda: draw_nemenyi(analysis), "cd-wilcoxon": lambda: draw_wilcoxon(analysis)}
     if n_models > 1:
@@ -112,29 +119,29 @@ def _without_closing_tag(script: str) -> str:
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _heatmap(ranking: Ranking) -> Any:
+def _heatmap(comparison: ModelComparison) -> Any:
     """Yield one row a task: its name, number of rows, flags, and a cell a model with score, rank and shade (1 = best)."""
-    ranks = stats.rank(ranking.scores)
-    sizes = load_suite(ranking.suite).catalogue()["n_samples"]
-    for task in ranking.scores.index:
+    ranks = stats.rank(comparison.scores)
+    sizes = load_suite(comparison.suite).catalogue()["n_samples"]
+    for task in comparison.scores.index:
         cells = [
             {
                 "model": str(model),
                 "score": None if pd.isna(score) else float(score),
                 "rank": float(ranks.at[task, model]),
-                "shade": round(1 - (float(ranks.at[task, model]) - 1) / max(ranking.n_models - 1, 1), 3),
+                "shade": round(1 - (float(ranks.at[task, model]) - 1) / max(comparison.n_models - 1, 1), 3),
             }
-            for model, score in ranking.scores.loc[task].items()
+            for model, score in comparison.scores.loc[task].items()
         ]
-        yield {"task": str(task), "n_samples": int(sizes[task]), "flags": ranking.flags.get(str(task), []), "cells": cells}
+        yield {"task": str(task), "n_samples": int(sizes[task]), "flags": comparison.flags.get(str(task), []), "cells": cells}
 
 
-def _command(folders: Sequence[Path], question: Question) -> str:
+def _command(folders: Sequence[Path], options: ComparisonOptions) -> str:
     """Return the command that makes the page again."""
     words = ["snnbench", "report", *map(str, folders)]
     names = {"models": "model", "tasks": "task"}
-    for field in fields(question):
-        value, option = getattr(question, field.name), "--" + names.get(field.name, field.name).replace("_", "-")
+    for field in fields(options):
+        value, option = getattr(options, field.name), "--" + names.get(field.name, field.name).replace("_", "-")
         if value == getattr(DEFAULT, field.name):
             continue
         if value is True:

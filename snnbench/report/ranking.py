@@ -8,14 +8,14 @@ import pandas as pd
 
 from snnbench import stats
 from snnbench.errors import SnnbenchError
-from snnbench.records import Comparison
-from snnbench.report.question import DEFAULT, Question
+from snnbench.records import TestResult
+from snnbench.report.options import DEFAULT, ComparisonOptions
 
 BASELINE, BETTER, WORSE, UNDECIDED = "baseline", "better", "worse", "undecided"
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
+class ModelComparison:
     """The models of a comparison, ranked and tested, with all that was assumed and all that was left out.
 
     Attributes:
@@ -30,7 +30,7 @@ class Ranking:
         wilcoxon: The tests of the baseline against each model, in the order of ``table``; all NaN for a single model.
         critical_difference: Of two mean ranks, by the Nemenyi test; NaN with fewer than two models.
         baseline: The model that the others were compared with.
-        question: What was asked.
+        options: What was asked.
         suite: Whose tasks; empty if unknown.
         metric: What the scores are; empty if unknown.
         left_out: The reason for every task that was asked for and not compared.
@@ -42,12 +42,12 @@ class Ranking:
 
     table: pd.DataFrame
     scores: pd.DataFrame
-    friedman: Comparison
-    iman_davenport: Comparison
-    wilcoxon: Comparison
+    friedman: TestResult
+    iman_davenport: TestResult
+    wilcoxon: TestResult
     critical_difference: float
     baseline: str
-    question: Question
+    options: ComparisonOptions
     suite: str
     metric: str
     left_out: Mapping[str, str]
@@ -69,7 +69,7 @@ class Ranking:
     @property
     def is_chosen(self) -> bool:
         """Whether the baseline was chosen as the best on the compared tasks, and not named in advance."""
-        return self.question.baseline not in self.scores.columns
+        return self.options.baseline not in self.scores.columns
 
     def with_verdict(self, verdict: str) -> list[str]:
         """Return the models of a verdict, best first."""
@@ -79,19 +79,19 @@ class Ranking:
 def rank_models(
     scores: pd.DataFrame,
     left_out: Mapping[str, str] | None = None,
-    question: Question = DEFAULT,
+    options: ComparisonOptions = DEFAULT,
     suite: str = "",
     metric: str = "",
     flags: Mapping[str, list[str]] | None = None,
     averaged: str = "",
     notes: tuple[str, ...] = (),
-) -> Ranking:
+) -> ModelComparison:
     """Rank and test the models.
 
     Args:
         scores: (n_tasks, n_models), higher is better, NaN = no score.
         left_out: Why tasks have no score, or not of every model; those that are left out are named with it.
-        question: The options; of them, those that choose scores and tasks are only reported.
+        options: The options; of them, those that choose scores and tasks are only reported.
         suite: Whose tasks.
         metric: What the scores are.
         flags: The flags of flagged tasks.
@@ -104,9 +104,9 @@ def rank_models(
     """
     reasons = {str(task): reason for task, reason in (left_out or {}).items()}
     present = scores
-    if question.missing == "drop-task":
+    if options.missing == "drop-task":
         present = scores.loc[[str(task) not in reasons for task in scores.index]]
-    complete, tasks, models_left_out = stats.resolve_missing(present, question.missing)
+    complete, tasks, models_left_out = stats.resolve_missing(present, options.missing)
     remaining = set(map(str, complete.index))
     for task, reason in tasks.items():
         reasons.setdefault(task, reason)
@@ -114,20 +114,20 @@ def rank_models(
     if complete.empty:
         raise SnnbenchError(_why_empty(present, reasons))
     complete = complete[stats.order_models(complete)]
-    reference = stats.choose_baseline(complete, question.baseline)
-    tests = stats.wilcoxon(complete, question.baseline, question.alternative, question.correction, question.zero_method)
+    reference = stats.choose_baseline(complete, options.baseline)
+    tests = stats.wilcoxon(complete, options.baseline, options.alternative, options.correction, options.zero_method)
     n_models = complete.shape[1]
-    return Ranking(
-        table=_tabulate(complete, reference, tests, question.alpha),
+    return ModelComparison(
+        table=_tabulate(complete, reference, tests, options.alpha),
         scores=complete,
         friedman=stats.friedman(complete),
         iman_davenport=stats.iman_davenport(complete),
         wilcoxon=tests,
         critical_difference=(
-            stats.critical_difference(n_models, len(complete), question.alpha) if n_models > 1 else float("nan")
+            stats.critical_difference(n_models, len(complete), options.alpha) if n_models > 1 else float("nan")
         ),
         baseline=reference,
-        question=question,
+        options=options,
         suite=suite,
         metric=metric,
         left_out=reasons,
@@ -146,8 +146,8 @@ def group_by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
     return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
 
-def _tabulate(scores: pd.DataFrame, reference: str, tests: Comparison, alpha: float) -> pd.DataFrame:
-    """Return the columns of ``Ranking.table``."""
+def _tabulate(scores: pd.DataFrame, reference: str, tests: TestResult, alpha: float) -> pd.DataFrame:
+    """Return the columns of ``ModelComparison.table``."""
     ranks = stats.rank_intervals(scores)
     order = stats.compare_scores(scores)[:, scores.columns.get_loc(reference)]
     differences = [stats.paired_differences(scores, reference, model) for model in scores.columns]

@@ -10,12 +10,12 @@ import pandas as pd
 
 from snnbench.config import load_config, presets
 from snnbench.records import ON_CPU
-from snnbench.report.answer import ANSWERED
 from snnbench.report.breakdown import BREAKDOWN_COLUMNS, Breakdown, by_split, natural_breakdown
-from snnbench.report.ranking import Ranking
-from snnbench.selection import column_names, scored_evaluations, training_seconds
+from snnbench.report.compare import COMPARISON_COLUMNS
+from snnbench.report.ranking import ModelComparison
+from snnbench.results.data_versions import choose_versions
+from snnbench.results.selection import column_names, scored_evaluations, training_seconds
 from snnbench.suites import load_suite
-from snnbench.versions import choose_versions
 
 HYPERPARAMETERS = {
     "n_layers": "depth (layers or blocks)",
@@ -44,9 +44,19 @@ PROVENANCE = {
     "settings_digest": "settings",
 }
 """Columns of the stored rows that say where they come from, and their names on the page."""
-EXAMINED = tuple(
+DIAGNOSTIC_COLUMNS = tuple(
     dict.fromkeys(
-        [*ANSWERED, *BREAKDOWN_COLUMNS, *PROVENANCE, "stacking", "config", "config_key", "best_epoch", "seconds", "valid_curve"]
+        [
+            *COMPARISON_COLUMNS,
+            *BREAKDOWN_COLUMNS,
+            *PROVENANCE,
+            "stacking",
+            "config",
+            "config_key",
+            "best_epoch",
+            "seconds",
+            "valid_curve",
+        ]
     )
 )
 """The columns of the stored rows that are needed here."""
@@ -84,20 +94,20 @@ class Runs:
     notes: tuple[str, ...] = ()
 
 
-def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, Any]) -> Runs:
+def examine_runs(rows: pd.DataFrame, comparison: ModelComparison, settings: Mapping[str, Any]) -> Runs:
     """Gather what the rows of the compared models tell.
 
     Args:
-        rows: Stored rows with the columns of ``EXAMINED``.
-        ranking: What was compared.
+        rows: Stored rows with the columns of ``DIAGNOSTIC_COLUMNS``.
+        comparison: What was compared.
         settings: Those of the newest run; empty if unknown.
     """
-    tasks = set(map(str, ranking.scores.index))
-    rows, _ = choose_versions(rows[(rows["suite"] == ranking.suite) & rows["task"].isin(tasks)], ranking.question.data)
+    tasks = set(map(str, comparison.scores.index))
+    rows, _ = choose_versions(rows[(rows["suite"] == comparison.suite) & rows["task"].isin(tasks)], comparison.options.data)
     training = settings.get("training", {})
     if rows.empty:
-        return Runs(tuple(map(str, ranking.table.index)))
-    models = tuple(str(model) for model in ranking.table.index)
+        return Runs(tuple(map(str, comparison.table.index)))
+    models = tuple(str(model) for model in comparison.table.index)
     evaluations = rows[rows["stage"] == "evaluate"]
     evaluations = evaluations.assign(column=column_names(evaluations))
     evaluations = evaluations[(evaluations["status"] == "ok") & evaluations["column"].isin(models)]
@@ -109,25 +119,25 @@ def examine_runs(rows: pd.DataFrame, ranking: Ranking, settings: Mapping[str, An
         models=models,
         curves=_curves(first, rows[rows["stage"] == "search"]),
         selected=_selected(first),
-        costs=_costs(evaluations, rows, ranking),
+        costs=_costs(evaluations, rows, comparison),
         window=int(training.get("smoothing_window", 10)),
         centred=training.get("smoothing") == "centred",
         provenance=_provenance(rows),
         commands=tuple(_commands(rows)),
-        by_split=_by_split(rows, chosen, ranking),
-        notes=ranking.notes,
+        by_split=_by_split(rows, chosen, comparison),
+        notes=comparison.notes,
     )
 
 
-def _by_split(rows: pd.DataFrame, chosen: pd.DataFrame, ranking: Ranking) -> Breakdown | None:
+def _by_split(rows: pd.DataFrame, chosen: pd.DataFrame, comparison: ModelComparison) -> Breakdown | None:
     """Compare one task split by split; None for several tasks, or if no split has a score of every model."""
     columns = chosen.groupby("split")["column"].nunique()
     if not natural_breakdown(rows) or columns.empty or columns.max() < chosen["column"].nunique():
         return None
-    question = ranking.question
-    baseline = question.baseline if question.baseline in set(chosen["column"]) else "best"
+    options = comparison.options
+    baseline = options.baseline if options.baseline in set(chosen["column"]) else "best"
     compared = rows[rows["model"].isin(chosen["model"])]
-    return by_split(compared, question.metric, (), baseline, question.alternative, question.correction)
+    return by_split(compared, options.metric, (), baseline, options.alternative, options.correction)
 
 
 def _curves(evaluations: pd.DataFrame, searches: pd.DataFrame) -> pd.DataFrame:
@@ -159,10 +169,10 @@ def _selected(evaluations: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("hyperparameter", key=lambda names: names.map(order.index), kind="stable").reset_index(drop=True)
 
 
-def _costs(evaluations: pd.DataFrame, rows: pd.DataFrame, ranking: Ranking) -> pd.DataFrame:
+def _costs(evaluations: pd.DataFrame, rows: pd.DataFrame, comparison: ModelComparison) -> pd.DataFrame:
     n_tasks = evaluations.groupby("column")["task"].nunique()
     seconds = training_seconds(evaluations, rows)
-    table = ranking.table.loc[[model for model in ranking.table.index if model in n_tasks.index]]
+    table = comparison.table.loc[[model for model in comparison.table.index if model in n_tasks.index]]
     return pd.DataFrame(
         {
             "model": [str(model) for model in table.index],

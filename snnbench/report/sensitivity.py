@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from snnbench.report.ranking import Ranking, rank_models
+from snnbench.report.ranking import ModelComparison, rank_models
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,20 @@ class Sensitivity:
     changed: Mapping[str, tuple[str, str]]
 
 
-def compare_without_flagged(ranking: Ranking) -> Sensitivity | None:
+def compare_without_flagged(comparison: ModelComparison) -> Sensitivity | None:
     """Repeat a comparison without the tasks that the audit of the data flags; None if no task would remain."""
-    scores = ranking.scores.loc[[task not in ranking.flags for task in map(str, ranking.scores.index)]]
+    scores = comparison.scores.loc[[task not in comparison.flags for task in map(str, comparison.scores.index)]]
     if scores.notna().any(axis="columns").sum() == 0:
         return None
-    without = rank_models(scores, question=replace(ranking.question, missing="worst"))
+    without = rank_models(scores, options=replace(comparison.options, missing="worst"))
     places = {model: place for place, model in enumerate(map(str, without.table.index), start=1)}
     moved = {
         model: (place, places[model])
-        for place, model in enumerate(map(str, ranking.table.index), start=1)
+        for place, model in enumerate(map(str, comparison.table.index), start=1)
         if model in places and places[model] != place
     }
-    before, after = ranking.table["verdict"], without.table["verdict"]
-    same_baseline = without.baseline == ranking.baseline
+    before, after = comparison.table["verdict"], without.table["verdict"]
+    same_baseline = without.baseline == comparison.baseline
     changed = {
         str(model): (str(before[model]), str(after[model]))
         for model in before.index

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from snnbench.report.ranking import BASELINE, BETTER, WORSE, Ranking
-from snnbench.report.words import conclude, describe_comparison, describe_left_out, describe_sensitivity, describe_test
+from snnbench.report.ranking import BASELINE, BETTER, WORSE, ModelComparison
+from snnbench.report.summary import conclude, describe_comparison, describe_left_out, describe_sensitivity, describe_test
 
 TEXT_WIDTH = 100
 _NAME_WIDTH = 22
@@ -21,24 +21,24 @@ _DROPPED_FIRST = ("95%", "p", "diff.", "w/t/l", "score")
 _MARKS = {WORSE: "* worse", BETTER: "* better"}
 
 
-def render_table(ranking: Ranking, width: int = TEXT_WIDTH) -> RenderableType:
+def render_table(comparison: ModelComparison, width: int = TEXT_WIDTH) -> RenderableType:
     """Return the ranking for a terminal: what was compared, the table, the conclusion, how it was tested, what was left out."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    header, *rows = _fit(_cells(ranking), width)
+    header, *rows = _fit(_cells(comparison), width)
     table.add_column(header[0], overflow="fold")
     for name in header[1:]:
         table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
     for model, *numbers in rows:
-        style = "bold" if model == ranking.baseline else ""
+        style = "bold" if model == comparison.baseline else ""
         # Text and not str: a model's name may look like markup, for example snn[paper].
         table.add_row(Text(model), *numbers, style=style)
-    heading = [Text(line) for line in describe_comparison(ranking)]
-    notes = [Text(line, style="dim") for line in describe_test(ranking)]
-    sensitivity = [Text(line) for line in describe_sensitivity(ranking)]
-    title, *reasons = describe_left_out(ranking) or [""]
+    heading = [Text(line) for line in describe_comparison(comparison)]
+    notes = [Text(line, style="dim") for line in describe_test(comparison)]
+    sensitivity = [Text(line) for line in describe_sensitivity(comparison)]
+    title, *reasons = describe_left_out(comparison) or [""]
     left_out: list[RenderableType] = [Text(title, style="yellow")] if title else []
     left_out += [Padding(Text(line), (0, 0, 0, 2)) for line in reasons]
-    conclusion = [Text(conclude(ranking), style="bold"), *sensitivity, Text("")]
+    conclusion = [Text(conclude(comparison), style="bold"), *sensitivity, Text("")]
     return Group(*heading, Padding(table, (1, 0), expand=False), *conclusion, *notes, *left_out)
 
 
@@ -49,28 +49,34 @@ def as_text(content: RenderableType, width: int = TEXT_WIDTH) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
-def render_text(ranking: Ranking) -> str:
+def render_text(comparison: ModelComparison) -> str:
     """Return what the terminal shows as plain text."""
-    return as_text(render_table(ranking))
+    return as_text(render_table(comparison))
 
 
-def render_markdown(ranking: Ranking) -> str:
+def render_markdown(comparison: ModelComparison) -> str:
     """Return a Markdown table between its captions, ready to paste."""
-    header, *rows = [[cell.strip().replace("|", r"\|") for cell in row] for row in _cells(ranking)]
+    header, *rows = [[cell.strip().replace("|", r"\|") for cell in row] for row in _cells(comparison)]
     rule = [":---", *["---:"] * (len(header) - 1)]
     lines = ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
-    title, *reasons = describe_left_out(ranking) or [""]
+    title, *reasons = describe_left_out(comparison) or [""]
     left_out = [title, "\n".join(f"- {line}" for line in reasons)] if title else []
-    conclusion = [f"**{conclude(ranking)}**", *describe_sensitivity(ranking)]
-    paragraphs = [" ".join(describe_comparison(ranking)), "\n".join(lines), *conclusion, *describe_test(ranking), *left_out]
+    conclusion = [f"**{conclude(comparison)}**", *describe_sensitivity(comparison)]
+    paragraphs = [
+        " ".join(describe_comparison(comparison)),
+        "\n".join(lines),
+        *conclusion,
+        *describe_test(comparison),
+        *left_out,
+    ]
     return "\n\n".join(paragraphs) + "\n"
 
 
-def render_latex(ranking: Ranking) -> str:
+def render_latex(comparison: ModelComparison) -> str:
     r"""Return a LaTeX table in the style of booktabs, with its caption; it needs ``\usepackage{booktabs}``."""
-    header, *rows = _cells(ranking)
+    header, *rows = _cells(comparison)
     lines = [" & ".join(_escape_latex(cell.strip()) for cell in row) + r" \\" for row in (header, *rows)]
-    caption = " ".join([*describe_comparison(ranking), conclude(ranking), *describe_test(ranking)])
+    caption = " ".join([*describe_comparison(comparison), conclude(comparison), *describe_test(comparison)])
     return "\n".join(
         [
             r"\begin{table}",
@@ -89,9 +95,9 @@ def render_latex(ranking: Ranking) -> str:
     )
 
 
-def render_csv(ranking: Ranking) -> str:
+def render_csv(comparison: ModelComparison) -> str:
     """Return one row a model at full precision, empty = no value; captions would not be numbers, so there are none."""
-    return ranking.table.to_csv(lineterminator="\n")
+    return comparison.table.to_csv(lineterminator="\n")
 
 
 def cell_pvalue(value: float) -> str:
@@ -105,15 +111,15 @@ def cell_signed(difference: float) -> str:
     return f"{round(difference, 3) + 0.0:+.3f}"
 
 
-def _cells(ranking: Ranking) -> list[list[str]]:
+def _cells(comparison: ModelComparison) -> list[list[str]]:
     """Return the header and one row a model; columns that would be empty are not there."""
     header = ["model", "rank", "95%", "diff.", "score"]
-    tested = ranking.n_models > 1
-    corrected = tested and ranking.question.correction != "none"
+    tested = comparison.n_models > 1
+    corrected = tested and comparison.options.correction != "none"
     if tested:
-        header += ["w/t/l", "p", *([f"p ({ranking.question.correction})"] if corrected else []), "verdict"]
+        header += ["w/t/l", "p", *([f"p ({comparison.options.correction})"] if corrected else []), "verdict"]
     rows = []
-    for row in ranking.table.itertuples():
+    for row in comparison.table.itertuples():
         is_baseline = row.verdict == BASELINE
         cells = [str(row.Index), f"{row.mean_rank:.2f}", f"{row.low:.2f}-{row.high:.2f}"]
         cells += [cell_signed(row.rank_difference), f"{row.mean_score:.4f}"]

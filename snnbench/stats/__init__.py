@@ -6,7 +6,7 @@ folds of one task have tests of their own, ``FOLD_TESTS``. ``resolve_missing`` s
 
 from collections.abc import Callable
 
-from snnbench.records import Comparison
+from snnbench.records import TestResult
 from snnbench.stats.baseline import adjust_pairs
 from snnbench.stats.bayesian import bayesian_signed_rank, sample_posterior
 from snnbench.stats.correction import CORRECTIONS, hochberg, holm, none
@@ -25,7 +25,7 @@ from snnbench.stats.signed_rank import ZERO_METHODS
 from snnbench.stats.summary import summarise_scores
 from snnbench.stats.wilcoxon import describe_wilcoxon, wilcoxon
 
-TESTS: dict[str, Callable[..., Comparison]] = {
+TESTS: dict[str, Callable[..., TestResult]] = {
     "friedman": friedman,
     "iman_davenport": iman_davenport,
     "nemenyi": nemenyi,
@@ -35,7 +35,7 @@ TESTS: dict[str, Callable[..., Comparison]] = {
 }
 """Tests across tasks: a score table (n_tasks, n_models) in, a comparison out."""
 
-FOLD_TESTS: dict[str, Callable[..., Comparison]] = {"resampled_t": resampled_t, "wilcoxon": wilcoxon}
+FOLD_TESTS: dict[str, Callable[..., TestResult]] = {"resampled_t": resampled_t, "wilcoxon": wilcoxon}
 """Tests within one task: a table (n_folds, n_models) of its folds or repetitions in, a comparison out."""
 
 __all__ = [

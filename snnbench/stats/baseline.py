@@ -5,19 +5,19 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from snnbench.records import Alternative, Comparison
+from snnbench.records import Alternative, TestResult
 from snnbench.stats.correction import CORRECTIONS
 from snnbench.stats.ranks import choose_baseline, mean_ranks
 
 
-def baseline_comparison(
+def baseline_result(
     test: str,
     scores: pd.DataFrame,
     compare: Callable[[str], tuple[np.ndarray, np.ndarray]],
     baseline: str,
     alternative: Alternative,
     correction: str,
-) -> Comparison:
+) -> TestResult:
     """Compare a baseline with every other model, correct the p-values and put them beside the mean ranks.
 
     The p-values of a baseline that was named in advance are corrected for n_models − 1 comparisons. One that is chosen as the
@@ -45,7 +45,7 @@ def baseline_comparison(
     else:
         pvalues = np.array([compare(model)[1] for model in scores.columns])
         adjusted = adjust_pairs(pvalues, alternative, correction)[scores.columns.get_loc(reference)]
-    return Comparison(
+    return TestResult(
         test=test,
         statistic=statistic,
         pvalue=pvalue,

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from snnbench.records import Comparison
+from snnbench.records import TestResult
 from snnbench.stats.ranks import rank
 
 
-def friedman(scores: pd.DataFrame) -> Comparison:
+def friedman(scores: pd.DataFrame) -> TestResult:
     """Test whether all models have the same mean rank across the tasks.
 
     The statistic is computed from the ranks, with the correction for ties, and compared with the chi-square
@@ -39,7 +39,7 @@ def friedman(scores: pd.DataFrame) -> Comparison:
     return _compare("friedman", ranks, statistic, pvalue)
 
 
-def iman_davenport(scores: pd.DataFrame) -> Comparison:
+def iman_davenport(scores: pd.DataFrame) -> TestResult:
     """Test whether all models have the same mean rank, by the F form of the Friedman test.
 
     The chi-square distribution makes the Friedman test too timid for few tasks. This form compares
@@ -81,9 +81,9 @@ def _square_sums(ranks: np.ndarray) -> tuple[float, float]:
     return float((deviations.sum(axis=0) ** 2).sum()), float((deviations**2).sum())
 
 
-def _compare(test: str, ranks: np.ndarray, statistic: float, pvalue: float) -> Comparison:
+def _compare(test: str, ranks: np.ndarray, statistic: float, pvalue: float) -> TestResult:
     n_tasks, n_models = ranks.shape
-    return Comparison(
+    return TestResult(
         test=test,
         statistic=np.array([statistic]),
         pvalue=np.array([pvalue]),

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import special, stats
 
 from snnbench.errors import SnnbenchError
-from snnbench.records import Comparison
+from snnbench.records import TestResult
 from snnbench.stats.options import check_share
 from snnbench.stats.ranks import mean_ranks
 
@@ -15,7 +15,7 @@ from snnbench.stats.ranks import mean_ranks
 STEP = 1 / 32
 
 
-def nemenyi(scores: pd.DataFrame) -> Comparison:
+def nemenyi(scores: pd.DataFrame) -> TestResult:
     """Compare all pairs of models by the difference of their mean ranks.
 
     The differences are compared with the range of n_models normal variables, so the p-values hold for all pairs at once and
@@ -43,7 +43,7 @@ def nemenyi(scores: pd.DataFrame) -> Comparison:
         np.fill_diagonal(statistic, np.nan)
         first, second = np.triu_indices(n_models, 1)
         pvalue[first, second] = pvalue[second, first] = _range_exceeds(statistic[first, second], n_models)
-    return Comparison(
+    return TestResult(
         test="nemenyi",
         statistic=statistic,
         pvalue=pvalue,

@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 import numpy as np
 import pandas as pd
 
-from snnbench.records import Alternative, Comparison
+from snnbench.records import Alternative, TestResult
 from snnbench.stats.baseline import adjust_pairs
 from snnbench.stats.differences import subtract
 from snnbench.stats.options import check_option, check_test_options
@@ -18,7 +18,7 @@ def pairwise_wilcoxon(
     alternative: Alternative = "two-sided",
     correction: str = "holm",
     zero_method: str = "wilcox",
-) -> Comparison:
+) -> TestResult:
     """Compare all pairs of models by paired Wilcoxon signed-rank tests across the tasks.
 
     Each test is that of ``wilcoxon``, with the same distributions, zeros and missing scores. There are many more of them, so
@@ -59,7 +59,7 @@ def pairwise_wilcoxon(
         for matrix in (statistic, pvalue):
             matrix[tested[::-1]] = matrix[tested]
     adjusted = adjust_pairs(pvalue, alternative, correction)
-    return Comparison(
+    return TestResult(
         test="pairwise_wilcoxon",
         statistic=statistic,
         pvalue=pvalue,

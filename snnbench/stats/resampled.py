@@ -5,8 +5,8 @@ import pandas as pd
 from scipy import stats
 
 from snnbench.errors import SnnbenchError
-from snnbench.records import Alternative, Comparison
-from snnbench.stats.baseline import baseline_comparison
+from snnbench.records import Alternative, TestResult
+from snnbench.stats.baseline import baseline_result
 from snnbench.stats.differences import paired_differences
 from snnbench.stats.options import check_test_options
 
@@ -20,7 +20,7 @@ def resampled_t(
     alternative: Alternative = "two-sided",
     correction: str = "holm",
     test_share: float | None = None,
-) -> Comparison:
+) -> TestResult:
     """Compare a baseline with every other model within one task, over its folds or repetitions.
 
     The folds of a task share training rows, so their scores are not independent and the usual t-test finds differences that are
@@ -58,7 +58,7 @@ def resampled_t(
         statistic, pvalue = np.array(tests, dtype=float).reshape(-1, 2).T
         return statistic, pvalue
 
-    return baseline_comparison("resampled_t", scores, compare, baseline, alternative, correction)
+    return baseline_result("resampled_t", scores, compare, baseline, alternative, correction)
 
 
 def _test(differences: np.ndarray, share: float, alternative: Alternative) -> tuple[float, float]:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from snnbench.records import Alternative, Comparison
-from snnbench.stats.baseline import baseline_comparison
+from snnbench.records import Alternative, TestResult
+from snnbench.stats.baseline import baseline_result
 from snnbench.stats.options import check_test_options
 from snnbench.stats.ranks import compare_scores
 
@@ -15,7 +15,7 @@ def sign_test(
     baseline: str = "best",
     alternative: Alternative = "two-sided",
     correction: str = "holm",
-) -> Comparison:
+) -> TestResult:
     """Compare a baseline with every other model by the number of tasks on which it scores higher.
 
     It uses the order of two scores alone, so differences on tasks of unlike difficulty need not be commensurable, at the price
@@ -51,4 +51,4 @@ def sign_test(
         pvalue = np.minimum(tail if alternative == "greater" else 2 * tail, 1.0)
         return np.where(len(scores) > 0, higher, np.nan), np.where(len(scores) > 0, pvalue, np.nan)
 
-    return baseline_comparison("sign", scores, compare, baseline, alternative, correction)
+    return baseline_result("sign", scores, compare, baseline, alternative, correction)

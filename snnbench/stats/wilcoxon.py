@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from snnbench.records import Alternative, Comparison
-from snnbench.stats.baseline import baseline_comparison
+from snnbench.records import Alternative, TestResult
+from snnbench.stats.baseline import baseline_result
 from snnbench.stats.differences import subtract
 from snnbench.stats.options import check_option, check_test_options
 from snnbench.stats.signed_rank import N_EXACT, ZERO_METHODS, signed_rank
@@ -16,7 +16,7 @@ def wilcoxon(
     alternative: Alternative = "two-sided",
     correction: str = "holm",
     zero_method: str = "wilcox",
-) -> Comparison:
+) -> TestResult:
     """Compare a baseline with every other model by paired Wilcoxon signed-rank tests across the tasks.
 
     The published p-values of Table 1 are those of ``alternative="greater", correction="none"``. A missing score leaves
@@ -29,7 +29,7 @@ def wilcoxon(
     Args:
         scores: (n_tasks, n_models), higher is better.
         baseline: A column of ``scores``, or ``"best"`` for the lowest mean rank; the two are corrected for different numbers of
-            comparisons, see ``baseline_comparison``.
+            comparisons, see ``baseline_result``.
         alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
         correction: A name in ``CORRECTIONS``; over n_models − 1 comparisons, or over all pairs for ``"best"``.
         zero_method: A name in ``ZERO_METHODS``, as in SciPy.
@@ -53,7 +53,7 @@ def wilcoxon(
         differences = subtract(values[:, [scores.columns.get_loc(model)]], values)
         return signed_rank(differences, alternative, zero_method)
 
-    return baseline_comparison("wilcoxon", scores, compare, baseline, alternative, correction)
+    return baseline_result("wilcoxon", scores, compare, baseline, alternative, correction)
 
 
 def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_method: str, family: str = "") -> str:

@@ -13,8 +13,8 @@ import pandas as pd
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.records import Dataset, Split, Task
 from snnbench.resources import resource
-from snnbench.suites.archive import sha256_of
-from snnbench.suites.source import found_deeper
+from snnbench.suites.fetch.archive import sha256_of
+from snnbench.suites.fetch.source import found_deeper
 from snnbench.suites.splits import split_seed, stratified_folds
 
 SUMMARY = "pulsar or not: 17,898 candidates of a radio survey, in ten folds"

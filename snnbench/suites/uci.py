@@ -17,7 +17,7 @@ import pandas as pd
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.records import Dataset, Split, Task
 from snnbench.resources import resource
-from snnbench.suites.source import found_deeper
+from snnbench.suites.fetch.source import found_deeper
 from snnbench.suites.splits import N_REPETITIONS, draw_validation, repetition_name, split_seed
 
 SUMMARY = "the 121 UCI classification tasks of Fernández-Delgado et al. 2014"

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from snnbench.config import ModelSettings
 from snnbench.metrics import METRICS
-from snnbench.models.estimator import build_estimator
+from snnbench.models.estimators.building import build_estimator
 from snnbench.records import Config, Dataset, Stage, TrainingRun
 
 

@@ -13,11 +13,11 @@ from typing import cast
 import torch
 from torch import nn
 
-from snnbench.models.layers import SELU, AlphaDropout, ReLU, StackedLinear, reset
-from snnbench.models.normalisation import StackedBatchNorm, StackedLayerNorm
+from snnbench.models.layers.normalisation import StackedBatchNorm, StackedLayerNorm
+from snnbench.models.layers.stacked import SELU, AlphaDropout, ReLU, StackedLinear, reset
 from snnbench.records import Compute, Value
-from snnbench.training.gradients import descent_of, step
 from snnbench.training.losses import Batch
+from snnbench.training.optimizer import make_optimizer, step
 
 _MEMBERS = range(3)
 _SHAPES = (
@@ -115,8 +115,8 @@ def _network(seeds: Sequence[int]) -> list[torch.Tensor]:
     reset(network, seeds)
     X = _unaligned(_N_BATCH, _N_FEATURES)[:1].expand(n_stack, -1, -1)
     targets = torch.arange(_N_BATCH).remainder(_N_CLASSES).expand(n_stack, -1)
-    descent = descent_of(network, [0.1] * n_stack)
-    losses = [step(network, descent, Batch(X, targets, _N_BATCH)) for _ in range(_N_STEPS)]
+    optimizer = make_optimizer(network, [0.1] * n_stack)
+    losses = [step(network, optimizer, Batch(X, targets, _N_BATCH)) for _ in range(_N_STEPS)]
     return [*losses, *network.parameters(), *network.buffers()]
 
 

@@ -24,9 +24,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from snnbench.errors import SnnbenchError
-from snnbench.models.estimator import families
+from snnbench.models.estimators.building import families
 from snnbench.records import Job, Result
-from snnbench.training import JobContext, load_rows, out_of_time
+from snnbench.training.jobs import JobContext, load_rows, out_of_time
 
 RunJob = Callable[[Job], list[Result]]
 OpenAssistant = Callable[[], tuple[RunJob, JobContext]]

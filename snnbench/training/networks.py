@@ -10,11 +10,11 @@ from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import implementation, load_class
-from snnbench.models.memory import STACK_BYTES, fitting, member_bytes
-from snnbench.models.padding import batch_class, goes_across, padded_size
-from snnbench.models.precision import precision
+from snnbench.models.cost.memory import STACK_BYTES, fitting, member_bytes
+from snnbench.models.layers.padding import batch_class, padded_size, stacks_across_tasks
+from snnbench.models.layers.precision import precision
 from snnbench.records import Compute, Config, Stage, TrainingRun
-from snnbench.training.batches import TaskRows
+from snnbench.training.loaders import TaskRows
 from snnbench.training.stacked import train_across, train_stack
 
 _GPU_SHARE = 0.8
@@ -95,7 +95,7 @@ def _train(
     seeds, l2 = [member.seed for member in members], [float(config.get("l2", 0.0)) for config in configs]
     n_epochs = [member.n_epochs for member in members]
     device = compute.device
-    if goes_across(network, compute):
+    if stacks_across_tasks(network, compute):
         tasks = list({id(member.rows): member.rows for member in members}.values())
         places = {id(rows): place for place, rows in enumerate(tasks)}
         task_of = [places[id(member.rows)] for member in members]
@@ -115,7 +115,7 @@ def _train(
 def _size(member: NetworkMember, network: Any, compute: Compute, settings: TrainingSettings) -> tuple[tuple[int, int], int]:
     """Return what decides a member's memory: features and outputs, and rows of a batch."""
     own, n_train = (member.rows.train.X.shape[1], member.rows.n_outputs), len(member.rows.train.y)
-    if not goes_across(network, compute):
+    if not stacks_across_tasks(network, compute):
         return own, min(settings.batch_size, n_train)
     return padded_size(member.config, *own), batch_class(n_train, settings.batch_size)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models.cost import member_seconds
+from snnbench.models.cost.network_cost import member_seconds
 from snnbench.records import ON_CPU, Compute, Config, Dataset, Task, Value
-from snnbench.training.batches import TaskRows
+from snnbench.training.loaders import TaskRows
 from snnbench.training.networks import NetworkMember, train_networks
 
 _N_ROWS, _N_FEATURES, _N_CLASSES, _N_STACK, _N_EPOCHS = 512, 16, 3, 3, 8

@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from snnbench.config import TrainingSettings
-from snnbench.models.layers import reset, select
-from snnbench.models.padding import build_padded
+from snnbench.models.layers.padding import build_padded
+from snnbench.models.layers.stacked import reset, select
 from snnbench.records import Config, Dataset, Stage, TrainingRun
-from snnbench.training.batches import RaggedRows, SharedRows, TaskRows, derive_seed, test_outcome
+from snnbench.training.cuda_graph import replayed
 from snnbench.training.early_stopping import best_epoch
-from snnbench.training.gradients import Descent, descent_of, step
-from snnbench.training.replay import replayed
+from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, TaskRows, derive_seed, test_outcome
+from snnbench.training.optimizer import StackedSGD, make_optimizer, step
 
 _N_EPOCHS_UNREAD = {"cpu": 1, "cuda": 10}
 """Epochs between two looks at the losses and scores; each look makes a GPU wait."""
@@ -68,9 +68,9 @@ def train_stack(
     network.to(device)
     reset(network, [derive_seed(seed, "network") for seed in seeds])
     rows = TaskRows(train, held_out, 0, metric)
-    feed = SharedRows(rows, seeds, settings.batch_size, device, next(network.parameters()).dtype)
-    descent = descent_of(network, learning_rates, l2, settings.momentum, fused)
-    curves = _train(network, feed, descent, stage, [n_epochs] * len(seeds))
+    feed = SingleTaskLoader(rows, seeds, settings.batch_size, device, next(network.parameters()).dtype)
+    optimizer = make_optimizer(network, learning_rates, l2, settings.momentum, fused)
+    curves = _train(network, feed, optimizer, stage, [n_epochs] * len(seeds))
     return _run_of(curves, range(len(seeds)), stage, settings, time.perf_counter() - start)
 
 
@@ -94,7 +94,7 @@ def train_across(
     """Train members of several tasks in one stack; return a run of one member for each, in their order.
 
     Every member is what ``train_stack`` would make of it but for rounding: it has its own rows, steps and stopping rule, and
-    padding changes nothing (see ``snnbench.models.padding``).
+    padding changes nothing (see ``snnbench.models.layers.padding``).
 
     Args:
         network: The class of the networks.
@@ -117,9 +117,9 @@ def train_across(
     sizes = [(tasks[task].train.X.shape[1], tasks[task].n_outputs) for task in task_of]
     network_seeds = [derive_seed(seed, "network") for seed in seeds]
     stack = build_padded(network, configs, sizes, padded, network_seeds, torch.device(device), dtype)
-    feed = RaggedRows(tasks, task_of, seeds, n_batch, padded, device, dtype)
-    descent = descent_of(stack, learning_rates, l2, settings.momentum, fused)
-    curves = _train(stack, feed, descent, stage, n_epochs)
+    feed = MultiTaskLoader(tasks, task_of, seeds, n_batch, padded, device, dtype)
+    optimizer = make_optimizer(stack, learning_rates, l2, settings.momentum, fused)
+    curves = _train(stack, feed, optimizer, stage, n_epochs)
     seconds = (time.perf_counter() - start) / len(configs)
     return [_run_of(curves, [member], stage, settings, seconds) for member in range(len(configs))]
 
@@ -139,15 +139,15 @@ class _Curves:
 
 
 def _train(
-    network: nn.Module, rows: SharedRows | RaggedRows, descent: Descent, stage: Stage, n_epochs: Sequence[int]
+    network: nn.Module, rows: SingleTaskLoader | MultiTaskLoader, optimizer: StackedSGD, stage: Stage, n_epochs: Sequence[int]
 ) -> _Curves:
     """Train until the last member is finished or none is left; members that are done leave the stack now and then."""
-    device, ends = descent.rates.device, np.array(n_epochs)
+    device, ends = optimizer.rates.device, np.array(n_epochs)
     train_loss, valid_score = (np.full((max(n_epochs), len(ends)), np.nan) for _ in range(2))
     curves = _Curves(train_loss, valid_score, ends, ends.copy(), {})
     members = np.arange(len(ends))  # who is at each place of the stack
     unread: list[tuple[torch.Tensor, ...]] = []
-    train_epoch, score = _actions(network, rows, descent)
+    train_epoch, score = _actions(network, rows, optimizer)
     for epoch in range(1, max(n_epochs) + 1):
         unread.append((train_epoch(epoch), *(score() if stage == "search" else ())))
         if stage == "evaluate" and (ends[members] == epoch).any():
@@ -156,28 +156,28 @@ def _train(
             continue
         _read(unread, epoch, members, curves)
         unread = []
-        goes_on = (curves.n_finite[members] >= epoch) & (ends[members] > epoch)
-        if not goes_on.any():
+        active = (curves.n_finite[members] >= epoch) & (ends[members] > epoch)
+        if not active.any():
             break
-        if goes_on.mean() <= 1 - _SHARE_DEAD:
-            members, places = members[goes_on], torch.from_numpy(np.flatnonzero(goes_on)).to(device)
+        if active.mean() <= 1 - _SHARE_DEAD:
+            members, places = members[active], torch.from_numpy(np.flatnonzero(active)).to(device)
             select(network, places)
             rows.select(places)
-            train_epoch, score = _actions(network, rows, descent := descent.select(places))
+            train_epoch, score = _actions(network, rows, optimizer := optimizer.select(places))
     return curves
 
 
 def _actions(
-    network: nn.Module, rows: SharedRows | RaggedRows, descent: Descent
+    network: nn.Module, rows: SingleTaskLoader | MultiTaskLoader, optimizer: StackedSGD
 ) -> tuple[Callable[[int], torch.Tensor], Callable[[], tuple[torch.Tensor, ...]]]:
     """Return what trains an epoch and gives the mean losses, and what scores the held-out rows."""
-    device, n_stack = descent.rates.device, len(descent.rates)
+    device, n_stack = optimizer.rates.device, len(optimizer.rates)
     total, weight, scores = (torch.zeros(n_stack, dtype=torch.float64, device=device) for _ in range(3))
     finite = torch.zeros(n_stack, dtype=torch.bool, device=device)
     normalising: list[Any] = [layer for layer in network.modules() if hasattr(layer, "row_share")]
     for layer in network.modules():
-        if hasattr(layer, "clock"):
-            layer.clock = rows.clock
+        if hasattr(layer, "counter"):
+            layer.counter = rows.counter
 
     def take_step() -> None:
         if not network.training:
@@ -185,7 +185,7 @@ def _actions(
         batch = rows.next_batch()
         for layer in normalising:
             layer.row_share = None if batch.row_share is None else batch.row_share.unsqueeze(-1)
-        total.add_(step(network, descent, batch) * batch.weight)
+        total.add_(step(network, optimizer, batch) * batch.weight)
         weight.add_(batch.weight)
 
     def take_score() -> None:
@@ -224,7 +224,9 @@ def _read(unread: list[tuple[torch.Tensor, ...]], epoch: int, members: np.ndarra
     curves.n_finite[members] = np.minimum(curves.n_finite[members], n_finite)
 
 
-def _test(network: nn.Module, rows: SharedRows | RaggedRows, members: np.ndarray, epoch: int, curves: _Curves) -> None:
+def _test(
+    network: nn.Module, rows: SingleTaskLoader | MultiTaskLoader, members: np.ndarray, epoch: int, curves: _Curves
+) -> None:
     """Test the members whose last epoch this is."""
     network.eval()
     outputs = rows.outputs(network).cpu()

@@ -14,12 +14,12 @@ from filelock import FileLock
 
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.models.code import code_of
-from snnbench.provenance import describe_environment, source_digest
 from snnbench.records import Job, Result
+from snnbench.results.provenance import describe_environment, package_digest
 from snnbench.suites import load_suite, open_source
-from snnbench.suites.source import cache_folder
-from snnbench.training import JobContext, run_job
+from snnbench.suites.fetch.source import cache_folder
 from snnbench.training.exactness import describe_exactness
+from snnbench.training.jobs import JobContext, run_job
 from snnbench.training.limited import within_limit
 from snnbench.training.process import prepare_process
 
@@ -64,13 +64,13 @@ def _open(
 def describe_code(context: JobContext, models: Iterable[str]) -> dict[str, str]:
     """Say which code the numbers of some models come from: this package's files, the user's own, and what is installed."""
     codes = {name: code_of(name, context.settings.models[name]) for name in models}
-    return {_PACKAGE: source_digest(), **{name: f"{code.digest} {code.versions}".strip() for name, code in codes.items()}}
+    return {_PACKAGE: package_digest(), **{name: f"{code.digest} {code.versions}".strip() for name, code in codes.items()}}
 
 
 def _on_this_machine(context: JobContext, code: Mapping[str, str]) -> JobContext:
     """Return the context with the data and the provenance of this machine, whose code must be the run's."""
-    if context.origin.code_folder:
-        sys.path.append(str(context.origin.code_folder))
+    if context.node_setup.code_folder:
+        sys.path.append(str(context.node_setup.code_folder))
     node = platform.node()
     for name, found in describe_code(context, code.keys() - {_PACKAGE}).items():
         if found != code[name]:
@@ -100,12 +100,12 @@ def _find_data(context: JobContext, node: str) -> Path | None:
     """Return where the run's data lies on this machine: in a shared folder, in its own cache, or downloaded now."""
     if context.folder is None:
         return None
-    suite, origin = next(iter(context.tasks.values())).suite, context.origin
+    suite, node_setup = next(iter(context.tasks.values())).suite, context.node_setup
     try:
         folder = context.folder
         if not folder.exists():
             with _one_at_a_time(suite):
-                found = open_source(suite, origin.source, options=context.settings.data, offline=origin.offline)
+                found = open_source(suite, node_setup.source, options=context.settings.data, offline=node_setup.offline)
             assert found is not None, "only an embedded suite has no folder"
             folder = found
         here = {task.name: task.sha256 for task in load_suite(suite).tasks(folder)[0]}

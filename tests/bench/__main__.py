@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from runs import N_SUBSET, Where
 
-from snnbench.provenance import describe_environment
 from snnbench.records import ON_CPU
+from snnbench.results.provenance import describe_environment
 
 PARTS = {
     "a": (stacked.TITLE, lambda where: stacked.measure()),

@@ -12,10 +12,10 @@ from pathlib import Path
 from rounds import interleave, ratio
 from runs import Where, run_whole
 
-from snnbench.engines import Crew, gather_crew, load_engine
-from snnbench.engines.local import n_cores
+from snnbench.execution.engines import EngineSpec, configure_engine, load_engine
+from snnbench.execution.engines.local import n_cores
 from snnbench.records import Config, Job, Member, Result
-from snnbench.store import write_results
+from snnbench.results.store import write_results
 
 TITLE = "(g) quick, snn, on Ray against processes of this machine; jobs that do nothing; bytes of a job"
 
@@ -30,11 +30,11 @@ def measure(where: Where) -> dict:
         return {"skipped": "needs the extra ray"}
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)  # workers load this module
     ray.init(num_cpus=n_cores(), log_to_driver=False, include_dashboard=False)
-    crews = {"local": gather_crew("local", {}), "ray": gather_crew("ray", {})}
+    crews = {"local": configure_engine("local", {}), "ray": configure_engine("ray", {})}
     walls: dict[str, list[dict[str, float]]] = {name: [] for name in crews}
 
     def whole(name: str) -> float:
-        walls[name].append(run_whole(where, ("snn",), crew=crews[name]))
+        walls[name].append(run_whole(where, ("snn",), engine_spec=crews[name]))
         return walls[name][-1]["wall, s"]
 
     seconds = interleave({name: partial(whole, name) for name in crews}, N_ROUNDS)
@@ -42,9 +42,9 @@ def measure(where: Where) -> dict:
     rows: list[dict] = [
         {"what": f"wall seconds, ray over local, {len(where.tasks())} tasks", "value": found.pop("ratio"), **found}
     ]
-    for name, crew in crews.items():
+    for name, engine_spec in crews.items():
         for what, planned, is_stored in (("", 1.0, False), (", bundled", 0.01, False), (", stored", 1.0, True)):
-            rate = N_EMPTY / _seconds_of_empty(crew, planned, is_stored)
+            rate = N_EMPTY / _seconds_of_empty(engine_spec, planned, is_stored)
             rows.append({"what": f"empty jobs{what}, {name}: results a second", "value": rate})
     one = walls["local"][-1]
     mean = one["training, s"] / one["jobs"]
@@ -56,13 +56,13 @@ def measure(where: Where) -> dict:
     return {"rows": rows}
 
 
-def _seconds_of_empty(crew: Crew, planned_seconds: float, is_stored: bool) -> float:
+def _seconds_of_empty(engine_spec: EngineSpec, planned_seconds: float, is_stored: bool) -> float:
     jobs = [_empty(str(number), planned_seconds) for number in range(N_EMPTY)]
-    run_jobs = load_engine(crew.engine).run_jobs
-    list(run_jobs(jobs[:10], _open, crew))  # workers start
+    run_jobs = load_engine(engine_spec.engine).run_jobs
+    list(run_jobs(jobs[:10], _open, engine_spec))  # workers start
     with tempfile.TemporaryDirectory() as results:
         start = time.perf_counter()
-        for job, outcome in run_jobs(jobs, _open, crew):
+        for job, outcome in run_jobs(jobs, _open, engine_spec):
             if is_stored and isinstance(outcome, list):
                 write_results(Path(results), job, outcome)
         return time.perf_counter() - start

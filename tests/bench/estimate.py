@@ -11,9 +11,9 @@ import numpy as np
 from runs import Where
 
 from snnbench import benchmark
-from snnbench.benchmark import Request
 from snnbench.config import load_config
-from snnbench.training import JobContext, run_job
+from snnbench.execution.request import Request
+from snnbench.training.jobs import JobContext, run_job
 from snnbench.training.process import prepare_process
 from snnbench.training.speed import measure_speed
 
@@ -28,9 +28,9 @@ def measure(where: Where) -> dict:
     rows = []
     for model in settings.models:
         request = Request(where.suite, (model,), "quick", settings, Path("nowhere"), where.folder(), tasks)
-        material = benchmark.prepare(request)
-        plan = benchmark.plan(request, material)
-        context = JobContext(request.folder, material.by_name, settings, request.compute, {})
+        loaded = benchmark.prepare(request)
+        plan = benchmark.plan(request, loaded)
+        context = JobContext(request.folder, loaded.by_name, settings, request.compute, {})
         estimate = plan.seconds * measure_speed(clock=time.process_time)
         seconds = {}
         for job in plan.jobs:

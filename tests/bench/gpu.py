@@ -18,15 +18,15 @@ from scipy.optimize import nnls
 from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings, expand_grid, load_config
+from snnbench.execution.plan import MAX_GPU_UNITS, MAX_STACK
 from snnbench.models import implementation, load_class, stack_key
-from snnbench.models.cost import network_work
-from snnbench.models.padding import batch_class, padded_size
-from snnbench.models.precision import precision
-from snnbench.plan import MAX_GPU_UNITS, MAX_STACK
+from snnbench.models.cost.network_cost import network_work
+from snnbench.models.layers.padding import batch_class, padded_size
+from snnbench.models.layers.precision import precision
 from snnbench.records import Config, Dataset, Task
 from snnbench.resources import resource
-from snnbench.training.batches import TaskRows
-from snnbench.training.replay import replayed
+from snnbench.training.cuda_graph import replayed
+from snnbench.training.loaders import TaskRows
 from snnbench.training.stacked import train_across, train_stack
 
 TITLE = "(e) GPU: microseconds a member-step, and hours of the paper's UCI grid (972 configurations x 121 tasks x 100 epochs)"

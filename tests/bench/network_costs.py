@@ -1,4 +1,4 @@
-"""Measures stacks of all networks on this machine and fits the constants of ``snnbench.models.cost`` to them.
+"""Measures stacks of all networks on this machine and fits the constants of ``snnbench.models.cost.network_cost`` to them.
 
 Run it with ``make bench-costs`` after a change of the trainer, on a quiet machine, and paste what it prints.
 """
@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
-from snnbench.models.cost import counts, network_layers
+from snnbench.models.cost.network_cost import counts, network_layers
 from snnbench.records import Config, Dataset, Value
 from snnbench.training.process import prepare_process
 from snnbench.training.stacked import train_stack

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snnbench import benchmark
-from snnbench.benchmark import Request
 from snnbench.cli.plan import estimate_seconds
 from snnbench.config import RunSettings, load_config
-from snnbench.engines import Crew, gather_crew
-from snnbench.store import read_results
+from snnbench.execution.engines import EngineSpec, configure_engine
+from snnbench.execution.request import Request
+from snnbench.results.store import read_results
 from snnbench.suites import open_source
-from snnbench.suites.material import gather
+from snnbench.suites.loading import load_tasks
 
 N_SUBSET = 20
 
@@ -36,7 +36,7 @@ class Where:
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of the tasks: evenly many of all sizes, but no more than 2,000 rows unless all are wanted."""
-        found = sorted(gather(self.suite, self.folder()).tasks, key=lambda task: task.n_samples)
+        found = sorted(load_tasks(self.suite, self.folder()).tasks, key=lambda task: task.n_samples)
         if not self.n_tasks:
             return tuple(task.name for task in found)
         small = [task.name for task in found if task.n_samples <= 2000]
@@ -48,10 +48,10 @@ def run_whole(
     models: Sequence[str] = (),
     tasks: Sequence[str] = (),
     settings: RunSettings | None = None,
-    crew: Crew | None = None,
+    engine_spec: EngineSpec | None = None,
 ) -> dict[str, float]:
     """Run a search with its evaluations; return the estimate, the wall seconds and those that were spent in training."""
-    crew = crew or gather_crew("local", {})
+    engine_spec = engine_spec or configure_engine("local", {})
     settings = settings or load_config(where.suite, "quick")
     with tempfile.TemporaryDirectory() as results:
         request = Request(
@@ -62,13 +62,13 @@ def run_whole(
             results=Path(results),
             folder=where.folder(),
             tasks=tuple(tasks or where.tasks()),
-            crew=crew,
+            engine_spec=engine_spec,
         )
-        material = benchmark.prepare(request)
-        plan = benchmark.plan(request, material)
+        loaded = benchmark.prepare(request)
+        plan = benchmark.plan(request, loaded)
         estimate = estimate_seconds(request, plan)
         start = time.perf_counter()
-        outcome = benchmark.run(request, material, plan)
+        outcome = benchmark.run(request, loaded, plan)
         wall = time.perf_counter() - start
         training = float(read_results([request.results], ["seconds"])["seconds"].sum())
     return {
@@ -76,7 +76,7 @@ def run_whole(
         "jobs": len(plan.jobs),
         "wall, s": wall,
         "training, s": training,
-        "training / (wall x workers)": training / wall / crew.n_workers,
+        "training / (wall x workers)": training / wall / engine_spec.n_workers,
         "estimate, s": estimate,
         "estimate / wall": estimate / wall,
     }

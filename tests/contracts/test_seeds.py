@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils import all_estimators
 
 from snnbench.config import ModelSettings, load_config, presets
-from snnbench.models.estimator import SEEDS, build_estimator
+from snnbench.models.estimators.building import SEEDS, build_estimator
 from snnbench.records import Config, Dataset
 from snnbench.suites import SUITES
 from snnbench.training.estimators import fit_estimator

@@ -145,6 +145,7 @@ def test_every_task_of_the_real_uci_archives_keeps_its_promises(archive, shared)
 
 def test_every_file_that_defines_a_suite_is_in_the_dict():
     folder = Path(suites.__file__).parent
-    files = {file.stem for file in folder.glob("*.py") if re.search(r"^SUMMARY\b", file.read_text(), re.MULTILINE)}
-    assert {f"snnbench.suites.{name}" for name in files} == set(SUITES.values())
+    files = [file for file in folder.rglob("*.py") if re.search(r"^SUMMARY = ", file.read_text(), re.MULTILINE)]
+    modules = {".".join(file.relative_to(folder.parents[1]).with_suffix("").parts) for file in files}
+    assert modules == set(SUITES.values())
     assert set(MADE) == {suite for suite in SUITES if load_suite(suite).URLS}

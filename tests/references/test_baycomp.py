@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from textbook import DEMSAR
 
-from snnbench.published import load_published
+from snnbench.results.published import load_published
 from snnbench.stats import bayesian_signed_rank, sample_posterior
 
 # Table, model x, other y, rope; probabilities and mean shares: x better, equivalent, y better. The regions of the small table

@@ -9,8 +9,8 @@ import torch
 from stacks import build, configs
 from torch import nn
 
-from snnbench.models.highway import HighwayLayer
-from snnbench.models.layers import AlphaDropout, Dropout, ReLU, reset
+from snnbench.models.layers.stacked import AlphaDropout, Dropout, ReLU, reset
+from snnbench.models.networks.highway import HighwayLayer
 
 WIDTH, DEPTH, N_ROWS, SEEDS = 512, 32, 256, [0, 1, 2, 3]
 

@@ -10,8 +10,8 @@ import pytest
 
 from snnbench import benchmark
 from snnbench.errors import DataError, UnknownNameError
-from snnbench.published import load_published, load_reference
-from snnbench.report import CONVENTIONS, Question, rank_models
+from snnbench.report import CONVENTIONS, ComparisonOptions, rank_models
+from snnbench.results.published import load_published, load_reference
 from snnbench.stats import elo, iman_davenport, mean_ranks, pairwise_wilcoxon, resolve_missing, wilcoxon
 from snnbench.suites import uci
 
@@ -88,17 +88,17 @@ def test_table_1_with_the_worst_rank_for_missing_scores(table_a11: pd.DataFrame,
 
 
 def test_the_report_ranks_table_a11_as_table_1(table_a11: pd.DataFrame, table_1: pd.DataFrame) -> None:
-    ranking = rank_models(table_a11, question=Question(alternative="greater", correction="none"))
-    assert list(ranking.table.index) == list(table_1.index) == list(RANK_DIFFERENCES)
-    np.testing.assert_allclose(ranking.table["rank_difference"], table_1["avg_rank_diff"], atol=0.04)
+    comparison = rank_models(table_a11, options=ComparisonOptions(alternative="greater", correction="none"))
+    assert list(comparison.table.index) == list(table_1.index) == list(RANK_DIFFERENCES)
+    np.testing.assert_allclose(comparison.table["rank_difference"], table_1["avg_rank_diff"], atol=0.04)
 
 
 def test_the_friedman_test_of_table_a11(table_a11: pd.DataFrame) -> None:
-    ranking = rank_models(table_a11, question=Question(missing="drop-task"))
-    assert ranking.n_tasks == 120
-    assert ranking.left_out == {"trains": "no score of snn, msrainit, highway, resnet"}
-    assert ranking.friedman.statistic[0] == pytest.approx(31.48, abs=0.005)
-    assert ranking.friedman.pvalue[0] == pytest.approx(2.05e-5, rel=0.005)
+    comparison = rank_models(table_a11, options=ComparisonOptions(missing="drop-task"))
+    assert comparison.n_tasks == 120
+    assert comparison.left_out == {"trains": "no score of snn, msrainit, highway, resnet"}
+    assert comparison.friedman.statistic[0] == pytest.approx(31.48, abs=0.005)
+    assert comparison.friedman.pvalue[0] == pytest.approx(2.05e-5, rel=0.005)
     # F = 119 · 31.48 / (720 − 31.48), with 6 and 714 degrees of freedom.
     assert iman_davenport(table_a11.dropna()).statistic[0] == pytest.approx(5.44, abs=0.005)
     assert iman_davenport(table_a11.dropna()).pvalue[0] == pytest.approx(1.62e-5, rel=0.005)
@@ -169,11 +169,11 @@ def test_the_pvalues_of_table_a12(scores_24: pd.DataFrame, large: pd.Series, tab
 
 
 def test_one_command_prints_table_1() -> None:
-    question = Question(published=("snn2017",), **(CONVENTIONS["paper"] | {"missing": "drop-task"}))
-    ranking = benchmark.compare([], question)
-    assert ranking.n_tasks == 120
-    assert ranking.table["rank_difference"].round(3).tolist() == [-0.763, -0.233, -0.171, 0.0, 0.242, 0.4, 0.525]
-    assert [f"{p:.1e}" for p in ranking.table["pvalue"][1:]] == [
+    options = ComparisonOptions(published=("snn2017",), **(CONVENTIONS["paper"] | {"missing": "drop-task"}))
+    comparison = benchmark.compare([], options)
+    assert comparison.n_tasks == 120
+    assert comparison.table["rank_difference"].round(3).tolist() == [-0.763, -0.233, -0.171, 0.0, 0.242, 0.4, 0.525]
+    assert [f"{p:.1e}" for p in comparison.table["pvalue"][1:]] == [
         "2.8e-02",
         "1.5e-02",
         "1.9e-03",
@@ -186,11 +186,11 @@ def test_one_command_prints_table_1() -> None:
 @pytest.mark.parametrize("subset", ["small_75", "large_46"])
 def test_one_command_prints_tables_a12_and_a13(subset: str, table_a12_a13: pd.DataFrame) -> None:
     published = ("snn2017", "delgado2014-groups")
-    ranking = benchmark.compare([], Question(published=published, subset=subset[:5], **CONVENTIONS["paper"]))
+    comparison = benchmark.compare([], ComparisonOptions(published=published, subset=subset[:5], **CONVENTIONS["paper"]))
     expected = table_a12_a13.loc[subset]
-    table = ranking.table.rename(index=str.lower).loc[expected.index]
-    assert (ranking.n_tasks, ranking.n_models) == (int(subset[-2:]), 24)
-    assert ranking.baseline == ("snn" if subset == "large_46" else "LibSVM_weka")
+    table = comparison.table.rename(index=str.lower).loc[expected.index]
+    assert (comparison.n_tasks, comparison.n_models) == (int(subset[-2:]), 24)
+    assert comparison.baseline == ("snn" if subset == "large_46" else "LibSVM_weka")
     np.testing.assert_allclose(table["mean_rank"], expected["avg_rank"], atol=0.15)
     printed = expected["p_value"].dropna()
     assert set(printed.index) == set(table.index[table["verdict"] != "baseline"])
@@ -202,13 +202,13 @@ def test_one_command_prints_tables_a12_and_a13(subset: str, table_a12_a13: pd.Da
 
 
 def test_two_sided_and_corrected_the_paper_says_less() -> None:
-    ranking = benchmark.compare([], Question(published=("snn2017",)))
-    assert ranking.n_tasks == 121
-    assert ranking.with_verdict("undecided") == ["msrainit", "layernorm", "highway"]
-    assert ranking.with_verdict("worse") == ["resnet", "weightnorm", "batchnorm"]
-    assert ranking.table.loc["highway", "adjusted_pvalue"] == pytest.approx(0.059, abs=1e-3)
+    comparison = benchmark.compare([], ComparisonOptions(published=("snn2017",)))
+    assert comparison.n_tasks == 121
+    assert comparison.with_verdict("undecided") == ["msrainit", "layernorm", "highway"]
+    assert comparison.with_verdict("worse") == ["resnet", "weightnorm", "batchnorm"]
+    assert comparison.table.loc["highway", "adjusted_pvalue"] == pytest.approx(0.059, abs=1e-3)
     # A baseline that is named in advance is compared with six models, and not one of 21 pairs.
-    named = benchmark.compare([], Question(published=("snn2017",), baseline="snn"))
+    named = benchmark.compare([], ComparisonOptions(published=("snn2017",), baseline="snn"))
     assert named.with_verdict("worse") == ["highway", "resnet", "weightnorm", "batchnorm"]
     adjusted = named.table["adjusted_pvalue"]
     assert adjusted["msrainit"] == adjusted["layernorm"] == pytest.approx(0.0605, abs=5e-4)
@@ -216,6 +216,6 @@ def test_two_sided_and_corrected_the_paper_says_less() -> None:
 
 def test_published_results_of_another_suite_are_refused() -> None:
     with pytest.raises(DataError, match="snn2017 is of uci"):
-        benchmark.compare([], Question(suite="core", published=("snn2017",)))
+        benchmark.compare([], ComparisonOptions(suite="core", published=("snn2017",)))
     with pytest.raises(UnknownNameError, match="Did you mean 'snn2017'"):
-        benchmark.compare([], Question(published=("snn2071",)))
+        benchmark.compare([], ComparisonOptions(published=("snn2071",)))

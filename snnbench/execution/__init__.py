@@ -1,0 +1,1 @@
+"""Where and when trainings run: the plan, the two stages, the engines."""

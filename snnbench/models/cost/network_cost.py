@@ -1,0 +1,192 @@
+"""How long a stack of networks will train: for the order of jobs, the plan's estimate and the remaining time.
+
+A step costs something for each layer whatever its size (calls, small kernels), something for each unit and row, by the kind of
+layer, and something for each weight. The constants are those of one CPU core, fitted by ``make bench-costs``;
+``snnbench.training.speed`` scales them to this machine and the display corrects them as jobs finish, so only their proportions
+matter.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import nn
+
+from snnbench.config import ModelSettings, TrainingSettings
+from snnbench.models import implementation, load_class, stack_key
+from snnbench.models.cost.estimator_cost import fit_seconds
+from snnbench.records import Config, Task, Value
+
+SECONDS = {
+    "alpha_dropout call": 6.6e-05,
+    "alpha_dropout unit": 1.6e-09,
+    "batchnorm call": 6.4e-05,
+    "batchnorm unit": 3.4e-09,
+    "dropout call": 5e-05,
+    "dropout unit": 1.5e-09,
+    "epoch": 0.00057,
+    "flop": 6.8e-12,
+    "highway call": 8.8e-05,
+    "highway unit": 7.2e-09,
+    "highway weight": 0,
+    "layernorm call": 6.4e-05,
+    "layernorm unit": 3.8e-09,
+    "linear call": 4e-05,
+    "linear unit": 1.3e-09,
+    "linear weight": 1.2e-09,
+    "product": 8.1e-07,
+    "relu call": 0,
+    "relu unit": 0,
+    "residual call": 0,
+    "residual unit": 2.6e-09,
+    "selu call": 1.8e-05,
+    "selu unit": 1.6e-09,
+    "step": 0.00011,
+    "weightnorm call": 6.5e-05,
+    "weightnorm unit": 2.8e-09,
+    "weightnorm weight": 3.8e-09,
+}
+"""Cost by what is counted, see ``counts``. The fit gives a cost of 0 to what always comes along with something else."""
+
+_KINDS = {
+    "AlphaDropout": "alpha_dropout",
+    "Dropout": "dropout",
+    "HighwayLayer": "highway",
+    "ReLU": "relu",
+    "Residual": "residual",
+    "SELU": "selu",
+    "StackedBatchNorm": "batchnorm",
+    "StackedLayerNorm": "layernorm",
+    "StackedLinear": "linear",
+    "StackedWeightNormLinear": "weightnorm",
+}
+"""Classes of layers whose costs were measured."""
+
+_SCORED = 0.25 / 3
+"""Of a step's work: the rows that are scored after every epoch, a quarter of the training rows, go forward only."""
+
+_N_SCORED_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of one member: its kind, its units and the weights of its matrix."""
+
+    kind: str
+    n_units: int
+    n_weights: int = 0
+
+
+def member_seconds(
+    configs: Sequence[Config],
+    model: ModelSettings,
+    task: Task,
+    n_train: int,
+    n_epochs: int,
+    training: TrainingSettings,
+) -> float:
+    """Estimate a stack of networks, or a family of an estimator (one fit, or the sizes of one growing ensemble).
+
+    Args:
+        configs: Configurations, all of one shape.
+        model: Where they come from.
+        task: For the numbers of features and outputs.
+        n_train: Training rows.
+        n_epochs: Passes over them.
+        training: For the batch size.
+    """
+    if model.estimator:
+        if task.kind == "multilabel":  # a fit for each label, and nothing is grown
+            return task.n_outputs * sum(fit_seconds(model, [config], task, n_train) for config in configs)
+        return fit_seconds(model, configs, task, n_train)
+    layers = network_layers(implementation(configs[0].model, model), configs[0], task.n_features, task.n_outputs)
+    per_epoch = counts(layers, len(configs), n_train, training.batch_size)
+    return n_epochs * sum(SECONDS[name] * count for name, count in per_epoch.items())
+
+
+def counts(layers: Sequence[Layer], n_stack: int, n_train: int, batch_size: int) -> dict[str, float]:
+    """Count what an epoch of a stack is made of: the names are those of ``SECONDS``.
+
+    ``epoch`` and ``step`` are counted as such; ``<kind> call`` is a layer in a step; ``product`` one member's matrix product in
+    a step; ``<kind> unit`` one member's unit for one row; ``flop`` an operation of its matrix products; ``<kind> weight`` one
+    member's weight in a step, which is read and updated.
+    """
+    n_steps = math.ceil(n_train / batch_size)
+    n_calls = n_steps + math.ceil(0.25 * n_train / _N_SCORED_ROWS) / 3
+    n_rows = n_train * (1 + _SCORED) * n_stack
+    found: dict[str, float] = {"epoch": 1, "step": n_steps, "product": 0, "flop": 0}
+    for layer in layers:
+        for name, count in ((f"{layer.kind} call", n_calls), (f"{layer.kind} unit", n_rows * layer.n_units)):
+            found[name] = found.get(name, 0) + count
+        if layer.n_weights:
+            found["product"] += n_calls * n_stack
+            found["flop"] += 6 * n_rows * layer.n_weights
+            name = f"{layer.kind} weight"
+            found[name] = found.get(name, 0) + n_steps * n_stack * layer.n_weights
+    return found
+
+
+def network_work(
+    config: Config, model: ModelSettings, task: Task, n_train: int, n_epochs: int, batch_size: int
+) -> tuple[int, int]:
+    """Return the optimiser steps of one training and its floating-point operations; nothing for an estimator.
+
+    A weight costs two operations for each row forward and four backward; validation is left out.
+    """
+    if model.estimator:
+        return 0, 0
+    n_weights, _ = network_size(implementation(config.model, model), config, task.n_features, task.n_outputs)
+    return n_epochs * math.ceil(n_train / batch_size), n_epochs * 6 * n_weights * n_train
+
+
+def network_layers(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+    """Return the layers of a configuration's network, without dropout where its rate is 0.
+
+    Args:
+        path: Import path of the network.
+        config: The configuration.
+        n_features: Inputs of the network.
+        n_outputs: Outputs of the network.
+    """
+    layers = _all_layers(path, stack_key(config), n_features, n_outputs)
+    if config.get("dropout_rate", 0):
+        return layers
+    return tuple(layer for layer in layers if not layer.kind.endswith("dropout"))
+
+
+def network_size(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[int, int]:
+    """Return a network's numbers of weights and of units, those of layers with weights."""
+    layers = [layer for layer in network_layers(path, config, n_features, n_outputs) if layer.n_weights]
+    return sum(layer.n_weights for layer in layers), sum(layer.n_units for layer in layers)
+
+
+def _walk(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield a module and its parts in order, but not what a dropout layer consists of."""
+    yield module
+    if not _KINDS.get(type(module).__name__, "").endswith("dropout"):
+        for part in module.children():
+            yield from _walk(part)
+
+
+@cache
+def _all_layers(path: str, shape: tuple[tuple[str, Value], ...], n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+    """Read the layers from a network without memory behind it."""
+    config = Config("", (*shape, ("learning_rate", 0.0), ("dropout_rate", 0.0)))
+    with torch.device("meta"):
+        network = load_class(path)([config], n_features, n_outputs)
+    layers: list[Layer] = []
+    n_units = n_features
+    for module in _walk(network):
+        kind = _KINDS.get(type(module).__name__)
+        matrices = [p for p in module.parameters(recurse=False) if p.dim() > 2 and p.shape[-2] > 1]
+        if matrices:
+            n_units = matrices[-1].shape[-1]
+            layers.append(Layer(kind or "linear", n_units, sum(p.shape[-2] * p.shape[-1] for p in matrices)))
+        elif kind:
+            layers.append(Layer(kind, n_units))
+        elif next(module.children(), None) is None:  # of someone's own: taken for an activation
+            layers.append(Layer("selu", n_units))
+        n_units = n_units // 2 if kind == "highway" else n_units  # its matrix serves the transform and the gate
+    return tuple(layers)

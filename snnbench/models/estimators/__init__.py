@@ -1,0 +1,1 @@
+"""Scikit-learn estimators from a config table."""

@@ -1,0 +1,1 @@
+"""The layers that stacked networks are made of."""

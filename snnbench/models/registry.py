@@ -1,0 +1,49 @@
+"""The networks that there are, and the class behind a model of a config."""
+
+from importlib import import_module
+from typing import Any
+
+from snnbench.config import ModelSettings
+from snnbench.errors import ConfigError, UnknownNameError
+
+NETWORKS = {
+    "batchnorm": "snnbench.models.networks.batchnorm.BatchNorm",
+    "highway": "snnbench.models.networks.highway.Highway",
+    "layernorm": "snnbench.models.networks.layernorm.LayerNorm",
+    "msrainit": "snnbench.models.networks.msrainit.MSRAInit",
+    "resnet": "snnbench.models.networks.resnet.ResNet",
+    "snn": "snnbench.models.networks.snn.SNN",
+    "weightnorm": "snnbench.models.networks.weightnorm.WeightNorm",
+}
+
+
+def implementation(name: str, settings: ModelSettings) -> str:
+    """Return the import path behind a model of the config.
+
+    Raises:
+        UnknownNameError: If the config names neither a network nor an estimator and none is known under this name.
+    """
+    if settings.estimator:
+        from snnbench.models.estimators.accelerators import (
+            accelerated,  # imports nothing of this package, but is not needed by networks
+        )
+
+        return accelerated(settings.estimator, settings)
+    path = settings.network or NETWORKS.get(name)
+    if path is None:
+        hint = "A model of another name needs `network` or `estimator`, an import path, in its table."
+        raise UnknownNameError("network", name, NETWORKS, hint)
+    return path
+
+
+def load_class(path: str) -> Any:
+    """Import ``package.module.Class``.
+
+    Raises:
+        ConfigError: If there is no such module or class.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"'{path}' must be the import path of a class, but importing it says: {error}.") from error

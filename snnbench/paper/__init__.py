@@ -1,0 +1,1 @@
+"""What the paper shows beside its benchmark: its theory and its figures."""

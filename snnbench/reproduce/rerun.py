@@ -1,0 +1,151 @@
+"""Training again exactly what produced a stored row."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from snnbench.config import PROTOCOL_VERSION, RunSettings
+from snnbench.errors import DataError, SnnbenchError, StoreError
+from snnbench.execution.engines import configure_engine, load_engine
+from snnbench.execution.plan import evaluation_member, search_member
+from snnbench.models.code import code_of
+from snnbench.models.import_policy import check_imports
+from snnbench.records import Compute, Config, Job, Member, Result, Split, Task, is_lasting
+from snnbench.results.folders import find_rows
+from snnbench.results.selection import only_suite
+from snnbench.results.stale import describe_other_code
+from snnbench.results.store import read_results, settings_file
+from snnbench.suites import load_suite
+from snnbench.training.jobs import JobContext, failed
+from snnbench.training.worker import open_worker
+
+_MADE_WITH = ["suite", "settings_digest", "device", "precision", "stacking"]
+_NUMBERS = ("valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A stored row (with the names of ``Result``) and the result of training it again."""
+
+    stored: Any
+    repeated: Result
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether both have the same status and the same bits."""
+        same = self.stored.status == self.repeated.status
+        return same and all(
+            _bits(getattr(self.stored, name), name) == _bits(getattr(self.repeated, name), name) for name in _NUMBERS
+        )
+
+
+def rerun_rows(
+    results: Path,
+    keys: Sequence[str],
+    suite: str | None,
+    open_folder: Callable[[str], Path | None],
+    n_workers: int = 1,
+    allowed: Sequence[str] = (),
+) -> list[Rerun]:
+    """Train stored rows again, each from its own settings, seed and number of epochs; nothing is stored.
+
+    Args:
+        results: A results folder.
+        keys: Keys of rows, or their beginnings; none for all evaluations.
+        suite: Whose rows, if there are several.
+        open_folder: Returns where the data of a suite lies.
+        n_workers: Number of processes.
+        allowed: Packages that the settings may import beside the usual ones.
+
+    Raises:
+        SnnbenchError: If there is no such row, its settings are gone, or data, code or protocol are no longer those of the row.
+    """
+    rows = pd.concat([find_rows([results], key) for key in keys]) if keys else _evaluations(results, suite)
+    rows = rows[rows["status"].map(is_lasting)].drop_duplicates("key")
+    if rows.empty:
+        raise SnnbenchError(f"There must be a finished row to repeat, found none in {results}. Run `snnbench run` first.")
+    if absent := [name for name in (*_MADE_WITH, "protocol_version") if name not in rows]:
+        raise StoreError(f"Repeating needs rows that say how they were made, but these do not say {', '.join(absent)}.")
+    outcomes, engine_spec = [], configure_engine("local", {"workers": n_workers})
+    for (name, digest, *how), group in rows.groupby(_MADE_WITH, dropna=False):
+        settings, folder = _settings(results, str(digest)), open_folder(str(name))
+        check_imports(settings, set(group["model"]) & set(settings.models), allowed)
+        tasks = {task.name: task for task in load_suite(str(name)).tasks(folder)[0]}
+        jobs = {job.key: (job, row) for job, row in _jobs(group, settings, tasks, folder)}
+        context = JobContext(folder, tasks, settings, Compute(*how), {})
+        for job, outcome in load_engine("local").run_jobs(
+            [job for job, _ in jobs.values()], partial(open_worker, context=context), engine_spec
+        ):
+            result = failed(job.members[0], job, context, outcome) if isinstance(outcome, Exception) else outcome[0]
+            outcomes.append(Rerun(jobs[job.key][1], result))
+    return outcomes
+
+
+def _evaluations(results: Path, suite: str | None) -> pd.DataFrame:
+    rows = read_results([results])
+    return rows if rows.empty else rows[(rows["suite"] == only_suite(rows, suite)) & (rows["stage"] == "evaluate")]
+
+
+def _settings(results: Path, digest: str) -> RunSettings:
+    file = settings_file(results, digest)
+    try:
+        return RunSettings.model_validate(json.loads(file.read_text(encoding="utf-8"))["settings"])
+    except (OSError, ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
+        raise StoreError(f"Repeating needs the settings of the run in {file}, but reading it says: {error}.") from error
+
+
+def _jobs(rows: pd.DataFrame, settings: RunSettings, tasks: dict[str, Task], folder: Path | None) -> Iterator[tuple[Job, Any]]:
+    for row in rows.itertuples():
+        if row.task not in tasks or tasks[row.task].sha256 != row.task_sha256:
+            raise DataError(
+                f"Row {row.key} needs the data of {row.task} that it was trained on, found other or none. See --source."
+            )
+        if row.model not in settings.models:
+            raise StoreError(
+                f"The settings of row {row.key} must have the model {row.model}, found {', '.join(settings.models)}."
+            )
+        splits = load_suite(row.suite).splits(row.task, folder)
+        split = next(split for split in splits if split.name == row.split)
+        yield Job(row.stage, row.suite, (_member(row, tasks[row.task], split, settings),)), row
+
+
+def _member(row: Any, task: Task, split: Split, settings: RunSettings) -> Member:
+    """Return the row's member; its key is computed again, so that nothing else than the row is repeated."""
+    config = Config(row.model, tuple(json.loads(row.config).items()))
+    compute = Compute(row.device, row.precision, row.stacking)
+    if row.stage == "search":
+        member = search_member(task, split, config, settings, row.seed, compute)
+    else:
+        search = search_member(task, split, config, settings, _search_seed(row), compute)
+        member = evaluation_member(task, search, row.n_epochs, settings, row.seed, compute)
+    if member.key == row.key:
+        return member
+    raise SnnbenchError(
+        f"Row {row.key} ({row.model} on {row.task}) must have the key that its settings give now, found another: "
+        f"{_what_changed(row, settings)}. Install snnbench {row.snnbench_version} (commit {row.git_commit or 'not known'})."
+    )
+
+
+def _search_seed(row: Any) -> int:
+    """Return the seed of the search behind an evaluation; its own, which is that of most, where an old row does not say."""
+    found = getattr(row, "search_seed", None)
+    return int(row.seed if found is None or pd.isna(found) else found)
+
+
+def _what_changed(row: Any, settings: RunSettings) -> str:
+    if row.protocol_version != PROTOCOL_VERSION:
+        return f"it is of protocol version {row.protocol_version:.0f}, here is {PROTOCOL_VERSION}"
+    code = code_of(row.model, settings.models[row.model])
+    found = describe_other_code(code, row.code_digest, row.code_versions)
+    return "it was made with " + " and ".join(found.values()) if found else "its settings have changed"
+
+
+def _bits(value: Any, name: str) -> bytes:
+    return np.asarray(value, dtype=np.float32 if name == "test_outputs" else np.float64).tobytes()

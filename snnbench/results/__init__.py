@@ -1,0 +1,1 @@
+"""What is stored: rows, folders, stale rows, the selection, published scores, provenance, the log of a run."""

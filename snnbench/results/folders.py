@@ -1,0 +1,242 @@
+"""Results folders as a whole: what is in them, merging those of several machines, and taking away what nobody needs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from snnbench.errors import SnnbenchError
+from snnbench.records import LASTING, digest, is_lasting
+from snnbench.results.data_versions import VERSIONED, check_versions, list_versions
+from snnbench.results.files import result_files
+from snnbench.results.store import prepare_store, read_results, read_rows, settings_file, write_table, write_text
+
+OLDER = "older"
+"""A word in the place of a digest of data: all versions of a task's data but the newest."""
+OUTCOME = ("status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs")
+"""What two rows with one key must agree in."""
+
+_COUNTS = ["n_tasks", "n_search", "n_evaluations", "n_infeasible", "n_timeout", "n_failed", "seconds", "finished_at"]
+_UNSCORED = {"infeasible": "infeasible", "timeout": "out of time", "failed": "failed"}
+"""What to call the rows that may be tried again once they are removed."""
+_RUN = ["suite", "preset", "model", "device", "cpu", "snnbench_version"]
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two rows with one key and different outcomes; the one in the target is kept."""
+
+    key: str
+    task: str
+    model: str
+    stage: str
+    kept: float
+    refused: float
+    source: str
+
+
+@dataclass
+class Merged:
+    """What a merge did, in rows."""
+
+    n_new: int = 0
+    n_equal: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A file that is not needed, or of which some rows are not (``keys``); and why."""
+
+    file: Path
+    keys: tuple[str, ...]
+    reason: str
+
+
+def list_runs(folders: Sequence[Path]) -> pd.DataFrame:
+    """Return what is stored, one row for each suite, preset, model, device, CPU and version.
+
+    Returns:
+        With seeds (``"0, 1, 2"``), n_tasks, n_search, n_evaluations, n_infeasible, n_timeout, n_failed, seconds (of all
+        trainings) and finished_at (the latest).
+    """
+    rows = read_results(folders, ["stage", "task", "seed", "seconds", *_RUN])
+    if rows.empty:
+        return pd.DataFrame(columns=[*_RUN, "seeds", *_COUNTS])
+    rows = rows.assign(**{name: rows[name].fillna("") for name in _RUN if rows[name].dtype == object})
+    counted = {name: rows["stage"] == name for name in ("search", "evaluate")}
+    counted |= {name: rows["status"] == name for name in _UNSCORED}
+    groups = rows.assign(**counted).groupby(_RUN, sort=True, dropna=False)
+    return groups.agg(
+        seeds=("seed", lambda seeds: ", ".join(map(str, sorted(set(seeds))))),
+        n_tasks=("task", "nunique"),
+        n_search=("search", "sum"),
+        n_evaluations=("evaluate", "sum"),
+        n_infeasible=("infeasible", "sum"),
+        n_timeout=("timeout", "sum"),
+        n_failed=("failed", "sum"),
+        seconds=("seconds", "sum"),
+        finished_at=("finished_at", "max"),
+    ).reset_index()
+
+
+def find_rows(folders: Sequence[Path], beginning: str, data: str = "") -> pd.DataFrame:
+    """Return the stored rows whose key begins so, with all their columns.
+
+    Args:
+        folders: Results folders.
+        beginning: That of a key; with ``data`` it may be empty.
+        data: The beginning of the digest of a version of a task's data: its rows only; empty for all.
+
+    Raises:
+        SnnbenchError: If there is none.
+    """
+    rows = read_results(folders)
+    if data:
+        check_versions(rows, [data])
+        rows = rows[rows["task_sha256"].str.startswith(data).fillna(False).astype(bool)]
+    found = rows[rows["key"].str.startswith(beginning)] if (beginning or data) and not rows.empty else rows.iloc[:0]
+    if found.empty:
+        raise SnnbenchError(
+            f"A key or its beginning must be that of a stored row, found none for '{beginning}' among {len(rows):,}. "
+            "`snnbench results ls --rows` lists the keys."
+        )
+    return found
+
+
+def merge(sources: Sequence[Path], target: Path) -> Merged:
+    """Copy the rows of results folders that ``target`` does not have; nothing in ``target`` is ever overwritten.
+
+    Only a row that failed or ran out of time gives way, to one that lasts longer (``records.LASTING``).
+
+    Raises:
+        StoreError: If a file cannot be read or the target not be written.
+    """
+    prepare_store(target)
+    merged = Merged()
+    known = {row["key"]: row for file in result_files(target) for row in _outcomes(file)}
+    for source in sources:
+        for file in result_files(source):
+            rows = _outcomes(file)
+            new = [row for row in rows if _is_new(row, known.get(row["key"]), merged, source)]
+            if new:
+                _copy(file, [row["key"] for row in new], len(rows), target / file.relative_to(source))
+                _forget_failures(target, new, known)
+            known.update({row["key"]: row for row in new})
+        for settings in (source / "_settings").glob("*.json"):
+            place = settings_file(target, settings.stem)
+            if not place.exists():
+                write_text(place, settings.read_text(encoding="utf-8"))
+    return merged
+
+
+def _is_new(row: dict[str, Any], known: dict[str, Any] | None, merged: Merged, source: Path) -> bool:
+    """Say whether a row is to be copied, and count what it is otherwise."""
+    ranks = [LASTING.get(one["status"], len(LASTING)) for one in (known, row) if one is not None]
+    if known is None or ranks[0] < ranks[1]:
+        merged.n_new += 1
+        return True
+    if not is_lasting(row["status"]) or row["outcome"] == known["outcome"]:
+        merged.n_equal += 1
+    else:
+        score = "valid_score" if row["stage"] == "search" else "test_score"
+        merged.conflicts.append(
+            Conflict(row["key"], row["task"], row["model"], row["stage"], known[score], row[score], str(source))
+        )
+    return False
+
+
+def _copy(file: Path, keys: Sequence[str], n_rows: int, place: Path) -> None:
+    table = pq.read_table(file)
+    has_own_file = "-failed-" in place.name  # which is replaced, and named so that another attempt replaces it, too
+    if len(keys) < n_rows or (place.exists() and not has_own_file):
+        stage = place.name.partition("-")[0]
+        table = table.filter(pc.is_in(table["key"], pa.array(keys)))
+        place = place.with_name(f"{stage}-{digest(sorted(keys))}.parquet")
+    write_table(place, table)
+
+
+def _forget_failures(target: Path, new: Iterable[dict[str, Any]], known: dict[str, dict[str, Any]]) -> None:
+    for row in new:
+        if is_lasting(row["status"]) and row["key"] in known:
+            for failure in target.rglob(f"*-failed-{row['key']}.parquet"):
+                failure.unlink()
+
+
+def find_superfluous(folder: Path, failed: bool = False, settings: str = "", data: str = "") -> list[Removal]:
+    """Find what a results folder does not need: what killed runs left half-written, and rows that stand there twice.
+
+    Args:
+        folder: A results folder.
+        failed: Whether rows that failed, ran out of time or are infeasible go, too, so that the next run tries them again.
+        settings: The beginning of a settings digest (see ``results ls``) whose rows go, too.
+        data: The beginning of the digest of a version of a task's data whose rows go, too; or ``OLDER`` for those of all
+            versions but the newest of each task.
+
+    Raises:
+        StoreError: If a file cannot be read.
+        UnknownNameError: If no version of the data begins so.
+    """
+    gone = _versions_to_go(folder, data)
+    removals = [Removal(file, (), "left half-written by a run that was killed") for file in folder.rglob(".*.tmp")]
+    finished: set[str] = set()
+    for file in sorted(result_files(folder), key=lambda file: "-failed-" in file.name):
+        rows = _outcomes(file, ("settings_digest", "suite", "task_sha256"))
+        reasons: dict[str, list[str]] = {}
+        for row in rows:
+            if settings and str(row["settings_digest"]).startswith(settings):
+                reasons.setdefault(f"of settings {settings}", []).append(row["key"])
+            elif (row["suite"], row["task"], row["task_sha256"]) in gone:
+                reasons.setdefault("of an older version of the data" if data == OLDER else f"of data {data}", []).append(
+                    row["key"]
+                )
+            elif row["status"] in _UNSCORED and (failed or (row["key"] in finished and not is_lasting(row["status"]))):
+                reasons.setdefault(_UNSCORED[row["status"]], []).append(row["key"])
+            elif row["key"] in finished:
+                reasons.setdefault("stored twice", []).append(row["key"])
+            elif is_lasting(row["status"]):
+                finished.add(row["key"])
+        removals += [Removal(file, tuple(keys), reason) for reason, keys in reasons.items()]
+    return removals
+
+
+def _versions_to_go(folder: Path, data: str) -> set[tuple[str, str, str]]:
+    """Return suite, task and digest of the versions of data that are named, or of all but the newest."""
+    if not data:
+        return set()
+    rows = read_results([folder], VERSIONED)
+    versions = list_versions(rows)
+    if data == OLDER:
+        go = versions.duplicated(["suite", "task"], keep="first")
+    else:
+        check_versions(rows, [data])
+        go = versions["data"].str.startswith(data)
+    return set(versions.loc[go.astype(bool), ["suite", "task", "data"]].itertuples(index=False, name=None))
+
+
+def remove(removals: Iterable[Removal]) -> None:
+    """Take rows out of their files, and files away that have none left.
+
+    Raises:
+        StoreError: If a file cannot be replaced; what is not removed stays whole.
+    """
+    by_file: dict[Path, set[str]] = {}
+    for removal in removals:
+        by_file.setdefault(removal.file, set()).update(removal.keys)
+    for file, keys in by_file.items():
+        table = pq.read_table(file) if keys else None
+        if table is not None and len(keys) < len(table):
+            write_table(file, table.filter(pc.invert(pc.is_in(table["key"], pa.array(sorted(keys))))))
+        else:
+            file.unlink(missing_ok=True)
+
+
+def _outcomes(file: Path, others: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Return the rows of a file as dictionaries, with a digest of what two equal rows agree in."""
+    rows = read_rows(file, ["key", "stage", "task", "model", *OUTCOME, *others])
+    return [{**row, "outcome": digest([repr(row[name]) for name in OUTCOME])} for row in rows]

@@ -1,0 +1,1 @@
+"""From an address to files on disk: downloads, archives, offline bundles."""

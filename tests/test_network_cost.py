@@ -1,0 +1,108 @@
+"""The cost model: what it counts, and that its estimates follow measured times."""
+
+import time
+
+import numpy as np
+import pytest
+
+from snnbench.config import ModelSettings, TrainingSettings, expand_grid, load_config
+from snnbench.models import NETWORKS, load_class
+from snnbench.models.cost.estimator_cost import COSTS, fit_seconds
+from snnbench.models.cost.network_cost import SECONDS, Layer, counts, member_seconds, network_layers
+from snnbench.records import Config, Dataset, Task
+from snnbench.training.stacked import train_stack
+
+TASK = Task("s", "t", "multiclass", 400, 16, 3, "accuracy", "", "")
+TABLE = ModelSettings(grid={})
+
+
+def config(model: str, **changes) -> Config:
+    grid = expand_grid(model, load_config("core").models[model])[0]
+    return Config(model, tuple({**dict(grid.values), "dropout_rate": 0.0, **changes}.items()))
+
+
+def test_layers_are_read_from_the_network():
+    shape = {"n_units": 8, "n_layers": 2}
+    found = network_layers(NETWORKS["snn"], config("snn", **shape), 16, 3)
+    assert found == (
+        Layer("linear", 8, 128),
+        Layer("selu", 8),
+        Layer("linear", 8, 64),
+        Layer("selu", 8),
+        Layer("linear", 3, 24),
+    )
+    noisy = network_layers(NETWORKS["snn"], config("snn", dropout_rate=0.1, **shape), 16, 3)
+    assert [layer.kind for layer in noisy].count("alpha_dropout") == 2
+    highway = network_layers(NETWORKS["highway"], config("highway", n_layers=1), 16, 3)
+    assert highway == (Layer("highway", 32, 512), Layer("linear", 3, 48))
+    residual = network_layers(NETWORKS["resnet"], config("resnet", n_units=8, n_blocks=1, form="rectangular"), 16, 3)
+    assert [layer.kind for layer in residual].count("batchnorm") == 3
+    assert Layer("residual", 8) in residual
+
+
+def test_what_an_epoch_is_made_of():
+    found = counts((Layer("linear", 8, 128), Layer("selu", 8)), n_stack=3, n_train=300, batch_size=128)
+    assert (found["epoch"], found["step"], found["linear weight"]) == (1, 3, 3 * 3 * 128)
+    assert found["selu call"] == 3 + 1 / 3
+    assert found["selu unit"] == pytest.approx(300 * (1 + 0.25 / 3) * 3 * 8)
+    assert found["flop"] == pytest.approx(6 * found["selu unit"] / 8 * 128)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_every_layer_of_our_networks_has_a_measured_cost(model):
+    layers = network_layers(NETWORKS[model], config(model, dropout_rate=0.1), 16, 3)
+    assert set(counts(layers, 3, 300, 128)) <= set(SECONDS)
+
+
+def test_normalised_networks_cost_more():
+    plain, *normalised = (
+        member_seconds([config(model, n_units=64, n_layers=4)], TABLE, TASK, 400, 100, TrainingSettings())
+        for model in ("msrainit", "batchnorm", "layernorm", "weightnorm")
+    )
+    assert all(1.3 < seconds / plain < 3 for seconds in normalised)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_estimates_follow_measured_times(model):
+    """Against snn of the same run, within a factor of 2: the test machine is not the one of the constants, and it is busy."""
+    rng = np.random.default_rng(0)
+    rows = Dataset(rng.normal(size=(400, 16)).astype(np.float32), rng.integers(0, 3, 400))
+
+    def ratio(name: str) -> float:
+        configs = [config(name)] * 3
+        network = load_class(NETWORKS[name])(configs, 16, 3)
+        seconds = []
+        for _ in range(3):
+            start = time.process_time()
+            train_stack(network, "search", rows, rows, [0.01] * 3, [0] * 3, 10, TrainingSettings())
+            seconds.append(time.process_time() - start)
+        return member_seconds(configs, TABLE, TASK, 400, 10, TrainingSettings()) / min(seconds)
+
+    assert 0.5 < ratio(model) / ratio("snn") < 2
+
+
+@pytest.mark.parametrize("path", COSTS)
+def test_a_fit_costs_more_with_more_rows_and_features(path):
+    table = ModelSettings(estimator=path, grid={})
+    seconds = [fit_seconds(table, [Config("m", ())], TASK, n) for n in (50, 500, 5000)]
+    assert 0 < seconds[0] < seconds[1] < seconds[2]
+
+
+def test_a_grown_family_costs_what_its_largest_does_and_parts_are_counted():
+    forest = ModelSettings(estimator="sklearn.ensemble.RandomForestClassifier", grid={})
+    sizes = [Config("m", (("n_estimators", n),)) for n in (10, 100, 1000)]
+    whole, largest = fit_seconds(forest, sizes, TASK, 400), fit_seconds(forest, sizes[2:], TASK, 400)
+    assert largest < whole < 1.05 * largest
+    part = {"class": forest.estimator, "n_estimators": 1000}
+    voting = ModelSettings(estimator="sklearn.ensemble.VotingClassifier", arguments={"estimators": [["a", part]]}, grid={})
+    stacking = voting.model_copy(update={"estimator": "sklearn.ensemble.StackingClassifier"})
+    stacking.arguments["cv"] = 3
+    assert fit_seconds(
+        voting.model_copy(update={"arguments": {"estimators": [["a", part]]}}), [Config("m", ())], TASK, 400
+    ) == (pytest.approx(largest, rel=0.05))
+    assert fit_seconds(stacking, [Config("m", ())], TASK, 400) == pytest.approx(4 * largest, rel=0.05)
+
+
+def test_a_value_that_its_class_will_refuse_can_be_estimated():
+    forest = ModelSettings(estimator="sklearn.ensemble.RandomForestClassifier", grid={})
+    assert fit_seconds(forest, [Config("m", (("n_estimators", "many"),))], TASK, 400) > 0
