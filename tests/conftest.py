@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from snnbench.training.exactness import examine_machine
 from snnbench.training.process import prepare_process
@@ -22,6 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons = {}
     if not SHARED.is_dir():
         reasons["shared_data"] = f"the real data is not at {SHARED}"
+    if not torch.cuda.is_available():
+        reasons["gpu"] = "torch finds no GPU"
     if examine_machine().differing:
         reasons["equal_bits"] = examine_machine().words
     for item in items:

@@ -4,9 +4,10 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
+from stacks import rows
 
 from snnbench.training import cuda_graph as replay
-from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader
+from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, TaskRows
 
 
 class Recorder:
@@ -69,9 +70,25 @@ def test_every_call_has_its_effect_once(log):
     assert entries == ["run"] * 3 + ["replayed"] * 7
 
 
-def test_steps_whose_batches_are_cut_by_python_are_never_replayed():
-    assert MultiTaskLoader.is_replayable
-    assert not SingleTaskLoader.is_replayable
+@pytest.mark.parametrize("across", [False, True])
+def test_an_epoch_lives_in_tensors_that_stay_where_they_are(across):
+    """A recording knows addresses alone: what moves away or is cut by Python would be the first epoch's for ever."""
+    data = TaskRows(rows(70), rows(30, seed=1), 3)
+    feed = MultiTaskLoader([data], [0, 0], [5, 6], 32, (8, 4), "cpu", torch.float32) if across else None
+    feed = feed or SingleTaskLoader(data, [5, 6], 32, "cpu", torch.float32)
+    state = [value for value in vars(feed).values() if isinstance(value, torch.Tensor)]
+    places = [value.data_ptr() for value in state]
+    seen = []
+    for epoch in (1, 2):
+        feed.start_epoch(epoch)
+        feed.shuffle()
+        batches = [batch() for n, batch in feed.batches() for _ in range(n)]
+        shares = [1 if batch.row_share is None else (batch.row_share > 0).unsqueeze(-1) for batch in batches]
+        seen.append(sum((batch.X * share).double().sum(dim=1) for batch, share in zip(batches, shares, strict=True)))
+        assert [len(batch.targets[0]) for batch in batches] == ([32, 32, 32] if across else [32, 32, 6])
+        expected = torch.tensor(data.train.X).double().sum(dim=0)
+        torch.testing.assert_close(seen[-1][:, :7], expected.expand(2, -1))  # every row once
+        assert [value.data_ptr() for value in vars(feed).values() if isinstance(value, torch.Tensor)] == places
 
 
 def test_two_actions_have_a_graph_each(log):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import stats
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from snnbench.models.layers.stacked import ALPHA, SCALE, SELU, AlphaDropout, Dropout, ReLU, StackedLinear, reset
 
@@ -113,6 +114,43 @@ def test_a_members_noise_does_not_depend_on_its_neighbours(layer):
         assert torch.equal(found[2], expected[0])
         assert not torch.equal(found[1], expected[0])  # another rate
         assert not torch.equal(found[0], expected[0])  # another seed
+
+
+class Kernels(TorchDispatchMode):
+    """Counts what is launched, views left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.n += not func.is_view
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize(("layer", "n_kernels"), [(Dropout, 12), (AlphaDropout, 15)])
+def test_what_follows_from_the_rates_is_computed_once(layer, n_kernels):
+    network, x = network_of(layer([0.3, 0.1, 0.0])), torch.randn(3, 8, 6)
+    reset(network, [1, 2, 3])
+    with torch.no_grad():
+        network(x)
+        with Kernels() as later:
+            network(x)
+    assert later.n <= n_kernels
+
+
+@pytest.mark.parametrize("layer", [Dropout, AlphaDropout])
+def test_members_of_rate_0_share_one_mask_whatever_their_seeds(layer):
+    x = torch.randn(6, 8, 5)
+    network = network_of(layer([0.2, 0.0] * 3))
+    reset(network, [1, 1, 2, 2, 3, 3])
+    y = network(x)
+    assert len(network[0].masks(x)) == 4  # three that drop, and one for all the others
+    assert torch.equal(y[1::2], x[1::2])
+    assert not torch.equal(y[::2], x[::2])
+    network[0].masks.select(torch.tensor([5, 0, 1]))
+    assert len(network[0].masks(x[:3])) == 2
+    assert torch.equal(network(x[:3])[[0, 2]], x[[0, 2]])
 
 
 def test_relu_overwrites_its_input():

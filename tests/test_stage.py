@@ -82,3 +82,25 @@ def test_on_gpus_networks_come_first_and_estimators_need_none(tmp_path, monkeypa
     context = JobContext(None, TASKS, SETTINGS, Compute("cuda", "tf32", "across-tasks"), {})
     run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: False)
     assert calls == [(True, ["snn"]), (False, ["svm", "svm"])]  # jobs of one member are not halved
+
+
+def test_estimators_of_a_gpu_share_the_workers_of_the_networks_there(tmp_path, monkeypatch):
+    """Not one for each core: each would start CUDA anew, and keep its memory."""
+    calls: list[tuple[bool, list[str]]] = []
+
+    def engine(jobs, open_worker, engine_spec, callbacks, on_gpu) -> Iterator:
+        calls.append((on_gpu, [job.members[0].config.model for job in jobs]))
+        for job in jobs:
+            callbacks.started(job)
+            yield job, RuntimeError("not trained here")
+
+    monkeypatch.setattr(local, "run_jobs", engine)
+    models = SETTINGS.models | {"svm": SETTINGS.models["svm"].model_copy(update={"accelerator": "cuml"})}
+    settings = SETTINGS.model_copy(update={"models": models})
+    forest = Member("iris", "repetition-1", Config("random_forest", ()), 0, 0, "key-forest")
+    jobs = [Job("search", "core", (one,)) for one in (member(1), forest)]
+    monkeypatch.setattr("snnbench.training.implementation", lambda name, table: "sklearn.svm.SVC")
+    monkeypatch.setattr("snnbench.training.worker.implementation", lambda name, table: "sklearn.svm.SVC")
+    context = JobContext(None, TASKS, settings, ON_CPU, {})
+    run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: False)
+    assert calls == [(True, ["svm"]), (False, ["random_forest"])]

@@ -27,14 +27,16 @@ def estimate_seconds(request: "Request", plan: "Plan") -> float:
     import torch
 
     from snnbench.training.process import prepare_process
-    from snnbench.training.speed import measure_speed
+    from snnbench.training.speed import measure_apart, measure_speed
 
     on_gpu, engine_spec = request.compute.device == "cuda", request.engine_spec
     if plan.seconds < _SHORT_SECONDS / 5 or (on_gpu and not torch.cuda.is_available()):
         return plan.seconds
     prepare_process()
     n_workers = engine_spec.n_gpu_workers if on_gpu else engine_spec.n_workers
-    return plan.seconds * measure_speed(request.compute) / min(n_workers, len(plan.jobs))
+    # The process in front would keep a GPU's memory for the whole run.
+    speed = measure_apart(request.compute) if on_gpu else measure_speed(request.compute)
+    return plan.seconds * speed / min(n_workers, len(plan.jobs))
 
 
 def print_plan(request: "Request", loaded: "LoadedSuite", plan: "Plan", seconds: float) -> None:

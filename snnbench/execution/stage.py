@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from snnbench.execution.engines import EngineCallbacks, EngineSpec, load_engine
+from snnbench.models.estimators.accelerators import needs_gpu
 from snnbench.records import Job, Result, Stage
 from snnbench.results.runlog import log_event, log_warning
 from snnbench.results.store import write_results
@@ -122,15 +123,15 @@ def run_jobs(
 def _run_networks_then_estimators(
     jobs: Sequence[Job], context: JobContext, engine_spec: EngineSpec, callbacks: EngineCallbacks
 ) -> _Finished:
-    """Yield finished jobs: all alike, or on GPUs those of networks first, which alone need one."""
-    if context.compute.device == "cpu":
-        yield from _finished_jobs(jobs, context, engine_spec, callbacks)
-        return
-    is_estimator = {name: bool(model.estimator) for name, model in context.settings.models.items()}
-    estimators = [job for job in jobs if is_estimator[job.members[0].config.model]]
-    networks = [job for job in jobs if not is_estimator[job.members[0].config.model]]
-    yield from _finished_jobs(networks, context, engine_spec, callbacks, on_gpu=True)
-    yield from _finished_jobs(estimators, context, engine_spec, callbacks)
+    """Yield finished jobs: first those that need a GPU, of which each has one worker, then the others on all cores."""
+    models = {job.members[0].config.model for job in jobs}
+    needing = {name for name in models if needs_gpu(context.settings.models[name], context.compute)}
+    on_gpu = [job for job in jobs if job.members[0].config.model in needing]
+    others = [job for job in jobs if job.members[0].config.model not in needing]
+    if on_gpu:
+        yield from _finished_jobs(on_gpu, context, engine_spec, callbacks, on_gpu=True)
+    if others or not on_gpu:
+        yield from _finished_jobs(others, context, engine_spec, callbacks)
 
 
 def _finished_jobs(

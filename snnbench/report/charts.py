@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from snnbench import stats
@@ -19,6 +18,8 @@ _MAX_POINTS = 6_000
 
 def draw_ranks(analysis: Analysis) -> Any:
     """Draw the ranks of every model as a box (median and quartiles), the single tasks as points behind it."""
+    import altair as alt
+
     comparison = analysis.comparison
     ranks = stats.rank(comparison.scores)
     long = ranks.rename_axis(index="task", columns="model").stack().rename("rank").reset_index()
@@ -57,6 +58,8 @@ def draw_ranks(analysis: Analysis) -> Any:
 
 def draw_heatmap(analysis: Analysis) -> Any:
     """Draw the rank of every model on every task; tasks by name, models by mean rank. A missing score is left empty."""
+    import altair as alt
+
     scores = analysis.comparison.scores
     ranks = stats.rank(scores).where(scores.notna())
     long = ranks.rename_axis(index="task", columns="model").stack(future_stack=True).rename("rank").reset_index()
@@ -83,6 +86,8 @@ def draw_scatter(analysis: Analysis) -> Any:
     Raises:
         SnnbenchError: If there is one model only.
     """
+    import altair as alt
+
     comparison = analysis.comparison
     if comparison.n_models < 2:
         raise SnnbenchError("A scatter plot needs two models, found one; run or name another.")
@@ -134,6 +139,8 @@ def draw_bayes(analysis: Analysis) -> Any:
     Raises:
         SnnbenchError: If there is one model only.
     """
+    import altair as alt
+
     comparison = analysis.comparison
     if comparison.n_models < 2:
         raise SnnbenchError("A Bayesian comparison needs two models, found one; run or name another.")

@@ -5,7 +5,6 @@ Demšar, JMLR 7 (2006), figure 1; which models a bar joins is said in ``cliques`
 
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -60,6 +59,8 @@ def _level(analysis: Analysis) -> str:
 
 
 def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_difference: float | None = None) -> Any:
+    import altair as alt
+
     table = analysis.comparison.table
     cliques = find_cliques(differ)
     means = table["mean_rank"].to_numpy(dtype=float)
@@ -124,6 +125,8 @@ def _overhang(means: np.ndarray, place: int, step: int, length: float) -> float:
 
 
 def _axis(low: int, high: int, x: Any, y: Any) -> list[Any]:
+    import altair as alt
+
     step = max(1, round((high - low) / 12))
     ticks = pd.DataFrame({"rank": list(range(low, high + 1, step)), "row": 0.0, "top": -0.35})
     line = pd.DataFrame({"rank": [low], "to": [high], "row": 0.0})
@@ -135,6 +138,8 @@ def _axis(low: int, high: int, x: Any, y: Any) -> list[Any]:
 
 
 def _bracket(low: int, length: float, x: Any, y: Any) -> list[Any]:
+    import altair as alt
+
     bracket = pd.DataFrame({"rank": [low], "to": [low + length], "row": -1.9})
     ends = pd.DataFrame({"rank": [low, low + length], "row": -2.1, "bottom": -1.7})
     text = pd.DataFrame({"rank": [low + length / 2], "row": -1.9, "text": [f"critical difference {length:.2f}"]})

@@ -12,10 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import jinja2
 import pandas as pd
-import vl_convert
 
 from snnbench import __version__, stats
 from snnbench.report.analysis import MANY_MODELS, Analysis
@@ -47,6 +45,8 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
         runs: What one's own runs tell; parts without data are left out.
         folders: The results folders, for the command that makes the page again.
     """
+    import vl_convert
+
     comparison = analysis.comparison
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -102,6 +102,8 @@ def _charts(analysis: Analysis, runs: Runs) -> dict[str, Callable[[], Any]]:
 
 def _as_spec(chart: Any) -> dict[str, Any]:
     """Return the Vega-Lite specification of a chart; the page brings colours and fonts of its own."""
+    import altair as alt
+
     with alt.data_transformers.enable("default", consolidate_datasets=True, max_rows=None):
         specification: dict[str, Any] = chart.to_dict(validate=False)
     specification.pop("config", None)

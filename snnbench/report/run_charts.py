@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import altair as alt
-
 from snnbench.errors import SnnbenchError
 from snnbench.report.charts import COLOURS, WIDTH
 from snnbench.report.runs import Runs
@@ -17,6 +15,8 @@ def draw_curves(runs: Runs) -> Any:
     Raises:
         SnnbenchError: If no network was trained.
     """
+    import altair as alt
+
     if runs.curves.empty:
         raise SnnbenchError("Learning curves need a network among the models, found none. Train one with `snnbench run`.")
     tasks = sorted(set(runs.curves["task"]))
@@ -78,6 +78,8 @@ def draw_hyperparameters(runs: Runs) -> Any:
     Raises:
         SnnbenchError: If no model has a hyperparameter of a network.
     """
+    import altair as alt
+
     if runs.selected.empty:
         raise SnnbenchError(
             "Selected hyperparameters need a network among the models, found none. Train one with `snnbench run`."
@@ -123,6 +125,8 @@ def draw_cost(runs: Runs) -> Any:
     Raises:
         SnnbenchError: If nothing was trained.
     """
+    import altair as alt
+
     if runs.costs.empty:
         raise SnnbenchError("Costs need finished trainings, found none. Train models with `snnbench run`.")
     x = alt.X("seconds:Q", title="training seconds a task, search included (mean)", scale=alt.Scale(type="log", nice=True))

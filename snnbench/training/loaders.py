@@ -1,11 +1,12 @@
 """The rows of a stack: orders of rows, batches and scores, for members of one task or of several.
 
-Both classes do the same for the trainer: ``shuffle`` begins an epoch of ``n_steps`` batches, ``next_batch`` gives them one by
-one, ``score`` scores the held-out rows, without leaving the device if ``on_device``. A member's order of rows is a function of
-its seed and the epoch alone.
+Both classes do the same for the trainer: ``start_epoch`` and then ``shuffle`` begin an epoch, ``batches`` says what gives its
+batches and how many of them, ``score`` scores the held-out rows, without leaving the device if ``on_device``. A member's order
+of rows is a function of its seed and the epoch alone. The state of an epoch lies in tensors that stay where they are, so that
+``shuffle`` and a step can be recorded and replayed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +33,7 @@ class TaskRows:
 
 
 class SingleTaskLoader:
-    """One task whose rows all members share; a batch is gathered once and broadcast where members share their order too.
-
-    Its batches are cut by Python, so its steps cannot be replayed.
-    """
-
-    is_replayable = on_device = False
+    """One task whose rows all members share; a batch is gathered once and broadcast where members share their order too."""
 
     def __init__(self, rows: TaskRows, seeds: Sequence[int], batch_size: int, device: str, dtype: torch.dtype) -> None:
         self.rows, self.batch_size = rows, batch_size
@@ -47,24 +43,45 @@ class SingleTaskLoader:
         self.keys, self.counter = order_keys(list(streams)).to(device), counter_rng.new_counter(device)
         self.stream_of = torch.tensor([streams[seed] for seed in seeds], device=device)
         self.n_samples = torch.full((len(streams),), len(self.y), device=device)
-        self.n_steps = -(-len(self.y) // batch_size)
+        self.n_whole, n_rest = divmod(len(self.y), batch_size)
+        self.orders = torch.empty(len(streams), len(self.y), dtype=torch.int64, device=device)
+        self.columns = torch.arange(batch_size, device=device)
+        self.rest = torch.arange(len(self.y) - n_rest, len(self.y), device=device)
         self.n_labels = (~self.y.isnan()).sum(dim=1) if self.y.dim() == 2 else None
+        self.y_held_out = _on_device(rows.held_out.y, device, dtype)
+        self.on_device = torch.device(device).type != "cpu" and rows.metric == "accuracy"
 
     def select(self, members: torch.Tensor) -> None:
         """Keep these members alone."""
         self.stream_of = self.stream_of[members]
 
-    def shuffle(self, epoch: int) -> None:
-        """Begin an epoch with its orders of the rows."""
+    def start_epoch(self, epoch: int) -> None:
+        """Set the clock to the beginning of an epoch."""
         counter_rng.start_epoch(self.counter, epoch)
-        orders = counter_rng.permutations(self.keys + self.counter, self.n_samples, len(self.y))
-        orders = orders if len(orders) == 1 else orders[self.stream_of]
-        self.batches = iter(orders.split(self.batch_size, dim=1))
+
+    def shuffle(self) -> None:
+        """Begin the epoch of the clock with its orders of the rows."""
+        self.orders.copy_(counter_rng.permutations(self.keys + self.counter, self.n_samples, len(self.y)))
+        torch.arange(self.batch_size, out=self.columns)
+
+    def batches(self) -> list[tuple[int, Callable[[], Batch]]]:
+        """Return what gives the batches of an epoch, in their order, and how many: all of one shape, then a shorter one."""
+        return [(self.n_whole, self.next_batch), (1 if len(self.rest) else 0, self.last_batch)]
 
     def next_batch(self) -> Batch:
-        """Return the next rows of every member; the last batch of an epoch may be shorter."""
+        """Return the next whole batch of every member."""
+        batch = self._batch(self.columns)
+        self.columns.add_(self.batch_size)
+        return batch
+
+    def last_batch(self) -> Batch:
+        """Return the rest of an epoch, which is shorter than a batch."""
+        return self._batch(self.rest)
+
+    def _batch(self, columns: torch.Tensor) -> Batch:
         counter_rng.advance(self.counter)
-        rows, n_stack = next(self.batches), len(self.stream_of)
+        rows, n_stack = self.orders.index_select(1, columns), len(self.stream_of)
+        rows = rows if len(rows) == 1 else rows.index_select(0, self.stream_of)
         flat = rows.flatten()
         X = self.X.index_select(0, flat).view(*rows.shape, -1).expand(n_stack, -1, -1)
         targets = self.y.index_select(0, flat).view(*rows.shape, *self.y.shape[1:]).expand(n_stack, *[-1] * self.y.dim())
@@ -72,6 +89,10 @@ class SingleTaskLoader:
 
     def score(self, network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the held-out score of each member, and whether all its outputs are finite; both (n_stack,)."""
+        if self.on_device:
+            logits = self.outputs(network)
+            n_correct = (logits.argmax(dim=-1) == self.y_held_out).sum(dim=1, dtype=torch.float64)
+            return n_correct / len(self.y_held_out), logits.isfinite().all(dim=-1).all(dim=-1)
         outputs = self.outputs(network).cpu().numpy()
         return torch.from_numpy(_scores(self.rows, outputs)), torch.from_numpy(np.isfinite(outputs).all(axis=(1, 2)))
 
@@ -93,8 +114,6 @@ class MultiTaskLoader:
     All rows lie in one table on the device, one task after the other, with a row of zeros at the end that stands for padding. A
     member whose task has fewer batches than others waits for them at the end of an epoch, with batches of padding alone.
     """
-
-    is_replayable = True
 
     def __init__(
         self,
@@ -121,8 +140,8 @@ class MultiTaskLoader:
         self.n_samples = torch.tensor(n_samples, device=device)
         self.starts = torch.tensor([train_starts[task] for task, _ in streams], device=device).view(-1, 1)
         self.n_most = max(n_samples)
-        self.n_steps = -(-self.n_most // n_batch)
-        self.orders = torch.full((len(streams), self.n_steps * n_batch), len(self.X) - 1, device=device)
+        self.n_whole = -(-self.n_most // n_batch)
+        self.orders = torch.full((len(streams), self.n_whole * n_batch), len(self.X) - 1, device=device)
         self.columns = torch.arange(n_batch, device=device)
 
         n_held_out = [len(tasks[task].held_out.y) for task in task_of]
@@ -141,16 +160,23 @@ class MultiTaskLoader:
         for name in ("stream_of", "held_out", "class_mask"):
             setattr(self, name, getattr(self, name)[members])
 
-    def shuffle(self, epoch: int) -> None:
-        """Begin an epoch with its orders of the rows."""
+    def start_epoch(self, epoch: int) -> None:
+        """Set the clock to the beginning of an epoch."""
         counter_rng.start_epoch(self.counter, epoch)
+
+    def shuffle(self) -> None:
+        """Begin the epoch of the clock with its orders of the rows."""
         rows = counter_rng.permutations(self.keys + self.counter, self.n_samples, self.n_most)
         is_row = torch.arange(self.n_most, device=rows.device) < self.n_samples.view(-1, 1)
         self.orders[:, : self.n_most] = torch.where(is_row, rows + self.starts, len(self.X) - 1)
         torch.arange(self.n_batch, out=self.columns)
 
+    def batches(self) -> list[tuple[int, Callable[[], Batch]]]:
+        """Return what gives the batches of an epoch, and how many."""
+        return [(self.n_whole, self.next_batch)]
+
     def next_batch(self) -> Batch:
-        """Return the next rows of every member. All state is on the device, so that a replay moves on too."""
+        """Return the next rows of every member, filled up with padding."""
         counter_rng.advance(self.counter)
         rows = self.orders.index_select(1, self.columns).index_select(0, self.stream_of)
         self.columns.add_(self.n_batch)

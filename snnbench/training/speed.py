@@ -1,7 +1,9 @@
 """How fast this machine trains, against the constants of the cost model."""
 
+import multiprocessing
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
@@ -10,10 +12,17 @@ from snnbench.models.cost.network_cost import member_seconds
 from snnbench.records import ON_CPU, Compute, Config, Dataset, Task, Value
 from snnbench.training.loaders import TaskRows
 from snnbench.training.networks import NetworkMember, train_networks
+from snnbench.training.process import prepare_process
 
 _N_ROWS, _N_FEATURES, _N_CLASSES, _N_STACK, _N_EPOCHS = 512, 16, 3, 3, 8
 _SECONDS = 0.5
 _GPU_UNITS, _N_GPU_STACK = 256, 264
+
+
+def measure_apart(compute: Compute) -> float:
+    """Measure the speed in a process of its own, which takes what it needs of a GPU with it when it ends."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), prepare_process, (0, compute.device == "cuda")) as pool:
+        return pool.submit(measure_speed, compute).result()
 
 
 def measure_speed(compute: Compute = ON_CPU, clock: Callable[[], float] = time.perf_counter) -> float:

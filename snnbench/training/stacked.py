@@ -7,6 +7,7 @@ parameter is shared, every member gets the gradient it would have alone.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from snnbench.records import Config, Dataset, Stage, TrainingRun
 from snnbench.training.cuda_graph import replayed
 from snnbench.training.early_stopping import best_epoch
 from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, TaskRows, derive_seed, test_outcome
+from snnbench.training.losses import Batch
 from snnbench.training.optimizer import StackedSGD, make_optimizer, step
 
 _N_EPOCHS_UNREAD = {"cpu": 1, "cuda": 10}
@@ -90,6 +92,7 @@ def train_across(
     l2: Sequence[float] = (),
     fused: bool = True,
     dtype: torch.dtype = torch.float32,
+    drawn_on: str = "",
 ) -> list[TrainingRun]:
     """Train members of several tasks in one stack; return a run of one member for each, in their order.
 
@@ -112,11 +115,13 @@ def train_across(
         l2: (n_stack,) penalties, none by default.
         fused: As in ``train_stack``.
         dtype: Of the numbers.
+        drawn_on: Where the initial weights are drawn, ``device`` if it is not said. The generators of devices differ, so
+            trainings on a CPU and on a GPU can only be compared with weights that were drawn on one of them.
     """
     start = time.perf_counter()
     sizes = [(tasks[task].train.X.shape[1], tasks[task].n_outputs) for task in task_of]
     network_seeds = [derive_seed(seed, "network") for seed in seeds]
-    stack = build_padded(network, configs, sizes, padded, network_seeds, torch.device(device), dtype)
+    stack = build_padded(network, configs, sizes, padded, network_seeds, torch.device(drawn_on or device), dtype).to(device)
     feed = MultiTaskLoader(tasks, task_of, seeds, n_batch, padded, device, dtype)
     optimizer = make_optimizer(stack, learning_rates, l2, settings.momentum, fused)
     curves = _train(stack, feed, optimizer, stage, n_epochs)
@@ -179,10 +184,10 @@ def _actions(
         if hasattr(layer, "counter"):
             layer.counter = rows.counter
 
-    def take_step() -> None:
+    def learn(next_batch: Callable[[], Batch]) -> None:
         if not network.training:
             network.train()
-        batch = rows.next_batch()
+        batch = next_batch()
         for layer in normalising:
             layer.row_share = None if batch.row_share is None else batch.row_share.unsqueeze(-1)
         total.add_(step(network, optimizer, batch) * batch.weight)
@@ -193,15 +198,19 @@ def _actions(
         for target, values in zip((scores, finite), rows.score(network), strict=True):
             target.copy_(values)
 
-    step_again = replayed(take_step, device) if rows.is_replayable else take_step
+    shuffle = replayed(rows.shuffle, device)
+    # Batches of another shape are another recording.
+    steps = [(n, replayed(partial(learn, next_batch), device)) for n, next_batch in rows.batches()]
     score_again = replayed(take_score, device) if rows.on_device else take_score
 
     def train_epoch(epoch: int) -> torch.Tensor:
-        rows.shuffle(epoch)
+        rows.start_epoch(epoch)
+        shuffle()
         total.zero_()
         weight.zero_()
-        for _ in range(rows.n_steps):
-            step_again()
+        for n_times, step_again in steps:
+            for _ in range(n_times):
+                step_again()
         return total / weight.clamp_min(1)
 
     def score() -> tuple[torch.Tensor, ...]:

@@ -57,6 +57,12 @@ def test_no_file_of_a_package_is_left_out(package):
     assert {f"snnbench.{package}.{file.stem}" for file in files if file.stem != "__init__"} - reached == set()
 
 
+def test_only_drawing_needs_the_packages_that_draw():
+    """A machine that trains, a GPU node say, may lack them: figures and pages alone load them."""
+    code = "import sys; sys.modules['altair'] = sys.modules['vl_convert'] = None; import snnbench.benchmark, snnbench.cli.run"
+    subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=True)
+
+
 def entry_module(entry: object) -> str:
     if isinstance(entry, str):
         return entry if (PACKAGE.parent / f"{entry.replace('.', '/')}.py").exists() else entry.rpartition(".")[0]

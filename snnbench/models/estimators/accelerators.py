@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from snnbench.config import ModelSettings, RunSettings
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.records import Value
+from snnbench.records import Compute, Value
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,13 @@ def accelerated(estimator: str, settings: ModelSettings) -> str:
     if estimator not in classes:
         raise ConfigError(f"{settings.accelerator} must have a version of {estimator}, but has only {', '.join(classes)}.")
     return classes[estimator]
+
+
+def needs_gpu(settings: ModelSettings, compute: Compute) -> bool:
+    """Say whether a model is trained on a GPU: a network by ``--device``, an estimator by its accelerator."""
+    if settings.estimator:
+        return settings.accelerator is not None and ACCELERATORS[settings.accelerator].is_gpu
+    return compute.device == "cuda"
 
 
 def accelerator_version(settings: ModelSettings) -> str:

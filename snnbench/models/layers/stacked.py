@@ -11,7 +11,7 @@ without autograd's bookkeeping, which for narrow networks costs as much as the a
 ``snnbench.models.layers.manual_backward`` helps where the derivative needs more than a layer's input and output.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
@@ -211,8 +211,8 @@ class _KeepMasks(nn.Module):
     """Which units are kept, for every member by its own rate and stream.
 
     The masks are hashes of a member's seed, the time, the row and the unit (see ``snnbench.models.layers.counter_rng``), so
-    they depend on nothing else, not even on how far the layer is padded. Members of one seed and rate share a mask, made once.
-    The trainer gives all layers one ``counter`` and advances it.
+    they depend on nothing else, not even on how far the layer is padded. Members of one seed and rate share a mask, made once;
+    so do all members of rate 0. The trainer gives all layers one ``counter`` and advances it.
     """
 
     def __init__(self, rates: Sequence[float]) -> None:
@@ -220,32 +220,43 @@ class _KeepMasks(nn.Module):
         self.rates = tuple(rates)
         self.places = torch.empty(0, 0, dtype=torch.int32)
         self.counter = counter_rng.new_counter()
+        self.derived: dict[torch.dtype, tuple[torch.Tensor, ...]] = {}
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Restart the streams; draws nothing yet."""
-        members = list(zip(seeds, self.rates, strict=True))
+        members = [(seed if rate else 0, rate) for seed, rate in zip(seeds, self.rates, strict=True)]
         distinct = {member: place for place, member in enumerate(dict.fromkeys(members))}
         self.places = torch.empty(0, 0, dtype=torch.int32)
         self.keys = counter_rng.keys_of([seed for seed, _ in distinct]).view(-1, 1, 1)
         self.keep = torch.tensor([1 - rate for _, rate in distinct]).view(-1, 1, 1)
         self.thresholds = counter_rng.thresholds([1 - rate for _, rate in distinct])
         self.member_of = torch.tensor([distinct[member] for member in members])
+        self.derived = {}
 
     def select(self, members: torch.Tensor) -> None:
         """Keep these members alone."""
         self.rates = tuple(self.rates[member] for member in members.tolist())
         used, self.member_of = self.member_of[members.to(self.member_of.device)].unique(return_inverse=True)
         self.keys, self.keep, self.thresholds = self.keys[used], self.keep[used], self.thresholds[used]
+        self.derived = {}
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return masks of 0 and 1 and keep probabilities, (n_distinct, n_batch, n_units) and (n_distinct, 1, 1)."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return masks of 0 and 1, (n_distinct, n_batch, n_units)."""
         n_batch, n_units = x.shape[1:]
         if self.places.shape[0] < n_batch or self.places.shape[1] != n_units or self.places.device != x.device:
             self.places = counter_rng.places(n_batch, n_units, x.device)
             for name in ("keys", "keep", "thresholds", "member_of", "counter"):
                 setattr(self, name, getattr(self, name).to(x.device))
-        kept = counter_rng.bernoulli_mask(self.keys + self.counter, self.places[:n_batch], self.thresholds)
-        return kept.to(x.dtype), self.keep.to(x.dtype)
+            self.derived = {}
+        return counter_rng.bernoulli_mask(self.keys + self.counter, self.places[:n_batch], self.thresholds).to(x.dtype)
+
+    def constants(
+        self, dtype: torch.dtype, derive: Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
+    ) -> tuple[torch.Tensor, ...]:
+        """Return what follows from the (n_distinct, 1, 1) keep probabilities alone: computed once, not in every step."""
+        if dtype not in self.derived:
+            self.derived[dtype] = derive(self.keep.to(dtype))
+        return self.derived[dtype]
 
     def spread(self, values: torch.Tensor) -> torch.Tensor:
         """Give every member its values; a single set is broadcast instead of copied."""
@@ -266,12 +277,23 @@ class Dropout(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or not any(self.masks.rates):
             return x
-        kept, keep = self.masks(x)
+        kept = self.masks(x)
+        (keep,) = self.masks.constants(x.dtype, lambda keep: (keep,))
         self.scale = self.masks.spread(kept / keep)
         return x * self.scale
 
     def backward(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> Gradients:
         return gradient * self.scale if any(self.masks.rates) else gradient, ()
+
+
+_DROPPED = -SCALE * ALPHA
+"""What dropped units are set to: the value of SELU far below zero."""
+
+
+def _affine_map(keep: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return ``a`` and ``-b`` of alpha dropout for some keep probabilities."""
+    a = (keep + _DROPPED**2 * keep * (1 - keep)) ** -0.5
+    return a, a * (1 - keep) * _DROPPED
 
 
 class AlphaDropout(nn.Module):
@@ -294,11 +316,10 @@ class AlphaDropout(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or not any(self.masks.rates):
             return x
-        kept, keep = self.masks(x)
-        dropped = -SCALE * ALPHA
-        a = (keep + dropped**2 * keep * (1 - keep)) ** -0.5
+        kept = self.masks(x)
+        a, offset = self.masks.constants(x.dtype, _affine_map)
         scale = a * kept
-        shift = self.masks.spread((a - scale) * dropped - a * (1 - keep) * dropped)
+        shift = self.masks.spread((a - scale) * _DROPPED - offset)
         self.scale = self.masks.spread(scale)
         # What dropping would put into the units of the padding must not reach the next layer's weights.
         return torch.addcmul(shift if self.is_unit is None else shift * self.is_unit, x, self.scale)
