@@ -8,7 +8,7 @@ from snnbench.errors import DataError
 from snnbench.records import Dataset, Split
 from snnbench.suites import htru2, uci
 from snnbench.suites.features import split_features
-from snnbench.suites.loading import gather
+from snnbench.suites.loading import load_tasks
 from snnbench.training.rows import job_rows
 
 RNG = np.random.default_rng(0)
@@ -76,5 +76,5 @@ def test_what_cannot_be_represented_is_found_before_training(tmp_path):
     X[:, 4] = 1e10 * (1 + 1e-5 * (np.arange(178) % 2))
     write_delgado(tmp_path, "wine", X, y, 44)
     with pytest.raises(DataError, match=r"^Task 'wine', repetition-1: Feature 5 must vary .* --preprocessing restandardise"):
-        gather("uci", tmp_path, ["wine"])
+        load_tasks("uci", tmp_path, ["wine"])
     assert uci.load("wine", tmp_path).X.dtype == np.float64

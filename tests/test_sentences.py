@@ -8,7 +8,7 @@ import pytest
 
 from snnbench.report import FIGURES, Analysis, ComparisonOptions, rank_models
 from snnbench.report.breakdown import by_split
-from snnbench.report.compare import answer
+from snnbench.report.compare import compare_results
 from snnbench.report.summary import conclude, describe_comparison, describe_left_out
 from snnbench.results.published import load_published
 
@@ -57,7 +57,7 @@ ONE, FOUR, FIVE = (1,), (1, 2, 3, 4), (0, 1, 2, 3, 4)
     ],
 )
 def test_what_a_score_is_the_mean_of(trained: list, sentence: str, is_unlike: bool) -> None:
-    lines = " ".join(describe_comparison(answer(ComparisonOptions(), rows(*trained))))
+    lines = " ".join(describe_comparison(compare_results(ComparisonOptions(), rows(*trained))))
     assert sentence in lines
     assert ("The score of a task is" in lines) == bool(sentence)
     assert ("not equally precise" in lines) == is_unlike
@@ -65,13 +65,13 @@ def test_what_a_score_is_the_mean_of(trained: list, sentence: str, is_unlike: bo
 
 def test_published_scores_are_not_said_to_be_means_of_ones_own_seeds() -> None:
     own = rows(("mine", ("iris", "wine"), ONE, FIVE), suite="uci")
-    line = describe_comparison(answer(ComparisonOptions(published=("snn2017",)), own))[0]
+    line = describe_comparison(compare_results(ComparisonOptions(published=("snn2017",)), own))[0]
     assert "the mean of 5 seeds (mine); a task counts once." in line
 
 
 def test_models_without_a_split_in_common_are_not_said_to_have_no_number() -> None:
     found = rows(("a", TASKS, ONE, (0,)), ("b", TASKS[:1], (2,), (0,)), ("b", TASKS[1:], ONE, (0,)))
-    text = " ".join(describe_left_out(answer(ComparisonOptions(), found)))
+    text = " ".join(describe_left_out(compare_results(ComparisonOptions(), found)))
     assert "a: no score on all the splits that models are compared on" in text
     assert "not a number" not in text
 
