@@ -13,7 +13,7 @@ import torch
 
 from snnbench.models import NETWORKS
 from snnbench.suites import open_source
-from snnbench.suites.loading import gather
+from snnbench.suites.loading import load_tasks
 from snnbench.training.cuda_graph import replayed
 
 GPU = Path(__file__).parent / "gpu"
@@ -56,7 +56,7 @@ def test_hours_are_the_sum_over_the_jobs_of_the_plan():
 @pytest.mark.shared_data
 def test_the_catalogue_plans_the_jobs_that_the_real_data_plan(shared):
     folder = open_source("uci", str(shared / "data" / "uci" / "data.tar.gz"))
-    real = gather("uci", folder)
+    real = load_tasks("uci", folder)
     catalogued = plan.catalogued_material()
     assert {key: catalogued.n_train[key] for key in real.n_train} == real.n_train
 

@@ -92,8 +92,8 @@ WHOLE = idx(np.zeros((2, 3, 4)))
     [
         (b"no gzip at all", "must be a gzipped idx file"),
         (gzip.compress(WHOLE, mtime=0)[:-12], "must be a gzipped idx file"),
-        (gzip.compress(WHOLE[:-3]), r"must hold 24 values for its shape \(2, 3, 4\, mtime=0), found 21"),
-        (gzip.compress(WHOLE + b"\0"), r"must hold 24 values for its shape \(2, 3, 4\, mtime=0), found 25"),
+        (gzip.compress(WHOLE[:-3], mtime=0), r"must hold 24 values for its shape \(2, 3, 4\), found 21"),
+        (gzip.compress(WHOLE + b"\0", mtime=0), r"must hold 24 values for its shape \(2, 3, 4\), found 25"),
         (gzip.compress(b"\0\0\x0d" + WHOLE[3:], mtime=0), r"must begin with the bytes 0, 0, 8 .* found \[0, 0, 13\]"),
         (gzip.compress(WHOLE[:6], mtime=0), "must have a header of 16 bytes for 3 axes, found 6"),
         (gzip.compress(b"", mtime=0), "must begin with the bytes 0, 0, 8"),
