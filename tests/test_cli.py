@@ -590,7 +590,7 @@ def test_figures_and_a_page_of_a_run(program, results, tmp_path):
     assert re.fullmatch(r"Written to page.html \(1\.\d MB\)\n", answer.err)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "2 models on 2 tasks of core" in page
-    assert "<pre>snnbench repeat results --suite core</pre>" in page
+    assert "<pre>snnbench rerun results --suite core</pre>" in page
     assert "snnbench run core" not in page  # tiny.toml is no preset: only the folder has its settings
     assert "<pre>snnbench report results</pre>" in page
     assert "Nothing can be concluded: on 2 tasks" in page
@@ -797,24 +797,24 @@ def test_a_check_has_exit_codes_for_ci(program, results, tmp_path):
 
 
 def test_stored_rows_can_be_repeated(program, results):
-    answer = program("repeat", "results")
-    assert (answer.code, answer.out) == (0, "4 rows repeated: 4 with equal bits, 0 not.\n")
+    answer = program("rerun", "results")
+    assert (answer.code, answer.out) == (0, "4 rows run again: 4 with equal bits, 0 not.\n")
     key = next(iter(pd.read_parquet(results).query("stage == 'search' and model == 'snn'")["key"]))
-    assert program("repeat", "results", "--key", key[:8]).out == "1 row repeated: 1 with equal bits, 0 not.\n"
+    assert program("rerun", "results", "--key", key[:8]).out == "1 row run again: 1 with equal bits, 0 not.\n"
 
     def change(**columns: object) -> None:
         for file in (results / "core").glob("evaluate-*.parquet"):
             pd.read_parquet(file).assign(**columns).to_parquet(file)
 
     change(test_score=0.125)
-    tampered = program("repeat", "results")
-    assert (tampered.code, tampered.out.splitlines()[-1]) == (1, "4 rows repeated: 0 with equal bits, 4 not.")
+    tampered = program("rerun", "results")
+    assert (tampered.code, tampered.out.splitlines()[-1]) == (1, "4 rows run again: 0 with equal bits, 4 not.")
     change(n_epochs=3)
-    assert "must have the key that its settings give now, found another" in program("repeat", "results").err
+    assert "must have the key that its settings give now, found another" in program("rerun", "results").err
     change(task_sha256="0" * 64)
-    assert_refused(program("repeat", "results"), "that it was trained on, found other or none. See --source.")
+    assert_refused(program("rerun", "results"), "that it was trained on, found other or none. See --source.")
     shutil.rmtree(results / "_settings")
-    assert_refused(program("repeat", "results"), "Repeating needs the settings of the run in results/_settings/")
+    assert_refused(program("rerun", "results"), "Running a row again needs the settings of the run in results/_settings/")
 
 
 def test_the_doctor_sees_the_environment(program, monkeypatch):

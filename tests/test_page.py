@@ -112,7 +112,7 @@ def test_names_from_data_stay_names() -> None:
 
 
 def test_the_page_says_how_its_rows_are_trained_again(page: str) -> None:
-    assert "snnbench repeat &#39;my results&#39; --suite uci" in page
+    assert "snnbench rerun &#39;my results&#39; --suite uci" in page
     assert "snnbench report &#39;my results&#39; --published snn2017" in page
 
 

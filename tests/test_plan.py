@@ -28,7 +28,7 @@ SETTINGS = load_config("core", "quick")
 
 
 def plan(models=("snn",), stored=(), **changes):
-    arguments = {"material": MATERIAL, "settings": SETTINGS, "seed": 0, **changes}
+    arguments = {"loaded": MATERIAL, "settings": SETTINGS, "seed": 0, **changes}
     return plan_search("core", models=models, stored=Stored(set(stored)), **arguments)
 
 

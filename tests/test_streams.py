@@ -47,7 +47,7 @@ SLOW = {
     "run core --config tiny.toml --task iris --results new --progress plain": "stored in new",
     "report results --output page.html": "Written to page.html",
     "figure ranks results --output ranks.svg": "Written to ranks.svg",
-    "repeat results": "equal bits",
+    "rerun results": "equal bits",
     "doctor": "snnbench",
     "data audit core": "flag",
     "theory analyse --activation selu": "selu",

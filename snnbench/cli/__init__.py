@@ -20,7 +20,7 @@ from snnbench.cli.figure import app as figure_app
 from snnbench.cli.models import app as models_app
 from snnbench.cli.output import FLAG, say, write
 from snnbench.cli.report import report
-from snnbench.cli.rerun import repeat
+from snnbench.cli.rerun import rerun
 from snnbench.cli.results import app as results_app
 from snnbench.cli.run import run
 from snnbench.cli.streams import READER_LEFT, ReaderLeftError, standard_streams
@@ -38,7 +38,7 @@ app.command()(run)
 app.command()(compare)
 app.command()(report)
 app.command()(check)
-app.command()(repeat)
+app.command()(rerun)
 app.command()(doctor)
 app.add_typer(figure_app, name="figure")
 app.add_typer(data_app, name="data")

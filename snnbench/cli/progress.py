@@ -51,7 +51,7 @@ def _training(jobs: "tuple[Job, ...]") -> str:
     return name_some(words, 2)
 
 
-def _crew(progress: "Progress") -> str:
+def _describe_workers(progress: "Progress") -> str:
     """Say who works and how fast, where that is not this machine alone: ``2 nodes, 8 workers, 120 jobs/min``."""
     if not progress.n_nodes:
         return ""
@@ -70,7 +70,7 @@ def _lines() -> Callable[["Progress"], None]:
         last_line = time.monotonic()
         left = remaining(progress)
         parts = [f"{progress.stage}: {progress.n_done}/{progress.n_jobs} jobs", f"{duration(progress.seconds)} elapsed"]
-        parts += [engine_spec] if (engine_spec := _crew(progress)) else []
+        parts += [workers] if (workers := _describe_workers(progress)) else []
         parts += [f"{duration(left)} left"] if left is not None and not finished else []
         parts += [f"{progress.n_failed} failed"] if progress.n_failed else []
         parts += [f"training {_training(progress.in_flight)}"] if progress.in_flight else []
@@ -93,7 +93,7 @@ def _bars() -> Iterator[Callable[["Progress"], None]]:
         rich_progress.TimeElapsedColumn(),
         rich_progress.TextColumn("{task.fields[failed]}", style="red", markup=False),
         rich_progress.TextColumn("{task.fields[left]}", markup=False),
-        rich_progress.TextColumn("{task.fields[crew]}", markup=False),
+        rich_progress.TextColumn("{task.fields[workers]}", markup=False),
         rich_progress.TextColumn("{task.fields[training]}", style="dim", markup=False, table_column=rest),
     )
     with rich_progress.Progress(*columns, console=errors(), expand=True) as bars:
@@ -102,7 +102,7 @@ def _bars() -> Iterator[Callable[["Progress"], None]]:
         def report(progress: "Progress") -> None:
             if progress.stage not in rows:
                 rows[progress.stage] = bars.add_task(
-                    progress.stage, total=progress.n_jobs, left="", failed="", engine_spec="", training=""
+                    progress.stage, total=progress.n_jobs, left="", failed="", workers="", training=""
                 )
             left = remaining(progress)
             bars.update(
@@ -110,7 +110,7 @@ def _bars() -> Iterator[Callable[["Progress"], None]]:
                 completed=progress.n_done,
                 left=f"{duration(left)} left" if left is not None and progress.n_done < progress.n_jobs else "",
                 failed=f"{progress.n_failed} failed" if progress.n_failed else "",
-                engine_spec=_crew(progress),
+                workers=_describe_workers(progress),
                 training=_training(progress.in_flight),
             )
 

@@ -1,4 +1,4 @@
-"""``snnbench repeat``."""
+"""``snnbench rerun``."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from snnbench.cli.output import errors, plural, results
 from snnbench.errors import ConfigError
 
 
-def repeat(
+def rerun(
     folder: Annotated[Path, typer.Argument(metavar="RESULTS", help="Results folder of `snnbench run`.")],
     key: Annotated[
         list[str] | None,
@@ -32,7 +32,7 @@ def repeat(
 ) -> None:
     """Train again exactly what produced stored rows, and compare: exit code 0 if all bits are equal, 1 if not.
 
-    Settings, data, seed and epochs are those of the row. What cannot be repeated (other data, code or settings) is said and is
+    Settings, data, seed and epochs are those of the row. What cannot be run again (other data, code or settings) is said and is
     exit code 2. Nothing is stored.
     """
     from rich.table import Table
@@ -54,16 +54,16 @@ def repeat(
     )
     differing = [outcome for outcome in outcomes if not outcome.is_equal]
     if differing:
-        table = Table("key", "model", "task", "stored", "repeated", "note", box=None, header_style="bold", pad_edge=False)
+        table = Table("key", "model", "task", "stored", "again", "note", box=None, header_style="bold", pad_edge=False)
         for outcome in differing:
-            stored, again = outcome.stored, outcome.repeated
+            stored, again = outcome.stored, outcome.again
             scores = (
                 (stored.valid_score, again.valid_score) if stored.stage == "search" else (stored.test_score, again.test_score)
             )
             table.add_row(stored.key, stored.model, stored.task, *map(repr, scores), again.error)
         results().print(table)
     results().print(
-        f"{plural(len(outcomes), 'row')} repeated: {len(outcomes) - len(differing):,} with equal bits, {len(differing):,} not."
+        f"{plural(len(outcomes), 'row')} run again: {len(outcomes) - len(differing):,} with equal bits, {len(differing):,} not."
     )
     if differing:
         raise typer.Exit(1)

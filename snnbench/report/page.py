@@ -72,7 +72,7 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
         specs=_as_script(charts),
         library=_without_closing_tag(vl_convert.javascript_bundle()),  # type: ignore[call-arg]
         published=[PUBLISHED[name] for name in comparison.options.published],
-        repetitions=[shlex.join(["snnbench", "repeat", str(folder), "--suite", comparison.suite]) for folder in folders],
+        repetitions=[shlex.join(["snnbench", "rerun", str(folder), "--suite", comparison.suite]) for folder in folders],
         command=_command(folders, comparison.options),
         version=__version__,
         today=datetime.now(UTC).date().isoformat(),

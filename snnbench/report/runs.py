@@ -193,7 +193,7 @@ def _provenance(rows: pd.DataFrame) -> dict[str, list[str]]:
 def _commands(rows: pd.DataFrame) -> list[str]:
     """Return a command for each preset that was run, if the preset is still what it was.
 
-    Settings of one's own, of ``--config`` or of options, are not in these rows; ``snnbench repeat`` reads them from the folder.
+    Settings of one's own, of ``--config`` or of options, are not in these rows; ``snnbench rerun`` reads them from the folder.
     """
     commands = []
     how = ["suite", "preset", "settings_digest", "device", "precision", "stacking"]

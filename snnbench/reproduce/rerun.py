@@ -35,14 +35,14 @@ class Rerun:
     """A stored row (with the names of ``Result``) and the result of training it again."""
 
     stored: Any
-    repeated: Result
+    again: Result
 
     @property
     def is_equal(self) -> bool:
         """Whether both have the same status and the same bits."""
-        same = self.stored.status == self.repeated.status
+        same = self.stored.status == self.again.status
         return same and all(
-            _bits(getattr(self.stored, name), name) == _bits(getattr(self.repeated, name), name) for name in _NUMBERS
+            _bits(getattr(self.stored, name), name) == _bits(getattr(self.again, name), name) for name in _NUMBERS
         )
 
 
@@ -70,9 +70,11 @@ def rerun_rows(
     rows = pd.concat([find_rows([results], key) for key in keys]) if keys else _evaluations(results, suite)
     rows = rows[rows["status"].map(is_lasting)].drop_duplicates("key")
     if rows.empty:
-        raise SnnbenchError(f"There must be a finished row to repeat, found none in {results}. Run `snnbench run` first.")
+        raise SnnbenchError(f"There must be a finished row to run again, found none in {results}. Run `snnbench run` first.")
     if absent := [name for name in (*_MADE_WITH, "protocol_version") if name not in rows]:
-        raise StoreError(f"Repeating needs rows that say how they were made, but these do not say {', '.join(absent)}.")
+        raise StoreError(
+            f"Running a row again needs rows that say how they were made, but these do not say {', '.join(absent)}."
+        )
     outcomes, engine_spec = [], configure_engine("local", {"workers": n_workers})
     for (name, digest, *how), group in rows.groupby(_MADE_WITH, dropna=False):
         settings, folder = _settings(results, str(digest)), open_folder(str(name))
@@ -98,7 +100,9 @@ def _settings(results: Path, digest: str) -> RunSettings:
     try:
         return RunSettings.model_validate(json.loads(file.read_text(encoding="utf-8"))["settings"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
-        raise StoreError(f"Repeating needs the settings of the run in {file}, but reading it says: {error}.") from error
+        raise StoreError(
+            f"Running a row again needs the settings of the run in {file}, but reading it says: {error}."
+        ) from error
 
 
 def _jobs(rows: pd.DataFrame, settings: RunSettings, tasks: dict[str, Task], folder: Path | None) -> Iterator[tuple[Job, Any]]:
@@ -117,7 +121,7 @@ def _jobs(rows: pd.DataFrame, settings: RunSettings, tasks: dict[str, Task], fol
 
 
 def _member(row: Any, task: Task, split: Split, settings: RunSettings) -> Member:
-    """Return the row's member; its key is computed again, so that nothing else than the row is repeated."""
+    """Return the row's member; its key is computed again, so that nothing else than the row is run again."""
     config = Config(row.model, tuple(json.loads(row.config).items()))
     compute = Compute(row.device, row.precision, row.stacking)
     if row.stage == "search":
