@@ -489,19 +489,33 @@ def test_a_run_goes_on_with_what_is_missing(program, tmp_path):
     assert contents(tmp_path) == before
 
 
+MOODY = """
+from sklearn.svm import SVC
+
+class Moody(SVC):
+    def fit(self, X, y):
+        if self.C > 5:
+            raise RuntimeError("no C above 5")
+        return super().fit(X, y)
+"""
+
+
 def test_a_failed_training_is_shown_at_the_end_and_tried_again(program, tmp_path):
-    (tmp_path / "tiny.toml").write_text(TINY.replace("[1.0, 10.0]", "[1.0, -1.0]").replace("models.svm", "models.'[b]svm'"))
+    config = TINY.replace("models.svm", "models.'[b]svm'").replace("sklearn.svm.SVC", "moody.Moody")
+    (tmp_path / "tiny.toml").write_text(config)
+    (tmp_path / "moody.py").write_text(MOODY)
+    run = "run", "core", "--config", "tiny.toml", *TASKS, "--model", "[b]svm", "--progress", "none", "--allow-import", "moody"
     for n_trained in (6, 2):
-        answer = program("run", "core", "--config", "tiny.toml", *TASKS, "--model", "[b]svm", "--progress", "none")
+        answer = program(*run)
         assert answer.code == 1
         failed, advice = answer.err.splitlines()
-        assert failed.startswith("Failed: 2 trainings of [b]svm on iris, wine: InvalidParameterError: The 'C' parameter of SVC")
+        assert failed.startswith("Failed: 2 trainings of [b]svm on iris, wine: RuntimeError: no C above 5")
         assert advice == "The same command tries again what failed."
         assert f"{n_trained} trainings stored in results, 2 of them failed." in answer.out
-    (tmp_path / "tiny.toml").write_text((tmp_path / "tiny.toml").read_text().replace("[1.0, -1.0]", "[-1.0, -2.0]"))
-    answer = program("run", "core", "--config", "tiny.toml", *TASKS, "--model", "[b]svm", "--progress", "none")
+    (tmp_path / "tiny.toml").write_text(config.replace("[1.0, 10.0]", "[10.0, 20.0]"))
+    answer = program(*run)
     assert answer.code == 1
-    assert "No score: [b]svm on iris, wine: 2 of 2 configurations failed: InvalidParameterError" in answer.err
+    assert "No score: [b]svm on iris, wine: 2 of 2 configurations failed: RuntimeError" in answer.err
 
 
 def test_a_comparison_in_every_format(program, results, tmp_path):
