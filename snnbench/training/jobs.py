@@ -92,8 +92,7 @@ def infeasible(member: Member, job: Job, context: JobContext, error: BaseExcepti
 def out_of_time(member: Member, job: Job, context: JobContext, limit_seconds: float) -> Result:
     """Return the result of a member that was not done within its time limit, which its row then says, too."""
     words = f"not done after {limit_seconds:g} s, the time limit"
-    result = _result(member, job, context, status="timeout", error=words, seconds=limit_seconds)
-    return replace(result, provenance={**result.provenance, "limit_seconds": limit_seconds})
+    return _result(member, job, context, status="timeout", error=words, seconds=limit_seconds)
 
 
 def load_rows(job: Job, context: JobContext) -> None:
@@ -218,6 +217,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
         "task_sha256": task.sha256,
         "task_source": task.source,
         "task_flags": flags_of(job.suite, task.name),
+        "limit_seconds": context.limit_seconds,
         "n_stack": len(job.members),
         "accelerator": accelerator_version(context.settings.models[config.model]),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
