@@ -10,9 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-MAX_SEED = 2**63 - 1
-"""The largest seed that can be stored."""
-
 Value = str | int | float | bool
 Kind = Literal["binary", "multiclass", "multilabel"]
 Stage = Literal["search", "evaluate"]

@@ -245,7 +245,7 @@ def a_lonely_class(X, y):
     ("damage", "expected"),
     [
         (one_row_too_few, "by the catalogue it must have n_samples 178, found 177"),
-        (not_a_number, "wine_R.dat must hold finite numbers, found nan in data row 4."),
+        (not_a_number, "wine_R.dat must hold finite numbers, found nan in data row 4, feature 3."),
         (a_lonely_class, "every class needs at least 2 rows (to train and to test), class 2 has 1."),
     ],
 )
@@ -734,7 +734,7 @@ def test_stored_rows_that_do_not_count_are_explained(program, results, tmp_path)
     (tmp_path / "other.toml").write_text(TINY.replace("n_epochs = 4", "n_epochs = 5").replace("[0.01, 0.1]", "[0.1, 1.0]"))
     answer = program("run", "core", "--config", "other.toml", *TASKS, "--dry-run")
     assert answer.err == (
-        "8 stored trainings not used here: 4 × n_epochs = 4; 4 × n_epochs = 4 and configuration not in the grid.\n"
+        "8 stored trainings not used here: 4 × n_epochs = 4 and configuration not in the grid; 4 × n_epochs = 4.\n"
     )
     assert "4 of them stored already" in answer.out  # those of the estimator
 
@@ -759,7 +759,7 @@ def test_warnings_are_shown_once_at_the_end_and_logged(program, tmp_path):
 
 def test_results_are_listed_shown_merged_and_pruned(program, results, tmp_path):
     listed = program("results", "ls", "results").out
-    assert re.search(r"core +tiny +snn +0 +2 +8 +2 +0 +\d+ s +cpu, ", listed)
+    assert re.search(r"core +tiny +snn +0 +2 +8 +2 +0 +0 +\d+ s +cpu, ", listed)
     rows = program("results", "ls", "results", "--rows").out
     assert len(rows.splitlines()) == 1 + 16
     key = re.search(r"^(\w+) +evaluate +core +wine .* svm", rows, re.MULTILINE)[1]

@@ -2,11 +2,12 @@
 
 import pytest
 
+from snnbench.cli.output import MAX_SEED
 from snnbench.config import ModelSettings, expand_grid, load_config
 from snnbench.errors import ConfigError, DataError
 from snnbench.execution.plan import _grid
 from snnbench.models import canonical, check_config
-from snnbench.records import MAX_SEED, Config
+from snnbench.records import Config
 from snnbench.suites import load_suite
 
 NETWORK = "snnbench.models.networks.snn.SNN"

@@ -233,9 +233,9 @@ def test_the_bottleneck_matters_for_diavolo_blocks():
 
 def test_a_model_without_a_rule_is_its_own_canonical_form():
     config = configs("snn", [0.1])[0]
-    assert canonical(config, ModelSettings(grid={})) is config
+    assert canonical(config, ModelSettings(grid={})) == config
     estimator = Config("svm", (("C", 1.0),))
-    assert canonical(estimator, ModelSettings(estimator="sklearn.svm.SVC", grid={})) is estimator
+    assert canonical(estimator, ModelSettings(estimator="sklearn.svm.SVC", grid={})) == estimator
 
 
 def test_a_residual_network_without_normalisation_has_biases_instead():

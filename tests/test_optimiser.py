@@ -21,9 +21,9 @@ def test_momentum_is_that_of_torch_member_by_member():
         plain.append((linear, torch.optim.SGD(linear.parameters(), lr=learning_rates[member], momentum=momentum)))
     rng = np.random.default_rng(0)
     X, y = torch.from_numpy(rng.normal(size=(60, 5))), torch.from_numpy(rng.integers(0, 4, 60))
-    optimizer = make_optimizer(network, learning_rates, momentum=momentum)
+    stacked = make_optimizer(network, learning_rates, momentum=momentum)
     for _ in range(5):
-        train_epoch(network, optimizer, X, y, torch.arange(60).unsqueeze(0), 12)
+        train_epoch(network, stacked, X, y, torch.arange(60).unsqueeze(0), 12)
         for linear, optimizer in plain:
             for rows, targets in zip(X.split(12), y.split(12), strict=True):
                 optimizer.zero_grad()

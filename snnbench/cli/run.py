@@ -16,11 +16,10 @@ from snnbench import __version__
 from snnbench.cli import completion
 from snnbench.cli.machine import Device, choose_device
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
-from snnbench.cli.output import FLAG, errors
+from snnbench.cli.output import FLAG, MAX_SEED, errors
 from snnbench.cli.plan import confirm, estimate_seconds, print_plan
 from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.records import MAX_SEED
 
 if TYPE_CHECKING:
     from snnbench.execution.request import Request

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from snnbench.config import RunSettings, load_config
-from snnbench.execution.plan import plan_search
+from snnbench.execution.plan import Stored, plan_search
 from snnbench.models import implementation
 from snnbench.models.cost.network_cost import network_size
 from snnbench.models.layers.padding import batch_class, padded_size
@@ -39,7 +39,7 @@ def paper_jobs(loaded: LoadedSuite, settings: RunSettings | None = None) -> list
     """Return the jobs of the paper's networks on a GPU, as ``snnbench run uci --preset paper`` would plan them."""
     settings = settings or load_config("uci", "paper")
     networks = [name for name, table in settings.models.items() if not table.estimator]
-    return list(plan_search("uci", loaded, settings, networks, 0, (), COMPUTE).jobs)
+    return list(plan_search("uci", loaded, settings, networks, 0, Stored(), COMPUTE).jobs)
 
 
 def job_work(job: Job, loaded: LoadedSuite) -> tuple[int, float, float]:
