@@ -99,7 +99,7 @@ def test_estimators_of_a_gpu_share_the_workers_of_the_networks_there(tmp_path, m
     settings = SETTINGS.model_copy(update={"models": models})
     forest = Member("iris", "repetition-1", Config("random_forest", ()), 0, 0, "key-forest")
     jobs = [Job("search", "core", (one,)) for one in (member(1), forest)]
-    monkeypatch.setattr("snnbench.training.jobs.implementation", lambda name, table: "sklearn.svm.SVC")
+    monkeypatch.setattr("snnbench.models.estimators.accelerators._check_usable", lambda accelerator: None)
     context = JobContext(None, TASKS, settings, ON_CPU, {})
     run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: False)
     assert calls == [(True, ["svm"]), (False, ["random_forest"])]
