@@ -33,7 +33,7 @@ from snnbench.results.selection import (
 from snnbench.results.stale import accepted_code
 from snnbench.results.store import prepare_store, read_results, read_settings, write_settings
 from snnbench.suites.loading import LoadedSuite, load_tasks
-from snnbench.training.jobs import JobContext
+from snnbench.training.context import JobContext
 
 
 def prepare(request: Request) -> LoadedSuite:
@@ -49,8 +49,8 @@ def prepare(request: Request) -> LoadedSuite:
 def plan(request: Request, loaded: LoadedSuite) -> Plan:
     """Lay out the search, minus what is stored."""
     models = request.models or tuple(request.settings.models)
-    done, where = _finished(request, _stored(request)), (request.compute, request.engine_spec.n_workers)
-    return plan_search(request.suite, loaded, request.settings, models, request.seed, done, *where)
+    done = _finished(request, _stored(request))
+    return plan_search(request.specify(loaded), models, done, request.engine_spec.n_workers)
 
 
 def run(
@@ -69,8 +69,8 @@ def run(
     provenance = describe_environment(request.compute)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
     write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
-    where = request.folder, loaded.by_name, request.settings, request.compute, provenance
-    context = JobContext(*where, request.node_setup, request.limit_seconds)
+    spec = request.specify(loaded)
+    context = JobContext(spec, request.folder, provenance, request.node_setup, request.limit_seconds)
     run_stage = partial(
         run_jobs, context=context, results_folder=request.results, engine_spec=request.engine_spec, report=report, stop=stop
     )
@@ -81,7 +81,7 @@ def run(
     stored = _stored(request)
     selected, unselected = select(search.members, stored, request.settings.select_by)
     done = _finished(request, stored)
-    jobs = plan_evaluation(search, selected, loaded, request.settings, done, request.n_seeds, request.compute)
+    jobs = plan_evaluation(spec, search, selected, done, request.n_seeds)
     evaluated = run_stage("evaluate", jobs)
     n_trained, failures = searched.n_trained + evaluated.n_trained, searched.failures + evaluated.failures
     excused = unselected.keys() & refused(search.members, stored, request.settings.select_by)

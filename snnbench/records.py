@@ -5,8 +5,9 @@ Every arrow of the pipeline carries one of these (``cli → suite → tasks → 
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -203,30 +204,88 @@ class Job:
         return digest([member.key for member in self.members])
 
 
+@dataclass(frozen=True)
+class StackSize:
+    """What decides the memory of a member of a stack, padding included: features, outputs, and rows of a batch."""
+
+    n_features: int
+    n_outputs: int
+    n_batch: int
+
+
+class SelectionGroup(NamedTuple):
+    """The members of which one configuration is selected; where depths are compared, ``model`` also names the depth."""
+
+    task: str
+    split: str
+    model: str
+    seed: int
+
+
 @dataclass(frozen=True, eq=False)
-class TrainingRun:
-    """What training one stack gave.
+class TrainedMember:
+    """What training gave one member: a network, or an estimator, which has neither epochs nor curves.
 
     Shapes:
-        train_loss: (n_epochs, n_stack), mean over the rows of an epoch.
+        train_loss: (n_epochs,), up to the epoch in which a member diverged.
+        valid_curve: (n_epochs,), not smoothed; empty in an evaluation.
+        test_outputs: (n_test, n_outputs) probabilities (multilabel: each output's own), or decision values of a model without;
+            empty in a search and of a diverged member.
+
+    ``valid_score`` is that of a search, smoothed and at ``best_epoch``, which is counted from 1; ``test_score`` that of an
+    evaluation. ``seconds`` is the member's share of those of its stack.
+    """
+
+    seconds: float
+    valid_score: float = math.nan
+    test_score: float = math.nan
+    best_epoch: int = 0
+    diverged: bool = False
+    train_loss: np.ndarray = field(default_factory=lambda: np.empty(0))
+    valid_curve: np.ndarray = field(default_factory=lambda: np.empty(0))
+    test_outputs: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """What training one stack of networks gave.
+
+    Shapes:
+        train_loss: (n_epochs, n_stack), mean over the rows of an epoch; NaN after a member's last epoch.
         valid_score: (n_epochs, n_stack), not smoothed; no rows in an evaluation.
+        n_epochs: (n_stack,), the epochs of each member up to its last, or to the one in which it diverged.
         best_epoch: (n_stack,), counted from 1.
         best_score: (n_stack,), the smoothed validation score at ``best_epoch``; NaN in an evaluation.
         test_score: (n_stack,); NaN in a search.
-        test_outputs: (n_stack, n_test, n_outputs) probabilities (multilabel: each output's own), or decision values of a model
-            without; no rows in a search.
+        test_outputs: of each member (n_test, n_outputs) probabilities (multilabel: each output's own); none in a search and of
+            a diverged member.
         diverged: (n_stack,) booleans.
         seconds: of the whole stack.
     """
 
     train_loss: np.ndarray
     valid_score: np.ndarray
+    n_epochs: np.ndarray
     best_epoch: np.ndarray
     best_score: np.ndarray
     test_score: np.ndarray
-    test_outputs: np.ndarray
+    test_outputs: tuple[np.ndarray, ...]
     diverged: np.ndarray
     seconds: float
+
+    def member(self, place: int) -> TrainedMember:
+        """Return what training gave the member at a place of the stack."""
+        n_epochs = self.n_epochs[place]
+        return TrainedMember(
+            seconds=self.seconds / len(self.n_epochs),
+            valid_score=float(self.best_score[place]),
+            test_score=float(self.test_score[place]),
+            best_epoch=int(self.best_epoch[place]),
+            diverged=bool(self.diverged[place]),
+            train_loss=self.train_loss[:n_epochs, place],
+            valid_curve=self.valid_score[:n_epochs, place],
+            test_outputs=self.test_outputs[place],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from snnbench.records import Config, Dataset, TrainingRun, Value
 from snnbench.training.loaders import order_keys
 from snnbench.training.losses import Batch
 from snnbench.training.optimizer import StackedSGD, by_autograd, layer_by_layer, step
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import initialise, train_stack
 
 N_FEATURES, N_CLASSES = 7, 3
 
@@ -77,16 +78,10 @@ def train(
     model: str, members: list[Config], seeds, n_epochs=5, batch_size=32, train_rows=None, n_classes=N_CLASSES, **settings
 ) -> TrainingRun:
     data = train_rows or rows(100)
-    return train_stack(
-        build(model, members, data.X.shape[1], n_classes),
-        "search",
-        data,
-        rows(30, data.X.shape[1], n_classes, seed=1),
-        [config["learning_rate"] for config in members],
-        seeds,
-        n_epochs,
-        TrainingSettings(batch_size=batch_size, **settings),
-    )
+    task_rows = TaskRows(data, rows(30, data.X.shape[1], n_classes, seed=1), n_classes)
+    stack = stack_of_one_task("search", members, task_rows, seeds, n_epochs)
+    network = initialise(build(model, members, data.X.shape[1], n_classes), seeds)
+    return train_stack(network, stack, TrainingSettings(batch_size=batch_size, **settings))
 
 
 def assert_equal_bits_by_autograd(network: nn.Module, batch: Batch) -> None:

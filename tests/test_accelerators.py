@@ -10,6 +10,7 @@ from snnbench.models.estimators.accelerators import ACCELERATORS, Accelerator, a
 from snnbench.models.estimators.building import build_estimator, families
 from snnbench.records import Config
 from snnbench.suites import core
+from snnbench.training.context import RunSpec
 
 FAKE = Accelerator("sklearn", "scikit-learn", {"sklearn.svm.SVC": "sklearn.svm.NuSVC"}, {"sklearn.svm.NuSVC": {"nu": 0.25}})
 SVM = ModelSettings(estimator="sklearn.svm.SVC", grid={"gamma": 0.1})
@@ -32,7 +33,8 @@ def test_an_accelerated_model_is_another_class_with_another_key(fake):
     assert accelerator_version(SVM) == ""
     task = core.tasks(None)[0][0]
     split = core.splits(task.name, None)[0]
-    keys = {search_member(task, split, Config("svm", ()), RunSettings(models={"svm": t}), 0).key for t in (SVM, fast)}
+    specs = [RunSpec("core", {task.name: task}, {}, RunSettings(models={"svm": table})) for table in (SVM, fast)]
+    keys = {search_member(spec, task.name, split.name, Config("svm", ())).key for spec in specs}
     assert len(keys) == 2
 
 

@@ -1,5 +1,8 @@
 """Stacks across tasks: every member is what it would be in a stack of its own task."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +10,10 @@ from stacks import FORMS, configs
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
-from snnbench.models.layers.padding import batch_class, padded_size
-from snnbench.records import Dataset
-from snnbench.training.loaders import TaskRows
-from snnbench.training.stacked import train_across, train_stack
+from snnbench.models.layers.padding import stack_size
+from snnbench.records import Dataset, StackSize, TrainedMember
+from snnbench.training.stack import Stack, TaskRows
+from snnbench.training.stacked import build_network, train_stack
 
 SIZES = [(7, 3, 100), (12, 2, 90), (9, 4, 97), (8, 3, 65)]
 """Features, classes and training rows of four tasks of one class; batches of 32 leave short ones, of a single row too."""
@@ -32,106 +35,119 @@ def task_rows(n_features: int, n_outputs: int, n_train: int, multilabel: bool = 
     return TaskRows(draw(n_train), draw(n_train // 3), n_outputs, "mean_auc" if multilabel else "accuracy")
 
 
-def stack_of(model, form, dropout_rate=0.0, n_layers=3, n_units=16, multilabel=False, **values):
-    """Return the arguments of a stack of two members a task: configs, tasks, task_of, learning rates, seeds."""
-    tasks = [task_rows(*size, multilabel) for size in SIZES]
-    rates = [0.05, 0.01] * len(tasks)
-    members = configs(model, rates, n_units, n_layers, form, dropout_rate, **values)
-    task_of = [task for task in range(len(tasks)) for _ in range(2)]
-    return members, tasks, task_of, rates, [3 + task for task in task_of]
+def size_of(config, sizes) -> StackSize:
+    """Return the size of the stack of some tasks' networks: the largest, as batches are of the largest task."""
+    found = [stack_size(config, n_features, n_outputs, n_train, 32) for n_features, n_outputs, n_train in sizes]
+    return StackSize(*(max(getattr(size, name) for size in found) for name in ("n_features", "n_outputs", "n_batch")))
 
 
-def across(model, members, tasks, task_of, rates, seeds, n_epochs=6, stage="search", dtype=torch.float64, l2=(), **changes):
-    sizes = {padded_size(members[place], *SIZES[task][:2]) for place, task in enumerate(task_of)}
-    arguments = {"padded": max(sizes), "n_batch": batch_class(100, 32), "settings": SETTINGS, "l2": l2, **changes}
-    epochs = n_epochs if isinstance(n_epochs, list) else [n_epochs] * len(members)
-    return train_across(
-        load_class(NETWORKS[model]), members, stage, tasks, task_of, learning_rates=rates, seeds=seeds, n_epochs=epochs,
-        dtype=dtype, **arguments,
-    )  # fmt: skip
+def stack_of(
+    model, form="rectangular", dropout_rate=0.0, n_layers=3, n_units=16, multilabel=False, rates=None, n_epochs=6, **values
+) -> Stack:
+    """Return a stack of two members a task."""
+    members = configs(model, rates or [0.05, 0.01] * len(SIZES), n_units, n_layers, form, dropout_rate, **values)
+    task_of = [task for task in range(len(SIZES)) for _ in range(2)]
+    return Stack(
+        "search",
+        members,
+        [task_rows(*size, multilabel) for size in SIZES],
+        task_of,
+        seeds=[3 + task for task in task_of],
+        n_epochs=n_epochs if isinstance(n_epochs, list) else [n_epochs] * len(members),
+        size=size_of(members[0], SIZES),
+    )
 
 
-def within(model, config, rows, rate, seed, n_epochs=6, stage="search", l2=()):
-    network = load_class(NETWORKS[model])([config], rows.train.X.shape[1], rows.n_outputs)
-    double = network.double()
-    return train_stack(double, stage, rows.train, rows.held_out, [rate], [seed], n_epochs, SETTINGS, rows.metric, l2=l2)
+def members_of(stack: Stack, places: Sequence[int]) -> Stack:
+    """Return a stack of some members, in another order perhaps."""
+    names = ("configs", "task_of", "seeds", "n_epochs")
+    return replace(stack, **{name: [getattr(stack, name)[place] for place in places] for name in names})
+
+
+def across(model, stack, settings=SETTINGS, dtype=torch.float64, fused=True) -> list[TrainedMember]:
+    network = build_network(load_class(NETWORKS[model]), stack, dtype=dtype)
+    run = train_stack(network, stack, settings, fused)
+    return [run.member(place) for place in range(len(stack))]
+
+
+def within(model, stack, place, settings=SETTINGS, fused=True) -> TrainedMember:
+    """Train a member of the stack alone, not padded."""
+    alone = replace(stack.part(place, place + 1), size=None)
+    network = build_network(load_class(NETWORKS[model]), alone, dtype=torch.float64)
+    return train_stack(network, alone, settings, fused).member(0)
 
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("dropout_rate", [0.0, 0.2])
 def test_a_member_is_what_it_is_in_a_stack_of_its_own_task(model, form, dropout_rate):
-    members, tasks, task_of, rates, seeds = stack_of(model, form, dropout_rate)
-    runs = across(model, members, tasks, task_of, rates, seeds)
-    for place, run in enumerate(runs):
-        alone = within(model, members[place], tasks[task_of[place]], rates[place], seeds[place])
-        np.testing.assert_allclose(run.train_loss, alone.train_loss, rtol=0, atol=1e-9)
-        np.testing.assert_array_equal(run.valid_score, alone.valid_score)
-        assert (run.best_epoch, run.best_score, run.diverged) == (alone.best_epoch, alone.best_score, alone.diverged)
+    stack = stack_of(model, form, dropout_rate)
+    for place, found in enumerate(across(model, stack)):
+        alone = within(model, stack, place)
+        np.testing.assert_allclose(found.train_loss, alone.train_loss, rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(found.valid_curve, alone.valid_curve)
+        assert (found.best_epoch, found.valid_score, found.diverged) == (alone.best_epoch, alone.valid_score, alone.diverged)
 
 
 @pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("l2", [0.0, 0.02])
 def test_several_labels_and_penalties(model, l2):
-    members, tasks, task_of, rates, seeds = stack_of(model, "rectangular", multilabel=True, l2=l2)
-    runs = across(model, members, tasks, task_of, rates, seeds, l2=[l2] * len(members))
-    for place, run in enumerate(runs):
-        alone = within(model, members[place], tasks[task_of[place]], rates[place], seeds[place], l2=[l2])
-        np.testing.assert_allclose(run.train_loss, alone.train_loss, rtol=0, atol=1e-9)
-        np.testing.assert_allclose(run.valid_score, alone.valid_score, rtol=0, atol=1e-12)
+    stack = stack_of(model, multilabel=True, l2=l2)
+    for place, found in enumerate(across(model, stack)):
+        alone = within(model, stack, place)
+        np.testing.assert_allclose(found.train_loss, alone.train_loss, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(found.valid_curve, alone.valid_curve, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
 def test_an_evaluation_ends_each_member_at_its_own_epoch(model, form):
-    members, tasks, task_of, rates, seeds = stack_of(model, form, 0.1)
     n_epochs = [1, 7, 3, 3, 2, 5, 7, 4]
-    runs = across(model, members, tasks, task_of, rates, seeds, n_epochs, "evaluate")
-    for place, run in enumerate(runs):
-        rows = tasks[task_of[place]]
-        alone = within(model, members[place], rows, rates[place], seeds[place], n_epochs[place], "evaluate")
-        np.testing.assert_allclose(run.train_loss, alone.train_loss, rtol=0, atol=1e-9)
-        assert run.test_score == alone.test_score
-        assert run.test_outputs.shape == (1, len(rows.held_out.y), rows.n_outputs)
-        np.testing.assert_allclose(run.test_outputs, alone.test_outputs, rtol=0, atol=1e-9)
+    stack = replace(stack_of(model, form, 0.1, n_epochs=n_epochs), stage="evaluate")
+    for place, found in enumerate(across(model, stack)):
+        alone, rows = within(model, stack, place), stack.tasks[stack.task_of[place]]
+        assert len(found.train_loss) == n_epochs[place]
+        np.testing.assert_allclose(found.train_loss, alone.train_loss, rtol=0, atol=1e-9)
+        assert found.test_score == alone.test_score
+        assert found.test_outputs.shape == (len(rows.held_out.y), rows.n_outputs)
+        np.testing.assert_allclose(found.test_outputs, alone.test_outputs, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_momentum_waits_with_a_member_that_waits(momentum, fused):
-    members, tasks, task_of, rates, seeds = stack_of("snn", "conic")
+    stack = stack_of("snn", "conic", l2=0.01)
     settings = TrainingSettings(batch_size=32, smoothing_window=2, momentum=momentum)
-    runs = across("snn", members, tasks, task_of, rates, seeds, settings=settings, fused=fused, l2=[0.01] * len(members))
-    for place, run in enumerate(runs):
-        rows = tasks[task_of[place]]
-        network = load_class(NETWORKS["snn"])([members[place]], rows.train.X.shape[1], rows.n_outputs).double()
-        one = [rates[place]], [seeds[place]]
-        alone = train_stack(network, "search", rows.train, rows.held_out, *one, 6, settings, l2=[0.01], fused=fused)
-        np.testing.assert_allclose(run.train_loss, alone.train_loss, rtol=0, atol=1e-9)
+    for place, found in enumerate(across("snn", stack, settings, fused=fused)):
+        alone = within("snn", stack, place, settings, fused)
+        np.testing.assert_allclose(found.train_loss, alone.train_loss, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
 @pytest.mark.parametrize("dropout_rate", [0.0, 0.2])
 @pytest.mark.parametrize("n_units", [16, 33, 256])
 def test_a_members_bits_in_float32_do_not_depend_on_its_neighbours(model, form, dropout_rate, n_units):
-    members, tasks, task_of, rates, seeds = stack_of(model, form, dropout_rate, n_units=n_units)
-    padded = max(padded_size(members[0], *size[:2]) for size in SIZES)
-    arguments = {"dtype": torch.float32, "n_epochs": 3, "padded": padded}
-    together = across(model, members, tasks, task_of, rates, seeds, **arguments)
+    stack = stack_of(model, form, dropout_rate, n_units=n_units, n_epochs=3)
+    together = across(model, stack, dtype=torch.float32)
     for chosen in ([0], [5, 2], [4, 5], [7, 6, 3, 1]):
-        few = [[values[place] for place in chosen] for values in (members, task_of, rates, seeds)]
-        runs = across(model, few[0], tasks, few[1], few[2], few[3], **arguments)
-        for place, run in zip(chosen, runs, strict=True):
-            np.testing.assert_array_equal(run.train_loss, together[place].train_loss)
-            np.testing.assert_array_equal(run.valid_score, together[place].valid_score)
+        for place, found in zip(chosen, across(model, members_of(stack, chosen), dtype=torch.float32), strict=True):
+            np.testing.assert_array_equal(found.train_loss, together[place].train_loss)
+            np.testing.assert_array_equal(found.valid_curve, together[place].valid_curve)
 
 
 def test_diverged_members_leave_the_stack_and_disturb_nobody():
-    members, tasks, task_of, _, seeds = stack_of("msrainit", "rectangular", n_layers=8)
     rates = [0.01, 1e9, 1e9, 0.05, 1e9, 1e9, 0.02, 1e9]
-    runs = across("msrainit", members, tasks, task_of, rates, seeds, 20)
-    for place, run in enumerate(runs):
-        alone = within("msrainit", members[place], tasks[task_of[place]], rates[place], seeds[place], 20)
-        assert run.diverged[0] == alone.diverged[0] == (rates[place] == 1e9)
-        np.testing.assert_allclose(run.train_loss, alone.train_loss, rtol=1e-9)
-        np.testing.assert_allclose(run.valid_score, alone.valid_score, rtol=0, atol=1e-12)
-        assert run.best_epoch == alone.best_epoch
-        assert len(run.train_loss) == (20 if rates[place] < 1 else run.best_epoch[0])
+    stack = stack_of("msrainit", n_layers=8, rates=rates, n_epochs=20)
+    for place, found in enumerate(across("msrainit", stack)):
+        alone = within("msrainit", stack, place)
+        assert found.diverged == alone.diverged == (rates[place] == 1e9)
+        np.testing.assert_allclose(found.train_loss, alone.train_loss, rtol=1e-9)
+        np.testing.assert_allclose(found.valid_curve, alone.valid_curve, rtol=0, atol=1e-12)
+        assert found.best_epoch == alone.best_epoch
+        assert len(found.train_loss) == (20 if rates[place] < 1 else found.best_epoch)
+
+
+def test_a_part_of_a_stack_has_the_rows_of_its_own_tasks_alone():
+    stack = stack_of("snn")
+    part = stack.part(3, 6)
+    assert [part.tasks[task] for task in part.task_of] == [stack.tasks[task] for task in stack.task_of[3:6]]
+    assert (len(part), len(part.tasks)) == (3, 2)
+    assert (part.learning_rates, part.seeds) == ([0.01, 0.05, 0.01], [4, 5, 5])

@@ -1,4 +1,4 @@
-"""What the front end and the elements of Slurm's arrays leave for each other in files."""
+"""The files by which the front end and Slurm array tasks communicate."""
 
 import math
 import signal
@@ -15,7 +15,7 @@ from snnbench.records import Result
 
 @pytest.fixture(autouse=True)
 def _own_signals():
-    """An element answers to Slurm's warning; this process does not."""
+    """An array task handles Slurm's warning signal; this process does not."""
     before = signal.getsignal(signal.SIGUSR2)
     yield
     signal.signal(signal.SIGUSR2, before)
@@ -27,7 +27,7 @@ def submitted(tmp_path, names="abc"):
     return array_task
 
 
-def test_an_element_is_found_again_with_the_very_jobs(tmp_path):
+def test_an_array_task_is_found_again_with_the_very_jobs(tmp_path):
     array_task = submitted(tmp_path)
     add_array_task(tmp_path, Chunk((job("d"),)))  # killed before it was submitted
     (found,) = find_array_tasks(tmp_path)
@@ -35,8 +35,8 @@ def test_an_element_is_found_again_with_the_very_jobs(tmp_path):
     assert found.not_taken == list(array_task.chunk.jobs)
 
 
-def test_a_job_that_two_elements_have_done_comes_home_once(tmp_path, monkeypatch):
-    """A front end killed before it knew of its first element had submitted the job again."""
+def test_a_job_that_two_array_tasks_have_done_is_yielded_once(tmp_path, monkeypatch):
+    """A front end killed before it knew of its first array task had submitted the job again."""
     for array_task in (submitted(tmp_path, "a"), submitted(tmp_path, "ab")):
         ArrayTaskProgram(array_task.folder, lambda number: answer)()
         note_submitted(array_task, array_task.folder.name)
@@ -88,7 +88,7 @@ def test_what_is_done_is_not_done_again_and_is_taken_once_it_is_stored(tmp_path)
     assert {file.name: file.read_text().count("called") for file in calls.iterdir()} == {"a": 1, "b": 1}
 
 
-def test_an_element_is_queued_again_only_if_it_got_on(tmp_path, monkeypatch):
+def test_an_array_task_is_requeued_only_if_it_made_progress(tmp_path, monkeypatch):
     pytest.importorskip("submitit", reason="needs the extra slurm")
     ended, raised = [], []
     monkeypatch.setattr("os._exit", ended.append)
@@ -119,11 +119,11 @@ def test_a_worker_that_cannot_work_says_why(tmp_path):
 def test_a_damaged_outcome_is_said(tmp_path, content):
     array_task = submitted(tmp_path, "a")
     (array_task.folder / f"{array_task.chunk.jobs[0].key}.outcome").write_text(content)
-    with pytest.raises(SnnbenchError, match="must be as an element of this run wrote it, but reading it says"):
+    with pytest.raises(SnnbenchError, match="must be as an array task of this run wrote it, but reading it failed"):
         list(array_task.take_outcomes())
 
 
-def test_short_jobs_share_a_bundle_and_long_ones_do_not():
+def test_short_jobs_share_a_chunk_and_long_ones_do_not():
     seconds = [5.0, 1.0, 0.5, 0.5, 0.4, 0.3, 0.1]
     chunks = make_chunks([job(str(k), planned) for k, planned in enumerate(seconds)], 1.0)
     assert [len(chunk.jobs) for chunk in chunks] == [1, 1, 2, 3]

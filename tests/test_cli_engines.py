@@ -36,8 +36,8 @@ def test_an_extra_that_is_not_installed_is_said_with_the_command(program: Progra
     ("address", "expected"),
     [
         ("nowhere", "--address must be HOST:PORT, ray://HOST:PORT or auto, found 'nowhere'."),
-        ("127.0.0.1:9", "--address must be that of a Ray cluster, but at 127.0.0.1:9 nobody answers: "),
-        ("auto", "--address must be that of a Ray cluster, but connecting to auto says: "),
+        ("127.0.0.1:9", "--address must be that of a Ray cluster, but 127.0.0.1:9 does not answer: "),
+        ("auto", "--address must be that of a Ray cluster, but connecting to auto failed: "),
     ],
 )
 def test_a_cluster_that_is_not_there_is_said_at_once(program: Program, monkeypatch, address, expected):  # noqa: F811
@@ -50,5 +50,5 @@ def test_slurm_that_is_not_there_is_said(program: Program, monkeypatch, tmp_path
     pytest.importorskip("submitit", reason="needs the extra slurm")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert_refused(
-        program(*RUN, "--engine", "slurm"), "--engine slurm must be started where Slurm's commands work, but sinfo says"
+        program(*RUN, "--engine", "slurm"), "--engine slurm must be started where Slurm's commands work, but sinfo failed"
     )

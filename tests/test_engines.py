@@ -11,7 +11,7 @@ from snnbench.errors import UnknownNameError
 from snnbench.execution.engines import ENGINES, EngineCallbacks, configure_engine, load_engine
 from snnbench.execution.engines.local import _until_broken, run_jobs
 
-CREW = configure_engine("local", {"workers": 2})
+ENGINE_SPEC = configure_engine("local", {"workers": 2})
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -30,7 +30,7 @@ def test_an_unknown_engine_and_an_option_of_another_are_refused():
 def test_all_jobs_come_back_from_processes_of_one_thread():
     jobs = [job(str(k)) for k in range(7)]
     started = []
-    found = list(run_jobs(jobs, echo, CREW, EngineCallbacks(started.append)))
+    found = list(run_jobs(jobs, echo, ENGINE_SPEC, EngineCallbacks(started.append)))
     assert sorted(said_of(outcome)["task"] for _, outcome in found) == [str(k) for k in range(7)]
     assert started == jobs
     assert all(said_of(outcome)["task"] == job.members[0].task for job, outcome in found)
@@ -42,18 +42,18 @@ def test_all_jobs_come_back_from_processes_of_one_thread():
 
 
 def test_workers_are_numbered_from_0():
-    found = list(run_jobs([job(str(k)) for k in range(6)], tell_number, CREW))
+    found = list(run_jobs([job(str(k)) for k in range(6)], tell_number, ENGINE_SPEC))
     assert {said_of(outcome)["number"] for _, outcome in found} == {"0", "1"}
 
 
 def test_no_jobs_start_no_process():
-    assert list(run_jobs([], echo, CREW)) == []
+    assert list(run_jobs([], echo, ENGINE_SPEC)) == []
 
 
 def test_a_dying_worker_costs_its_own_job_alone(tmp_path):
     names = ["a", "die", "raise", "b", "die once", "c"]
     open_worker = partial(misbehave, folder=tmp_path)
-    found = {job.members[0].task: outcome for job, outcome in run_jobs([job(name) for name in names], open_worker, CREW)}
+    found = {job.members[0].task: outcome for job, outcome in run_jobs([job(name) for name in names], open_worker, ENGINE_SPEC)}
     assert set(found) == set(names)
     assert all(said_of(found[name])["task"] == name for name in ("a", "b", "c", "die once"))
     assert isinstance(found["raise"], ValueError)
@@ -63,7 +63,7 @@ def test_a_dying_worker_costs_its_own_job_alone(tmp_path):
 def test_a_stopped_engine_finishes_the_jobs_in_flight(tmp_path):
     finished = []
     callbacks = EngineCallbacks(stop=lambda: len(finished) >= 3)
-    for done, _ in run_jobs([job(str(k)) for k in range(50)], partial(misbehave, folder=tmp_path), CREW, callbacks):
+    for done, _ in run_jobs([job(str(k)) for k in range(50)], partial(misbehave, folder=tmp_path), ENGINE_SPEC, callbacks):
         finished.append(done)
     assert 3 <= len(finished) <= 5
     assert len(list(tmp_path.iterdir())) == len(finished)

@@ -5,12 +5,16 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from snnbench.config import ModelSettings
+from snnbench.config import ModelSettings, RunSettings
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.models import check_config
 from snnbench.models.estimators.building import GROWN, build_estimator, families, resize
-from snnbench.records import Config, Dataset, Member, digest
+from snnbench.records import Config, Dataset, Job, Member, digest
+from snnbench.suites import core
+from snnbench.training.context import JobContext, RunSpec
 from snnbench.training.estimators import fit_estimator, is_infeasible
+from snnbench.training.jobs import run_job
+from snnbench.training.stack import TaskRows
 
 RNG = np.random.default_rng(0)
 TRAIN = Dataset(RNG.normal(size=(90, 4)).astype(np.float32) + np.repeat([[0], [2], [4]], 30, axis=0), np.repeat([0, 1, 2], 30))
@@ -30,48 +34,52 @@ STACKING = ModelSettings(
 )
 
 
-def fit(settings, stage="evaluate", train=TRAIN, values=(), n_outputs=3, seed=7):
-    return fit_estimator(settings, Config("m", values), seed, stage, train, TEST, n_outputs)
+def fit(settings, train=TRAIN, values=(), seed=7):
+    return fit_estimator(settings, Config("m", values), seed, TaskRows(train, TEST, 3))
 
 
 def test_a_fit_is_scikit_learns_own_with_the_members_seed():
     plain = RandomForestClassifier(n_estimators=10, max_depth=2, random_state=7).fit(TRAIN.X, TRAIN.y)
-    run = fit(FOREST, values=(("max_depth", 2),))
-    assert run.test_score[0] == plain.score(TEST.X, TEST.y)
-    np.testing.assert_array_equal(run.test_outputs[0], plain.predict_proba(TEST.X))
-    assert np.isnan(run.best_score[0])
+    found = fit(FOREST, values=(("max_depth", 2),))
+    assert found.score == plain.score(TEST.X, TEST.y)
+    np.testing.assert_array_equal(found.outputs, plain.predict_proba(TEST.X))
 
 
 def test_a_search_scores_validation_and_stores_no_outputs():
-    run = fit(FOREST, stage="search")
-    assert 0.5 < run.best_score[0] <= 1
-    assert np.isnan(run.test_score[0])
-    assert run.test_outputs.size == 0
+    settings = RunSettings(models={"forest": FOREST})
+    context = JobContext(RunSpec("core", {task.name: task for task in core.tasks(None)[0]}, {}, settings), None)
+    iris = Member("iris", "repetition-1", Config("forest", ()), 7, 0, "key")
+    (search,), (evaluation,) = (run_job(Job(stage, "core", (iris,)), context) for stage in ("search", "evaluate"))
+    assert 0.5 < search.valid_score <= 1
+    assert np.isnan([search.test_score, evaluation.valid_score]).all()
+    assert (search.test_outputs, search.train_loss, search.best_epoch) == ((), (), 0)
+    assert 0.5 < evaluation.test_score <= 1
+    assert len(evaluation.test_outputs) == 3 * len(evaluation.test_targets) > 0
 
 
 def test_decision_values_stand_in_for_probabilities():
     run = fit(SVM, values=(("C", 1.0),))
     plain = SVC().fit(TRAIN.X, TRAIN.y)
     agree = plain.decision_function(TEST.X).argmax(axis=1) == plain.predict(TEST.X)
-    np.testing.assert_array_equal(run.test_outputs[0][agree], plain.decision_function(TEST.X)[agree])
-    np.testing.assert_array_equal(run.test_outputs[0].argmax(axis=1), plain.predict(TEST.X))
+    np.testing.assert_array_equal(run.outputs[agree], plain.decision_function(TEST.X)[agree])
+    np.testing.assert_array_equal(run.outputs.argmax(axis=1), plain.predict(TEST.X))
     two = Dataset(TRAIN.X[:60], TRAIN.y[:60])
-    binary = fit_estimator(SVM, Config("svm", ()), 0, "evaluate", two, Dataset(TEST.X[:20], TEST.y[:20]), 2)
-    assert binary.test_outputs.shape == (1, 20, 2)
-    assert (binary.test_outputs[0].argmax(axis=1) == TEST.y[:20]).mean() == binary.test_score[0]
+    binary = fit_estimator(SVM, Config("svm", ()), 0, TaskRows(two, Dataset(TEST.X[:20], TEST.y[:20]), 2))
+    assert binary.outputs.shape == (20, 2)
+    assert (binary.outputs.argmax(axis=1) == TEST.y[:20]).mean() == binary.score
 
 
 def test_classes_without_training_rows_come_last():
     without_one = Dataset(TRAIN.X[30:], TRAIN.y[30:])
     for settings in (FOREST, SVM):
-        outputs = fit(settings, train=without_one).test_outputs[0]
+        outputs = fit(settings, train=without_one).outputs
         assert (outputs[:, 0] <= outputs[:, 1:].min(axis=1)).all()
         assert not (outputs.argmax(axis=1) == 0).any()
 
 
 def test_a_single_class_is_predicted_always():
     run = fit(SVM, train=Dataset(TRAIN.X[:30], TRAIN.y[:30]))
-    assert run.test_score[0] == pytest.approx(1 / 3)
+    assert run.score == pytest.approx(1 / 3)
 
 
 def test_tables_with_a_class_become_objects_and_every_part_gets_the_seed():
@@ -80,7 +88,7 @@ def test_tables_with_a_class_become_objects_and_every_part_gets_the_seed():
     assert model.get_params()["tree__max_depth"] == 3
     assert model.get_params()["tree__random_state"] == 5
     assert model.final_estimator.random_state == 5
-    assert fit(STACKING).test_score[0] > 0.7
+    assert fit(STACKING).score > 0.7
 
 
 def test_nested_hyperparameters_are_checked():
@@ -122,10 +130,10 @@ def test_a_grown_ensemble_has_the_bits_of_one_fitted_at_once(path):
     assert [m.config[size] for m in family] == [3, 7, 12]
     grown = build_estimator(settings, family[0].config, 7)
     for m in family:
-        of_member = (settings, m.config, 7, "evaluate", TRAIN, TEST, 3)
+        of_member = (settings, m.config, 7, TaskRows(TRAIN, TEST, 3))
         found = fit_estimator(*of_member, grown=resize(grown, settings, m.config))
         alone = fit_estimator(*of_member)
-        np.testing.assert_array_equal(found.test_outputs, alone.test_outputs)
+        np.testing.assert_array_equal(found.outputs, alone.outputs)
     assert len(grown.estimators_ if hasattr(grown, "estimators_") else grown._predictors) == 12
 
 

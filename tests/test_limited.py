@@ -13,9 +13,10 @@ from small_run import PROGRAM
 
 from snnbench.config import load_config
 from snnbench.errors import SnnbenchError
-from snnbench.records import ON_CPU, Config, Job, Member
+from snnbench.records import Config, Job, Member
 from snnbench.suites import core
-from snnbench.training.jobs import JobContext, run_job
+from snnbench.training.context import JobContext, RunSpec
+from snnbench.training.jobs import run_job
 from snnbench.training.limited import within_limit
 from snnbench.training.worker import open_worker
 
@@ -114,7 +115,7 @@ def test_a_slow_estimator_is_ended_and_stored_and_the_rest_goes_on(slow):
 
 
 def test_a_limit_changes_no_number_of_those_that_finish():
-    context = JobContext(None, TASKS, load_config("core"), ON_CPU, {})
+    context = JobContext(RunSpec("core", TASKS, {}, load_config("core")), None)
     common = {"n_units": 16, "n_layers": 2, "form": "rectangular", "dropout_rate": 0.05}
     networks = [member("snn", i, 5, learning_rate=rate, **common) for i, rate in enumerate((0.1, 0.01))]
     forests = [member("random_forest", i, n_estimators=n, max_features="sqrt") for i, n in enumerate((50, 10, 20))]
@@ -136,7 +137,7 @@ def wait_for_the_slow(job: Job, context: JobContext):
 
 
 def open_slow_stack():
-    context = JobContext(None, TASKS, load_config("core"), ON_CPU, {})
+    context = JobContext(RunSpec("core", TASKS, {}, load_config("core")), None)
     return lambda job: wait_for_the_slow(job, context), context
 
 

@@ -15,7 +15,8 @@ from snnbench.records import Config, Dataset
 from snnbench.training.estimators import fit_estimator
 from snnbench.training.loaders import derive_seed
 from snnbench.training.optimizer import by_autograd, layer_by_layer, make_optimizer, penalised, step
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import initialise, train_stack
 
 N_LABELS = 4
 
@@ -30,10 +31,10 @@ def rows(n_samples: int, seed: int = 0, n_labels: int = N_LABELS, share_missing:
 def train(model, members, seeds, stage="search", n_epochs=4, train_rows=None, batch_size=32, **settings):
     data = train_rows or rows(101)
     network = build(model, members, N_FEATURES, data.y.shape[1])
-    rates, penalties = ([float(config.get(name, 0.0)) for config in members] for name in ("learning_rate", "l2"))
     settings = TrainingSettings(batch_size=batch_size, **settings)
-    held_out = rows(60, seed=1, n_labels=data.y.shape[1])
-    return train_stack(network, stage, data, held_out, rates, seeds, n_epochs, settings, "mean_auc", l2=penalties)
+    n_labels = data.y.shape[1]
+    task_rows = TaskRows(data, rows(60, seed=1, n_labels=n_labels), n_labels, "mean_auc")
+    return train_stack(initialise(network, seeds), stack_of_one_task(stage, members, task_rows, seeds, n_epochs), settings)
 
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
@@ -153,8 +154,10 @@ def test_a_penalty_shrinks_the_weights_and_nothing_else(fused):
 def test_a_strong_penalty_leaves_small_weights(model):
     norms = []
     for l2 in (0.0, 0.1):
-        network = build(model, configs(model, [0.1]), N_FEATURES, N_LABELS)
-        train_stack(network, "search", rows(101), rows(60, 1), [0.1], [0], 40, TrainingSettings(), "mean_auc", l2=[l2])
+        members = configs(model, [0.1], l2=l2)
+        network = initialise(build(model, members, N_FEATURES, N_LABELS), [0])
+        task_rows = TaskRows(rows(101), rows(60, 1), N_LABELS, "mean_auc")
+        train_stack(network, stack_of_one_task("search", members, task_rows, [0], 40), TrainingSettings())
         with torch.no_grad():
             norms.append(network(torch.from_numpy(rows(60, 1).X).unsqueeze(0)).square().mean())
     assert norms[1] < 0.3 * norms[0]
@@ -202,22 +205,22 @@ def test_an_estimator_of_several_labels_is_a_plain_loop_over_them(path):
     train_rows, test = rows(120), rows(60, seed=1)
     values = (("n_estimators", 20),) if "Forest" in path else ()
     settings = ModelSettings(estimator=path, grid={})
-    run = fit_estimator(settings, Config("m", values), 7, "evaluate", train_rows, test, N_LABELS, "mean_auc")
+    run = fit_estimator(settings, Config("m", values), 7, TaskRows(train_rows, test, N_LABELS, "mean_auc"))
     areas = []
     for label in range(N_LABELS):
         known, measured = ~np.isnan(train_rows.y[:, label]), ~np.isnan(test.y[:, label])
         model = ESTIMATORS[path]().fit(train_rows.X[known], train_rows.y[known, label].astype(int))
         scores = model.predict_proba(test.X)[:, 1] if "Forest" in path else model.decision_function(test.X)
-        np.testing.assert_array_equal(run.test_outputs[0][:, label], scores)
+        np.testing.assert_array_equal(run.outputs[:, label], scores)
         areas.append(roc_auc_score(test.y[measured, label], scores[measured]))
-    assert run.test_score[0] == pytest.approx(np.mean(areas), abs=1e-12)
+    assert run.score == pytest.approx(np.mean(areas), abs=1e-12)
 
 
 def test_an_estimator_without_anything_to_learn_of_a_label_says_so_by_a_constant():
     train_rows = rows(50)
     train_rows.y[:, 0], train_rows.y[:, 1] = np.nan, np.where(np.isnan(train_rows.y[:, 1]), np.nan, 1)
     settings = ModelSettings(estimator="sklearn.tree.DecisionTreeClassifier", grid={})
-    run = fit_estimator(settings, Config("m", ()), 0, "evaluate", train_rows, rows(30, 1), N_LABELS, "mean_auc")
-    assert set(run.test_outputs[0][:, 0]) == {0.5}
-    assert set(run.test_outputs[0][:, 1]) == {1.0}
-    assert 0.5 < run.test_score[0] < 1
+    run = fit_estimator(settings, Config("m", ()), 0, TaskRows(train_rows, rows(30, 1), N_LABELS, "mean_auc"))
+    assert set(run.outputs[:, 0]) == {0.5}
+    assert set(run.outputs[:, 1]) == {1.0}
+    assert 0.5 < run.score < 1

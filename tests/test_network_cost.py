@@ -10,7 +10,8 @@ from snnbench.models import NETWORKS, load_class
 from snnbench.models.cost.estimator_cost import COSTS, fit_seconds
 from snnbench.models.cost.network_cost import SECONDS, Layer, counts, member_seconds, network_layers
 from snnbench.records import Config, Dataset, Task
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import initialise, train_stack
 
 TASK = Task("s", "t", "multiclass", 400, 16, 3, "accuracy", "", "")
 TABLE = ModelSettings(grid={})
@@ -71,10 +72,11 @@ def test_estimates_follow_measured_times(model):
     def ratio(name: str) -> float:
         configs = [config(name)] * 3
         network = load_class(NETWORKS[name])(configs, 16, 3)
+        stack = stack_of_one_task("search", configs, TaskRows(rows, rows, 3), [0] * 3, 10)
         seconds = []
         for _ in range(3):
             start = time.process_time()
-            train_stack(network, "search", rows, rows, [0.01] * 3, [0] * 3, 10, TrainingSettings())
+            train_stack(initialise(network, stack.seeds), stack, TrainingSettings())
             seconds.append(time.process_time() - start)
         return member_seconds(configs, TABLE, TASK, 400, 10, TrainingSettings()) / min(seconds)
 

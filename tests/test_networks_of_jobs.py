@@ -9,12 +9,13 @@ from stacks import configs, rows
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models.cost.memory import fitting, member_bytes
+from snnbench.models.layers.padding import stack_size
 from snnbench.models.layers.precision import precision, product
 from snnbench.models.networks.snn import SNN
-from snnbench.records import Compute
+from snnbench.records import Compute, StackSize, Value
 from snnbench.training import networks
-from snnbench.training.loaders import TaskRows
-from snnbench.training.networks import NetworkMember, is_out_of_memory, train_networks
+from snnbench.training.networks import is_out_of_memory, train_networks
+from snnbench.training.stack import Stack, TaskRows
 
 ACROSS = Compute(stacking="across-tasks")
 SETTINGS = TrainingSettings(batch_size=32)
@@ -34,26 +35,24 @@ class Greedy(SNN):
         super().__init__(members, n_features, n_outputs)
 
 
-def members_of(n_members: int, n_tasks: int = 1, **shape) -> list[NetworkMember]:
+def stack_of(n_members: int, n_tasks: int = 1, **shape: Value) -> Stack:
     rates = np.linspace(0.01, 0.1, n_members).tolist()
     tasks = [TaskRows(rows(80, seed=task), rows(40, seed=9 + task), 3) for task in range(n_tasks)]
-    return [
-        NetworkMember(config, tasks[place % n_tasks], seed=5, n_epochs=3)
-        for place, config in enumerate(configs("snn", rates, **shape))
-    ]
+    task_of = [place % n_tasks for place in range(n_members)]
+    return Stack("search", configs("snn", rates, **shape), tasks, task_of, [5] * n_members, [3] * n_members)
 
 
-def losses(members, path=SNN_PATH, compute=ACROSS) -> np.ndarray:
-    found = train_networks(members, ModelSettings(network=path, grid={}), "search", SETTINGS, compute)
-    return np.array([run.train_loss[:, place] for run, place in found])
+def losses(stack: Stack, path=SNN_PATH, compute=ACROSS) -> np.ndarray:
+    found = train_networks(stack, ModelSettings(network=path, grid={}), SETTINGS, compute)
+    return np.array([trained.train_loss for trained in found])
 
 
 @pytest.mark.parametrize("compute", [ACROSS, Compute()])
 def test_a_stack_that_is_too_large_is_halved_and_gives_the_same_bits(compute):
-    members = members_of(7, n_tasks=1 if compute.stacking == "within-task" else 3)
+    stack = stack_of(7, n_tasks=1 if compute.stacking == "within-task" else 3)
     Greedy.built.clear()
-    found = losses(members, f"{__name__}.Greedy", compute)
-    np.testing.assert_array_equal(found, losses(members, compute=compute))
+    found = losses(stack, f"{__name__}.Greedy", compute)
+    np.testing.assert_array_equal(found, losses(stack, compute=compute))
     assert max(Greedy.built) == 7
     assert max(size for size in Greedy.built if size <= Greedy.most) == 2
 
@@ -61,7 +60,7 @@ def test_a_stack_that_is_too_large_is_halved_and_gives_the_same_bits(compute):
 def test_one_network_that_does_not_fit_is_an_error(monkeypatch):
     monkeypatch.setattr(Greedy, "most", 0)
     with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
-        losses(members_of(3), f"{__name__}.Greedy")
+        losses(stack_of(3), f"{__name__}.Greedy")
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory():
@@ -76,13 +75,13 @@ def test_another_error_is_not_taken_for_a_lack_of_memory():
 
 @pytest.mark.parametrize("compute", [ACROSS, Compute()])
 def test_stacks_are_cut_to_the_memory_and_give_the_same_bits(compute, monkeypatch):
-    members = members_of(6)
-    whole = losses(members, compute=compute)
+    stack = stack_of(6)
+    whole = losses(stack, compute=compute)
     settings = ModelSettings(network=SNN_PATH, grid={})
-    size, n_batch = networks._size(members[0], SNN, compute, SETTINGS)
-    monkeypatch.setattr(networks, "_budget_bytes", lambda _: 2.5 * member_bytes(members[0].config, settings, size, n_batch))
+    size = stack_size(stack.configs[0], 7, 3, 80, 32) if compute == ACROSS else StackSize(7, 3, 32)
+    monkeypatch.setattr(networks, "_budget_bytes", lambda _: 2.5 * member_bytes(stack.configs[0], settings, size))
     Greedy.built.clear()
-    np.testing.assert_array_equal(losses(members, f"{__name__}.Greedy", compute), whole)
+    np.testing.assert_array_equal(losses(stack, f"{__name__}.Greedy", compute), whole)
     assert Greedy.most >= max(Greedy.built)
 
 
@@ -95,7 +94,7 @@ def test_members_fill_the_budget_in_their_order():
 def test_the_estimate_of_a_members_memory_covers_its_tensors():
     (config,) = configs("snn", [0.1], n_units=512, n_layers=8)
     weights = 4 * (20 * 512 + 7 * 512 * 512 + 512 * 4)
-    needed = member_bytes(config, ModelSettings(network=SNN_PATH, grid={}), (20, 4), 128)
+    needed = member_bytes(config, ModelSettings(network=SNN_PATH, grid={}), StackSize(20, 4, 128))
     assert 2 * weights + 4 * 4 * 8 * 512 * 128 < needed < 6 * weights + 4 * 16 * 8 * 512 * 128
 
 
@@ -110,7 +109,7 @@ def test_bfloat16_rounds_factors_and_nothing_else_is_lost():
 
 
 def test_precision_changes_the_last_digits_and_not_what_is_learned():
-    members = members_of(3, n_units=64)
-    exact, rounded = losses(members), losses(members, compute=Compute(precision="bfloat16", stacking="across-tasks"))
+    stack = stack_of(3, n_units=64)
+    exact, rounded = losses(stack), losses(stack, compute=Compute(precision="bfloat16", stacking="across-tasks"))
     assert (exact != rounded).all()
     np.testing.assert_allclose(rounded, exact, rtol=0.02)

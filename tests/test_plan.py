@@ -20,16 +20,18 @@ from snnbench.models.layers.stacked import StackedLinear
 from snnbench.records import Code, Compute
 from snnbench.suites import core
 from snnbench.suites.loading import LoadedSuite
+from snnbench.training.context import specify_run
 
 TASKS = [task for task in core.tasks(None)[0] if task.name in ("iris", "waveform")]
 SPLITS = {task.name: core.splits(task.name, None)[:1] for task in TASKS}
-MATERIAL = LoadedSuite(tuple(TASKS), SPLITS, {})
+LOADED = LoadedSuite(tuple(TASKS), SPLITS, {})
 SETTINGS = load_config("core", "quick")
+SPEC = specify_run("core", LOADED, SETTINGS)
 
 
-def plan(models=("snn",), stored=(), **changes):
-    arguments = {"loaded": MATERIAL, "settings": SETTINGS, "seed": 0, **changes}
-    return plan_search("core", models=models, stored=Stored(set(stored)), **arguments)
+def plan(models=("snn",), stored=(), n_workers=1, **changes):
+    arguments = {"loaded": LOADED, "settings": SETTINGS, **changes}
+    return plan_search(specify_run("core", **arguments), models, Stored(set(stored)), n_workers)
 
 
 def test_every_configuration_of_every_split_is_planned_once():
@@ -74,7 +76,8 @@ def test_a_stack_across_tasks_has_one_shape_class():
     for job in stacks:
         assert len({(m.config.model, m.config["n_units"], m.config["n_layers"]) for m in job.members}) == 1
         assert len({m.config.get("dropout_rate", 0) > 0 for m in job.members}) == 1
-        assert len({loaded.n_train[m.task, m.split] < 128 for m in job.members}) == 1  # one step an epoch, or several
+        n_train = {len(loaded.splits[m.task][int(m.split[-1]) - 1].train) for m in job.members}
+        assert len({n < 128 for n in n_train}) == 1  # one step an epoch, or several
     assert max(len({(m.task, m.split) for m in job.members}) for job in stacks) >= 4
     assert any({m.task for m in job.members} >= {"iris", "wine"} for job in stacks)
 
@@ -119,13 +122,11 @@ def test_what_is_stored_is_not_planned_again():
 
 
 def test_rows_of_accepted_code_are_planned_as_they_are_stored():
-    task, split = TASKS[0], SPLITS[TASKS[0].name][0]
     config = next(iter(plan().members.values())).config
     old = Code("snn", "", "torch 2.0")
-    by_old = search_member(task, split, config, SETTINGS, 0, code=old)
+    by_old = search_member(SPEC, TASKS[0].name, "repetition-1", config, old)
     assert by_old.key not in plan(stored=[by_old.key]).members
-    stored = Stored({by_old.key}, {"snn": [old]})
-    members = plan_search("core", MATERIAL, SETTINGS, ("snn",), 0, stored).members
+    members = plan_search(SPEC, ("snn",), Stored({by_old.key}, {"snn": [old]})).members
     assert members[by_old.key] == by_old
     assert len(members) == len(plan(("snn",)).members)
 
@@ -137,62 +138,63 @@ def test_longest_jobs_come_first():
 
 
 def test_a_key_depends_on_what_the_numbers_depend_on():
-    task, split = TASKS[0], SPLITS[TASKS[0].name][0]
+    task, where = TASKS[0], (TASKS[0].name, "repetition-1")
     config = next(iter(plan().members.values())).config
-    key = search_member(task, split, config, SETTINGS, 0).key
     slower = SETTINGS.model_copy(update={"training": TrainingSettings(batch_size=64)})
+    member = search_member(SPEC, *where, config)
     others = [
-        search_member(replace(task, sha256="other data"), split, config, SETTINGS, 0),
-        search_member(task, replace(split, name="repetition-2"), config, SETTINGS, 0),
-        search_member(task, split, replace(config, values=(*config.values[1:], ("n_units", 1))), SETTINGS, 0),
-        search_member(task, split, config, slower, 0),
-        search_member(task, split, config, SETTINGS, 1),
-        search_member(task, split, config, SETTINGS, 0, compute=Compute("cuda")),
-        evaluation_member(task, search_member(task, split, config, SETTINGS, 0), 100, SETTINGS, 0),
+        search_member(replace(SPEC, tasks={task.name: replace(task, sha256="other data")}), *where, config),
+        search_member(SPEC, task.name, "repetition-2", config),
+        search_member(SPEC, *where, replace(config, values=(*config.values[1:], ("n_units", 1)))),
+        search_member(replace(SPEC, settings=slower), *where, config),
+        search_member(replace(SPEC, seed=1), *where, config),
+        search_member(replace(SPEC, compute=Compute("cuda")), *where, config),
+        evaluation_member(SPEC, member, 100, 0),
     ]
-    keys = {key, *(member.key for member in others)}
-    assert len(keys) == 8
-    assert search_member(task, split, config, load_config("core", "paper"), 0).key == key  # another grid, the same training
+    assert len({member.key, *(other.key for other in others)}) == 8
+    other_grid = replace(SPEC, settings=load_config("core", "paper"))
+    assert search_member(other_grid, *where, config).key == member.key  # the same training
 
 
 def test_how_networks_are_trained_does_not_touch_estimators():
-    task, split = TASKS[0], SPLITS[TASKS[0].name][0]
     config = next(m.config for m in plan(("svm",)).members.values())
     slower = SETTINGS.model_copy(update={"training": TrainingSettings(batch_size=64)})
-    assert search_member(task, split, config, SETTINGS, 0).key == search_member(task, split, config, slower, 0, "cuda").key
+    specs = SPEC, replace(SPEC, settings=slower, compute=Compute("cuda"))
+    one, other = (search_member(spec, TASKS[0].name, "repetition-1", config).key for spec in specs)
+    assert one == other
 
 
 def test_evaluations_train_to_the_stopping_epoch():
     whole = plan()
     chosen = dict(zip(whole.members, (17, 42), strict=False))
-    jobs = plan_evaluation(whole, chosen, MATERIAL, SETTINGS, stored=Stored())
+    jobs = plan_evaluation(SPEC, whole, chosen, Stored())
     found = {(member.config, member.n_epochs) for job in jobs for member in job.members}
     assert found == {(whole.members[key].config, epoch) for key, epoch in chosen.items()}
     assert {job.stage for job in jobs} == {"evaluate"}
     stored = {member.key for job in jobs for member in job.members}
-    assert plan_evaluation(whole, chosen, MATERIAL, SETTINGS, Stored(stored)) == ()
+    assert plan_evaluation(SPEC, whole, chosen, Stored(stored)) == ()
 
 
 def test_further_seeds_repeat_the_final_training_only():
     whole = plan()
     key = next(iter(whole.members))
-    jobs = plan_evaluation(whole, {key: 17}, MATERIAL, SETTINGS, stored=Stored(), n_seeds=3)
+    jobs = plan_evaluation(SPEC, whole, {key: 17}, Stored(), n_seeds=3)
     members = [member for job in jobs for member in job.members]
     assert sorted(member.seed for member in members) == [0, 1, 2]
     assert {(member.config, member.n_epochs) for member in members} == {(whole.members[key].config, 17)}
     assert len({member.key for member in members}) == 3
 
 
-def test_short_estimator_fits_are_bundled():
+def test_short_estimator_fits_share_a_job():
     members = [m for m in plan(("svm",)).members.values() if m.task == "iris"]
-    assert len(make_jobs("search", "core", members, MATERIAL, SETTINGS)) == 1
+    assert len(make_jobs(SPEC, "search", members)) == 1
 
 
 @pytest.mark.parametrize(("n_workers", "longest"), [(1, 5.0), (2, 2.5), (64, MIN_CHUNK_SECONDS)])
 def test_the_grid_of_a_task_is_spread_over_the_workers(n_workers, longest, monkeypatch):
     members = [m for m in plan(("svm",)).members.values() if m.task == "waveform"]
     monkeypatch.setattr("snnbench.execution.plan._seconds", lambda members, *others: 5 / 3)  # 20 seconds for the grid of 12
-    jobs = make_jobs("search", "core", members, MATERIAL, SETTINGS, n_workers=n_workers)
+    jobs = make_jobs(SPEC, "search", members, n_workers)
     n_fits = max(1, int(longest / (5 / 3)))
     assert [len(job.members) for job in jobs] == [n_fits] * (12 // n_fits)
     assert all(job.seconds == pytest.approx(5 / 3 * n_fits) for job in jobs)

@@ -13,7 +13,8 @@ from snnbench.suites import load_suite, open_source
 from snnbench.suites.loading import load_tasks
 from snnbench.suites.scales import restandardise, scale_fault
 from snnbench.suites.splits import standardise
-from snnbench.training.rows import job_rows
+from snnbench.training.context import RunSpec
+from snnbench.training.jobs import job_rows
 
 N = 300
 SPLIT = Split("repetition-1", np.arange(150), np.arange(150, 200), np.arange(200, N))
@@ -86,7 +87,8 @@ def test_the_preprocessing_is_part_of_a_key():
     other = settings.model_copy(update={"preprocessing": "restandardise"})
     task = Task("uci", "wine", "multiclass", 178, 13, 3, "accuracy", "", "0" * 64)
     for model in ("snn", "svm"):
-        keys = {search_member(task, SPLIT, Config(model, ()), s, 0).key for s in (settings, other)}
+        specs = [RunSpec("uci", {task.name: task}, {}, one) for one in (settings, other)]
+        keys = {search_member(spec, task.name, SPLIT.name, Config(model, ())).key for spec in specs}
         assert len(keys) == 2
         assert settings.grid_digest(model) != other.grid_digest(model)
 

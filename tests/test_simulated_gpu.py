@@ -17,8 +17,10 @@ from torch.utils._pytree import tree_leaves
 from snnbench.models import NETWORKS, load_class
 from snnbench.models.layers.padding import build_padded
 from snnbench.models.layers.precision import precision
-from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, TaskRows
+from snnbench.records import StackSize
+from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader
 from snnbench.training.optimizer import make_optimizer, step
+from snnbench.training.stack import Stack, TaskRows, stack_of_one_task
 
 DEVICE = torch.device("meta")
 SYNCHRONISING = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique", "is_nonzero")
@@ -58,8 +60,12 @@ def simulated(model: str, form: str, dropout: float, across: bool, multilabel: b
     size = (8, 4) if across else (7, 3)
     network = build_padded(load_class(NETWORKS[model]), members, [(7, 3)] * 4, size, seeds, torch.device("cpu"))
     network = network.to(DEVICE)
-    feed = MultiTaskLoader(tasks, task_of, seeds, 32, size, "meta", torch.float32) if across else None
-    feed = feed or SingleTaskLoader(tasks[0], seeds, 32, "meta", torch.float32)
+    if across:
+        stack = Stack("search", members, tasks, task_of, seeds, [1] * 4)
+        feed = MultiTaskLoader(stack, StackSize(*size, 32), DEVICE, torch.float32)
+    else:
+        stack = stack_of_one_task("search", members, tasks[0], seeds, 1)
+        feed = SingleTaskLoader(stack, 32, DEVICE, torch.float32)
     for layer in network.modules():
         if hasattr(layer, "clock"):
             layer.clock = feed.clock

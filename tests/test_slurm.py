@@ -30,13 +30,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.skipif(bool(why_n
 def cluster(tmp_path_factory) -> Iterator[SlurmCluster]:
     with slurm_cluster(tmp_path_factory.mktemp("slurm")) as cluster, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(cluster.conf))
-        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))  # of the elements: the jobs of tests
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))  # of the array tasks: the jobs of tests
         yield cluster
 
 
 @pytest.fixture
 def engine_spec(cluster, tmp_path, monkeypatch) -> EngineSpec:
-    """Return a crew whose elements take a single job each."""
+    """Return an engine whose array tasks take a single job each."""
     monkeypatch.setattr(engine, "_MIN_SECONDS", 1.0)
     monkeypatch.setattr(engine, "_GRACE_SECONDS", 1.0)
     return configure_engine("slurm", {}, tmp_path)
@@ -52,7 +52,7 @@ def run(
     }
 
 
-def test_all_jobs_come_back_from_array_elements_on_both_nodes(engine_spec):
+def test_all_jobs_are_run_by_array_tasks_on_both_nodes(engine_spec):
     started, on_workers_changed = [], []
     names = [str(k) for k in range(6)]
     found = run(
@@ -65,7 +65,7 @@ def test_all_jobs_come_back_from_array_elements_on_both_nodes(engine_spec):
     said = {name: said_of(outcome) for name, outcome in found.items()}
     assert {name: one["task"] for name, one in said.items()} == {name: name for name in names}
     assert {one["threads"] for one in said.values()} == {"1"}
-    assert len({one["process"] for one in said.values()}) == 3  # two jobs an element
+    assert len({one["process"] for one in said.values()}) == 3  # two jobs an array task
     assert [one.members[0].task for one in started] == names
     assert {one["node"] for one in said.values()} == {"n1", "n2"}
     assert max(on_workers_changed) >= (1, 1)
@@ -80,7 +80,7 @@ def test_a_job_that_dies_or_raises_takes_no_other_with_it(engine_spec, tmp_path)
     assert set(found) == set(names)
     assert all(said_of(found[name])["task"] == name for name in ("a", "b", "c", "die once"))
     assert str(found["raise"]) == "ValueError: as told"
-    assert "the worker died 3 times: Slurm says FAILED on n" in str(found["die"])
+    assert "the worker died 3 times: Slurm state FAILED on n" in str(found["die"])
     assert (tmp_path / "calls" / "die").read_text().count("called") == 3
     assert (tmp_path / "calls" / "a").read_text().count("called") == 1
 
@@ -113,8 +113,8 @@ def test_a_stopped_engine_cancels_what_is_queued_and_ends_what_runs(engine_spec,
 
 
 @pytest.mark.parametrize("why", ["requeued", "preempted"])
-def test_an_element_that_is_queued_again_leaves_out_what_it_has_done(engine_spec, tmp_path, monkeypatch, why):
-    monkeypatch.setattr(engine, "_MIN_SECONDS", 100.0)  # one element
+def test_an_array_task_that_is_requeued_leaves_out_what_it_has_done(engine_spec, tmp_path, monkeypatch, why):
+    monkeypatch.setattr(engine, "_MIN_SECONDS", 100.0)  # one array task
     (tmp_path / "calls").mkdir()
     names, interrupted, found = [str(k) for k in range(60)], False, []
     jobs = [job(name, 1.0) for name in names]
@@ -144,7 +144,7 @@ def test_jobs_that_slurm_refuses_or_will_never_start_are_one_clear_error(cluster
     with pytest.raises(SnnbenchError, match=r"but never will: Partition(Config|TimeLimit)"):
         list(engine.run_jobs([job("a")], echo, engine_spec))
     too_large = replace(job("a"), memory_bytes=10**13)
-    with pytest.raises(SnnbenchError, match=r"Slurm must take the jobs, but sbatch says: .* is not available"):
+    with pytest.raises(SnnbenchError, match=r"Slurm must accept the jobs, but sbatch failed: .* is not available"):
         list(engine.run_jobs([too_large], echo, configure_engine("slurm", {}, tmp_path)))
     wait_for(lambda: not queued())
 
@@ -152,7 +152,7 @@ def test_jobs_that_slurm_refuses_or_will_never_start_are_one_clear_error(cluster
 def test_a_second_front_end_is_sent_away(engine_spec):
     first = engine.run_jobs([job("a", 1.0), job("b", 1.0)], echo, engine_spec)
     next(first)
-    with pytest.raises(SnnbenchError, match="One run at a time may drive the Slurm jobs of"):
+    with pytest.raises(SnnbenchError, match="Only one run at a time may use the Slurm jobs of"):
         list(engine.run_jobs([job("c", 1.0)], echo, engine_spec))
     assert len(list(first)) == 1
 
@@ -162,10 +162,10 @@ def test_a_run_equals_the_local_run_and_goes_on_without_its_front_end(cluster, t
     assert done.returncode == 0, done.stderr
     on_slurm = command(tmp_path, "slurm", "--engine", "slurm", "--partition", "main", "--time", "10")
     front_end = subprocess.Popen(on_slurm, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: list((tmp_path / "slurm" / "_slurm").glob("element-*/opened")))
+    wait_for(lambda: list((tmp_path / "slurm" / "_slurm").glob("array-task-*/opened")))
     os.kill(front_end.pid, signal.SIGKILL)
     front_end.wait()
-    wait_for(lambda: not queued())  # the element needs nobody to end
+    wait_for(lambda: not queued())  # the array task ends by itself
     time.sleep(1.5)  # rows of one second are told apart by milliseconds added to it
     back_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     done = subprocess.run(on_slurm, cwd=tmp_path, capture_output=True, text=True)

@@ -25,7 +25,8 @@ from snnbench.models import NETWORKS
 from snnbench.models.layers.stacked import reset
 from snnbench.training.loaders import derive_seed
 from snnbench.training.optimizer import is_chain, make_optimizer, step
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import initialise, train_stack
 
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
@@ -119,8 +120,10 @@ def test_a_members_bits_depend_neither_on_the_order_nor_on_the_rates_of_its_neig
 
 @pytest.mark.parametrize(("model", "form"), FORMS)
 def test_evaluation_does_not_depend_on_the_rows_scored_together(model, form):
-    network = build(model, configs(model, [0.1], form=form))
-    train_stack(network, "search", rows(100), rows(30), [0.1], [0], 3, TrainingSettings(batch_size=32))
+    members = configs(model, [0.1], form=form)
+    network = initialise(build(model, members), [0])
+    stack = stack_of_one_task("search", members, TaskRows(rows(100), rows(30), N_CLASSES), [0], 3)
+    train_stack(network, stack, TrainingSettings(batch_size=32))
     network.double().eval()
     before = [values.clone() for values in network.state_dict().values()]
     X = torch.from_numpy(rows(50, seed=3).X).double().unsqueeze(0)
@@ -178,9 +181,10 @@ def test_an_evaluation_repeats_the_search_to_its_stopping_epoch():
     members = configs("snn", [0.1], dropout_rate=0.05)
     search = train("snn", members, [4], n_epochs=20)
     epoch = int(search.best_epoch[0])
-    network = build("snn", members)
+    network = initialise(build("snn", members), [4])
     test = rows(40, seed=2)
-    evaluation = train_stack(network, "evaluate", rows(100), test, [0.1], [4], epoch, TrainingSettings(batch_size=32))
+    stack = stack_of_one_task("evaluate", members, TaskRows(rows(100), test, N_CLASSES), [4], epoch)
+    evaluation = train_stack(network, stack, TrainingSettings(batch_size=32))
     np.testing.assert_array_equal(evaluation.train_loss, search.train_loss[:epoch])
     with torch.no_grad():
         predicted = network.eval()(torch.from_numpy(test.X).unsqueeze(0))[0].argmax(dim=1).numpy()

@@ -7,13 +7,14 @@ import pandas as pd
 from snnbench.config import load_config
 from snnbench.execution.engines import configure_engine, local
 from snnbench.execution.stage import Progress, run_jobs
-from snnbench.records import ON_CPU, Compute, Config, Job, Member
+from snnbench.records import Compute, Config, Job, Member
 from snnbench.suites import core
-from snnbench.training.jobs import JobContext, run_job
+from snnbench.training.context import JobContext, RunSpec
+from snnbench.training.jobs import run_job
 
 TASKS = {task.name: task for task in core.tasks(None)[0]}
 SETTINGS = load_config("core")
-CREW = configure_engine("local", {"workers": 1})
+ENGINE_SPEC = configure_engine("local", {"workers": 1})
 
 
 def member(depth: int) -> Member:
@@ -40,8 +41,8 @@ def test_a_member_that_kills_its_process_does_not_take_the_others_along(tmp_path
     monkeypatch.setattr(local, "run_jobs", dying({"key-3"}, calls))
     seen: list[Progress] = []
     jobs = [Job("search", "core", tuple(map(member, range(1, 8))), 7.0), Job("search", "core", (member(9),), 1.0)]
-    context = JobContext(None, TASKS, SETTINGS, ON_CPU, {})
-    outcome = run_jobs("search", jobs, context, tmp_path, CREW, seen.append, lambda: False)
+    context = JobContext(RunSpec("core", TASKS, {}, SETTINGS), None)
+    outcome = run_jobs("search", jobs, context, tmp_path, ENGINE_SPEC, seen.append, lambda: False)
     assert calls == [7, 1, 3, 4, 1, 2, 1, 1]
     assert [row.key for row in outcome.failures] == ["key-3"]
     assert outcome.n_trained == 8
@@ -58,9 +59,9 @@ def test_a_member_that_kills_its_process_does_not_take_the_others_along(tmp_path
 def test_a_stopped_stage_leaves_the_halves_for_the_next_run(tmp_path, monkeypatch):
     calls: list[int] = []
     monkeypatch.setattr(local, "run_jobs", dying({"key-3"}, calls))
-    context = JobContext(None, TASKS, SETTINGS, ON_CPU, {})
+    context = JobContext(RunSpec("core", TASKS, {}, SETTINGS), None)
     jobs = [Job("search", "core", tuple(map(member, (3, 4))), 2.0)]
-    outcome = run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: bool(calls))
+    outcome = run_jobs("search", jobs, context, tmp_path, ENGINE_SPEC, lambda progress: None, lambda: bool(calls))
     assert calls == [2]
     assert outcome.n_left == 2
     assert (outcome.n_trained, outcome.failures) == (0, ())
@@ -79,8 +80,8 @@ def test_on_gpus_networks_come_first_and_estimators_need_none(tmp_path, monkeypa
     monkeypatch.setattr(local, "run_jobs", engine)
     network = Member("iris", "repetition-1", Config("snn", (("learning_rate", 0.1),)), 0, 1, "key-network")
     jobs = [Job("search", "core", (m,), 1.0) for m in (member(1), network, member(2))]
-    context = JobContext(None, TASKS, SETTINGS, Compute("cuda", "tf32", "across-tasks"), {})
-    run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: False)
+    context = JobContext(RunSpec("core", TASKS, {}, SETTINGS, Compute("cuda", "tf32", "across-tasks")), None)
+    run_jobs("search", jobs, context, tmp_path, ENGINE_SPEC, lambda progress: None, lambda: False)
     assert calls == [(True, ["snn"]), (False, ["svm", "svm"])]  # jobs of one member are not halved
 
 
@@ -100,6 +101,6 @@ def test_estimators_of_a_gpu_share_the_workers_of_the_networks_there(tmp_path, m
     forest = Member("iris", "repetition-1", Config("random_forest", ()), 0, 0, "key-forest")
     jobs = [Job("search", "core", (one,)) for one in (member(1), forest)]
     monkeypatch.setattr("snnbench.models.estimators.accelerators._check_usable", lambda accelerator: None)
-    context = JobContext(None, TASKS, settings, ON_CPU, {})
-    run_jobs("search", jobs, context, tmp_path, CREW, lambda progress: None, lambda: False)
+    context = JobContext(RunSpec("core", TASKS, {}, settings), None)
+    run_jobs("search", jobs, context, tmp_path, ENGINE_SPEC, lambda progress: None, lambda: False)
     assert calls == [(True, ["svm"]), (False, ["random_forest"])]

@@ -9,18 +9,20 @@ from snnbench.execution.plan import search_member
 from snnbench.records import Code, Config, Split, Task
 from snnbench.results.stale import accepted_code, explain_unused
 from snnbench.results.store import write_settings
+from snnbench.training.context import RunSpec
 
 TASK = Task("core", "iris", "multiclass", 150, 4, 3, "accuracy", "", "0" * 64)
 SPLIT = Split("repetition-1", np.arange(3), np.arange(3, 5), np.arange(5, 7))
 CONFIG = Config("snn", (("n_layers", 2),))
 SVM = Config("svm", (("C", 1.0),))
 SETTINGS = load_config("core", "quick")
+SPEC = RunSpec("core", {TASK.name: TASK}, {}, SETTINGS)
 CODES = {"snn": Code("snn", "", "torch 2.13.0"), "svm": Code("sklearn.svm.SVC", "", "scikit-learn 1.9.1")}
 ENVIRONMENT = {"device": "cpu", "precision": "float32"}
 
 
 def explain(tmp_path, of=CONFIG, **changes) -> dict[str, int]:
-    members = [search_member(TASK, SPLIT, c, SETTINGS, 0) for c in (CONFIG, SVM)]
+    members = [search_member(SPEC, TASK.name, SPLIT.name, c) for c in (CONFIG, SVM)]
     write_settings(tmp_path, "now", SETTINGS.model_dump(), {})
     training = SETTINGS.training.model_copy(update={"batch_size": 32, "momentum": 0.9})
     write_settings(tmp_path, "before", SETTINGS.model_copy(update={"training": training}).model_dump(), {})
@@ -66,7 +68,7 @@ def test_an_estimator_knows_no_device(tmp_path):
 def test_what_was_not_asked_for_is_no_mismatch(tmp_path):
     for changes in ({"task": "wine"}, {"split": "repetition-2"}, {"model": "msrainit"}, {"stage": "evaluate"}):
         assert explain(tmp_path, **changes) == {}
-    key = search_member(TASK, SPLIT, CONFIG, SETTINGS, 0).key
+    key = search_member(SPEC, TASK.name, SPLIT.name, CONFIG).key
     assert explain(tmp_path, key=key) == {}
 
 

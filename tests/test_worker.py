@@ -11,13 +11,15 @@ from archives import wine_like, write_delgado
 
 from snnbench.config import load_config
 from snnbench.errors import DataError, SnnbenchError
-from snnbench.records import ON_CPU, Compute, Config, Job, Member
+from snnbench.records import Compute, Config, Job, Member
 from snnbench.suites import core, uci
 from snnbench.suites.fetch.source import locate
-from snnbench.training.jobs import JobContext, NodeSetup, run_job
+from snnbench.training.context import JobContext, NodeSetup, RunSpec
+from snnbench.training.jobs import run_job
 from snnbench.training.worker import describe_code, open_worker
 
-CORE = JobContext(None, {task.name: task for task in core.tasks(None)[0]}, load_config("core"), ON_CPU, {"preset": "quick"})
+TASKS = {task.name: task for task in core.tasks(None)[0]}
+CORE = JobContext(RunSpec("core", TASKS, {}, load_config("core")), None, {"preset": "quick"})
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def of_uci(tmp_path) -> JobContext:
     folder = tmp_path / "here"
     write_delgado(folder, "wine", *wine_like(), n_test=0)
     tasks = {task.name: task for task in uci.tasks(folder)[0]}
-    return JobContext(folder, tasks, load_config("uci"), ON_CPU, {})
+    return JobContext(RunSpec("uci", tasks, {}, load_config("uci")), folder)
 
 
 def opened(context: JobContext, models: tuple[str, ...] = ("snn",)) -> JobContext:
@@ -56,9 +58,10 @@ def test_other_code_is_refused():
 
 def test_a_model_of_the_users_own_is_found_where_the_config_lies(tmp_path, monkeypatch):
     (tmp_path / "faraway.py").write_text("from snnbench.models.networks.snn import SNN\n\nclass Mine(SNN):\n    pass\n")
-    table = CORE.settings.models["snn"].model_copy(update={"network": "faraway.Mine"})
-    settings = CORE.settings.model_copy(update={"models": {**CORE.settings.models, "mine": table}})
-    context = replace(CORE, settings=settings, node_setup=NodeSetup(code_folder=tmp_path))
+    models = CORE.spec.settings.models
+    table = models["snn"].model_copy(update={"network": "faraway.Mine"})
+    settings = CORE.spec.settings.model_copy(update={"models": {**models, "mine": table}})
+    context = replace(CORE, spec=replace(CORE.spec, settings=settings), node_setup=NodeSetup(code_folder=tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
     code = describe_code(context, ["mine"])
     assert re.fullmatch(r"[0-9a-f]{16} torch [0-9.]+", code["mine"])
@@ -92,8 +95,9 @@ def test_no_data_and_other_data_are_refused(of_uci, tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_said():
+    context = replace(CORE, spec=replace(CORE.spec, compute=Compute("cuda", "tf32", "across-tasks")))
     with pytest.raises(SnnbenchError, match=r"must have a GPU that torch can use, found none on .* Use --gpus-per-job"):
-        open_worker(0, replace(CORE, compute=Compute("cuda", "tf32", "across-tasks")), on_gpu=True)
+        open_worker(0, context, on_gpu=True)
 
 
 def test_only_a_worker_ends_with_the_error_that_leaves_it_useless(monkeypatch):

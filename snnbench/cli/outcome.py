@@ -55,9 +55,9 @@ def print_outcome(request: "Request", outcome: "RunOutcome") -> None:
             names = name_some(sorted(set(tasks)), MAX_NAMES)
             say(title, f"{plural(len(tasks), 'training')} of {model} on {names}: {error}")
     unselected: dict[tuple[str, str], list[str]] = {}
-    for (task, split, model, _), reason in {**outcome.missing, **outcome.unselected}.items():
-        place = task if len(request.repetitions) == 1 else f"{task} ({split})"
-        unselected.setdefault((model, reason), []).append(place)
+    for group, reason in {**outcome.missing, **outcome.unselected}.items():
+        place = group.task if len(request.repetitions) == 1 else f"{group.task} ({group.split})"
+        unselected.setdefault((group.model, reason), []).append(place)
     for (model, reason), places in unselected.items():
         say("No score:", f"{model} on {name_some(places, MAX_NAMES)}: {reason}")
     if outcome.n_left:

@@ -60,12 +60,12 @@ def print_plan(request: "Request", loaded: "LoadedSuite", plan: "Plan", seconds:
     accelerated = {name: request.settings.models[name].accelerator for name in request.models}
     if by := "; ".join(f"{name} by {accelerator}" for name, accelerator in accelerated.items() if accelerator):
         table.add_row("accelerated", by)
-    n_steps, flops = search_work(plan, loaded, request.settings)
+    n_steps, flops = search_work(plan, request.specify(loaded))
     if n_steps:
         table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
     engine_spec = request.engine_spec
     workers = plural(engine_spec.n_gpu_workers if request.compute.device == "cuda" else engine_spec.n_workers, "worker")
-    where = f"up to {workers} of {engine_spec.engine}" if engine_spec.is_remote else workers
+    where = f"up to {workers} of {engine_spec.name}" if engine_spec.is_remote else workers
     table.add_row("jobs", f"{len(plan.jobs):,} on {where} ({_describe(request.compute)})")
     if request.limit_seconds < math.inf:
         table.add_row("limit", f"{request.limit_seconds:g} s a training, of a stack for each of its members")

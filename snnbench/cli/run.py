@@ -1,10 +1,10 @@
 """``snnbench run``."""
 
+import math
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from snnbench.cli.progress import Mode, display
 from snnbench.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
-    from snnbench.execution.request import Request
+    from snnbench.config import RunSettings
     from snnbench.records import Compute
 
 _PRESET = "quick"
@@ -153,7 +153,9 @@ def run(
     partition: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of Slurm. Default: the cluster's.", rich_help_panel=_CLUSTERS)
     ] = None,
-    account: Annotated[str | None, typer.Option(metavar="NAME", help="Whom Slurm charges.", rich_help_panel=_CLUSTERS)] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Slurm account to charge.", rich_help_panel=_CLUSTERS)
+    ] = None,
     time: Annotated[
         int | None,
         typer.Option(metavar="MINUTES", help="Time limit of a Slurm job. Default: 60.", min=5, rich_help_panel=_CLUSTERS),
@@ -161,7 +163,7 @@ def run(
     max_array: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Slurm array elements at once, queued or running. Default: 256.", min=1, rich_help_panel=_CLUSTERS
+            metavar="N", help="Slurm array tasks at once, queued or running. Default: 256.", min=1, rich_help_panel=_CLUSTERS
         ),
     ] = None,
     cpus_per_job: Annotated[
@@ -180,7 +182,7 @@ def run(
     max_in_flight: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Bundles of jobs that Ray has at once. Default: two a worker.", min=1, rich_help_panel=_CLUSTERS
+            metavar="N", help="Chunks of jobs that Ray has at once. Default: two a worker.", min=1, rich_help_panel=_CLUSTERS
         ),
     ] = None,
     max_retries: Annotated[
@@ -202,9 +204,12 @@ def run(
     """
     from snnbench import benchmark
     from snnbench.execution.engines import configure_engine, load_engine
+    from snnbench.execution.request import Request
     from snnbench.models.import_policy import check_imports
     from snnbench.results.provenance import installed_packages
     from snnbench.results.runlog import log_event, open_log
+    from snnbench.suites import load_suite
+    from snnbench.training.context import NodeSetup
 
     asked = {
         "workers": workers,
@@ -222,27 +227,28 @@ def run(
     compute = _compute(device, precision, stacking, gpus_per_job, is_remote)
     if is_remote:
         asked["gpus_per_job"] = gpus_per_job or float(compute.device == "cuda")
-    request = _resolve(
-        suite,
-        model,
-        task,
-        preset,
-        config,
-        source,
-        offline,
-        results_folder,
-        repetition,
-        seed,
-        seeds,
-        compute,
-        accelerator,
-    )
+    settings = _settings(suite, preset, config, accelerator, preprocessing)
+    _check_choices(suite, settings, f"{config or f'preset {preset or _PRESET}'}", model or (), task or (), repetition or ())
+    if seed + seeds - 1 > MAX_SEED:
+        raise ConfigError(f"The last seed must be at most {MAX_SEED}, found {seed} + {seeds - 1}. Take a smaller --seed.")
     engine_spec = configure_engine(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
-    accepted = tuple(kind.value for kind in accept or ())
-    limit_seconds = request.limit_seconds if job_timeout is None else job_timeout
-    folder = _locate(request, source, offline)
-    request = replace(request, engine_spec=engine_spec, folder=folder, limit_seconds=limit_seconds, accepted=accepted)
-    request = _preprocessed(request, preprocessing)
+    request = Request(
+        suite=suite,
+        models=tuple(dict.fromkeys(model or settings.models)),
+        preset=config.stem if config else preset or _PRESET,
+        settings=settings,
+        results=results_folder,
+        folder=_locate(suite, source, settings, offline),
+        tasks=tuple(dict.fromkeys(task or ())),
+        repetitions=tuple(dict.fromkeys(repetition or load_suite(suite).REPETITIONS)),
+        seed=seed,
+        n_seeds=seeds,
+        compute=compute,
+        engine_spec=engine_spec,
+        node_setup=NodeSetup(_absolute(source), offline, config.absolute().parent if config else None),
+        limit_seconds=math.inf if job_timeout is None else job_timeout,
+        accepted=tuple(kind.value for kind in accept or ()),
+    )
     check_imports(request.settings, request.models, allow_import or ())
     loaded = benchmark.prepare(request)
     plan = benchmark.plan(request, loaded)
@@ -267,62 +273,41 @@ def run(
         raise typer.Exit(1)
 
 
-def _resolve(
-    suite: str,
-    models: list[str] | None,
-    tasks: list[str] | None,
-    preset: str | None,
-    config: Path | None,
-    source: str | None,
-    offline: bool,
-    results_folder: Path,
-    repetitions: list[int] | None,
-    seed: int,
-    n_seeds: int,
-    compute: "Compute",
-    accelerator: str | None,
-) -> "Request":
-    """Turn what was typed into a validated request, without the folder of its data."""
+def _settings(
+    suite: str, preset: str | None, config: Path | None, accelerator: str | None, preprocessing: Preprocessing | None
+) -> "RunSettings":
+    """Return the settings of a config, with the values of options in the place of its own."""
     from snnbench.config import load_config
-    from snnbench.execution.request import Request
     from snnbench.models.estimators.accelerators import accelerate
     from snnbench.suites import load_suite
-    from snnbench.suites.loading import check_tasks
-    from snnbench.training.jobs import NodeSetup
 
-    module = load_suite(suite)
+    load_suite(suite)  # a suite that does not exist is said before a preset that it does not have
     if config and preset:
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
-    if seed + n_seeds - 1 > MAX_SEED:
-        raise ConfigError(f"The last seed must be at most {MAX_SEED}, found {seed} + {n_seeds - 1}. Take a smaller --seed.")
-    preset = preset or _PRESET
     if config:
         # A network of the user's own lies beside the config; behind all others, so that nothing there poses as a library.
         sys.path.append(str(config.absolute().parent))
-    settings = load_config(suite, preset, config)
+    settings = load_config(suite, preset or _PRESET, config)
     if accelerator:
         settings = accelerate(settings, accelerator)
-    for name in models or ():
+    return settings.model_copy(update={"preprocessing": preprocessing.value}) if preprocessing else settings
+
+
+def _check_choices(
+    suite: str, settings: "RunSettings", where: str, models: Sequence[str], tasks: Sequence[str], repetitions: Sequence[int]
+) -> None:
+    """Check the names that were typed against the config and the catalogue; ``where`` names the config in errors."""
+    from snnbench.suites import load_suite
+    from snnbench.suites.loading import check_tasks
+
+    for name in models:
         if name not in settings.models:
-            raise UnknownNameError(f"model of {config or f'preset {preset}'}", name, settings.models)
-    check_tasks(suite, tasks or ())
-    most = int(module.catalogue()["repetitions"].max())
-    for number in repetitions or ():
+            raise UnknownNameError(f"model of {where}", name, settings.models)
+    check_tasks(suite, tasks)
+    most = int(load_suite(suite).catalogue()["repetitions"].max())
+    for number in repetitions:
         if not 1 <= number <= most:
             raise ConfigError(f"--repetition must be 1 to {most}, found {number}.")
-    return Request(
-        suite=suite,
-        models=tuple(dict.fromkeys(models or settings.models)),
-        preset=config.stem if config else preset,
-        settings=settings,
-        results=results_folder,
-        tasks=tuple(dict.fromkeys(tasks or ())),
-        repetitions=tuple(dict.fromkeys(repetitions or module.REPETITIONS)),
-        seed=seed,
-        n_seeds=n_seeds,
-        compute=compute,
-        node_setup=NodeSetup(_absolute(source), offline, config.absolute().parent if config else None),
-    )
 
 
 def _absolute(source: str | None) -> str | None:
@@ -330,20 +315,12 @@ def _absolute(source: str | None) -> str | None:
     return source if source is None or "://" in source else str(Path(source).expanduser().absolute())
 
 
-def _locate(request: "Request", source: str | None, offline: bool) -> Path | None:
+def _locate(suite: str, source: str | None, settings: "RunSettings", offline: bool) -> Path | None:
     """Return where the data lies; this may mean a download."""
     from snnbench.suites import open_source
 
     say_so = partial(errors().print, soft_wrap=True)
-    return open_source(request.suite, source, say_so, request.settings.data, offline)
-
-
-def _preprocessed(request: "Request", preprocessing: Preprocessing | None) -> "Request":
-    """Put the option's value, if it was given, in the place of the config's."""
-    if preprocessing is None:
-        return request
-    settings = request.settings.model_copy(update={"preprocessing": preprocessing.value})
-    return replace(request, settings=settings)
+    return open_source(suite, source, say_so, settings.data, offline)
 
 
 def _compute(

@@ -1,20 +1,21 @@
 """From tasks, grids and splits to jobs, minus what is stored already."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
+from itertools import islice, product
 
-from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings, expand_grid
+from snnbench.config import PROTOCOL_VERSION, ModelSettings, expand_grid
 from snnbench.models import canonical, check_config, check_network, implementation, load_class, stack_key
 from snnbench.models.code import code_of
 from snnbench.models.cost.memory import process_bytes
 from snnbench.models.cost.network_cost import member_seconds, network_work
 from snnbench.models.estimators.building import families
-from snnbench.models.layers.padding import batch_class, padded_size, stacks_across_tasks, steps_class
-from snnbench.records import ON_CPU, Code, Compute, Config, Job, Member, Split, Stage, Task, digest
+from snnbench.models.layers.padding import stack_size, stacks_across_tasks, steps_class
+from snnbench.records import Code, Config, Job, Member, Stage, digest
 from snnbench.results.selection import choice
-from snnbench.suites.loading import LoadedSuite
+from snnbench.training.context import RunSpec
 
 MAX_STACK = 24
 """Members of a stack at most: beyond it, a step takes proportionally longer and a killed job loses more."""
@@ -26,10 +27,10 @@ MAX_GPU_UNITS = 264 * 256
 """Members times width of a stack on a GPU: with so many, each step fills a chip of 132 processors twice."""
 
 MIN_CHUNK_SECONDS, MAX_CHUNK_SECONDS = 0.1, 5.0
-"""Estimator configurations are bundled into jobs of about this length, so that tiny fits do not each pay for a file."""
+"""Fits of an estimator share jobs of about this length, so that tiny ones do not each pay for a file."""
 
 _CHUNKS_PER_WORKER = 4
-"""Where the whole plan is short, bundles are shortened until each worker has so many: none waits long for the last."""
+"""Where the whole plan is short, these jobs are shortened until each worker has so many: none waits long for the last."""
 
 
 @dataclass(frozen=True)
@@ -72,223 +73,178 @@ class Plan:
         return sum(job.seconds for job in self.jobs)
 
 
-def plan_search(
-    suite: str,
-    loaded: LoadedSuite,
-    settings: RunSettings,
-    models: Sequence[str],
-    seed: int,
-    stored: Stored,
-    compute: Compute = ON_CPU,
-    n_workers: int = 1,
-) -> Plan:
+def plan_search(spec: RunSpec, models: Sequence[str], stored: Stored, n_workers: int = 1) -> Plan:
     """Lay out every configuration of every model on every split; configurations that make the same model are trained once.
 
     Args:
-        suite: Name of the suite.
-        loaded: The tasks and splits to run.
-        settings: The resolved config.
+        spec: What is trained, and how.
         models: Which of its models.
-        seed: Of the run.
         stored: What need not be trained again.
-        compute: How networks are computed; their numbers depend on it.
         n_workers: Processes that the jobs are spread over.
 
     Raises:
         ConfigError: If a grid has a value that its model does not allow.
     """
-    grids = {model: _grid(model, settings.models[model]) for model in models}
+    grids = {model: _grid(model, spec.settings.models[model]) for model in models}
     for model, grid in grids.items():
-        for task in loaded.tasks[:1]:
-            check_network(grid[0], settings.models[model], task.n_features, task.n_outputs)
+        for first in islice(spec.tasks.values(), 1):
+            check_network(grid[0], spec.settings.models[model], first.n_features, first.n_outputs)
     members: dict[str, Member] = {}
-    for task in loaded.tasks:
-        for split in loaded.splits[task.name]:
-            for grid in grids.values():
-                for config in grid:
-                    of_code = partial(search_member, task, split, config, settings, seed, compute)
-                    member = stored.as_stored(config.model, of_code)
-                    members[member.key] = member
+    for task in spec.tasks:
+        for split, grid in product(spec.splits[task], grids.values()):
+            for config in grid:
+                member = stored.as_stored(config.model, partial(search_member, spec, task, split, config))
+                members[member.key] = member
     missing = [member for key, member in members.items() if key not in stored.keys]
-    jobs = make_jobs("search", suite, missing, loaded, settings, compute, n_workers)
-    choices = {choice(config, settings.select_by) for grid in grids.values() for config in grid}
-    n_evaluations = sum(map(len, loaded.splits.values())) * len(choices)
+    jobs = make_jobs(spec, "search", missing, n_workers)
+    choices = {choice(config, spec.settings.select_by) for grid in grids.values() for config in grid}
+    n_evaluations = sum(map(len, spec.splits.values())) * len(choices)
     return Plan(members, jobs, len(members) - len(missing), n_evaluations)
 
 
-def search_work(plan: Plan, loaded: LoadedSuite, settings: RunSettings) -> tuple[int, int]:
+def search_work(plan: Plan, spec: RunSpec) -> tuple[int, int]:
     """Return the optimiser steps and the floating-point operations of all networks of a search, stored or not."""
-    batch_size = settings.training.batch_size
-    works = []
-    for member in plan.members.values():
-        model, n_train = settings.models[member.config.model], loaded.n_train[member.task, member.split]
-        works.append(network_work(member.config, model, loaded.by_name[member.task], n_train, member.n_epochs, batch_size))
+    batch_size = spec.settings.training.batch_size
+    works = [
+        network_work(m.config, spec.model(m), spec.tasks[m.task], spec.n_train(m), m.n_epochs, batch_size)
+        for m in plan.members.values()
+    ]
     return sum(steps for steps, _ in works), sum(flops for _, flops in works)
 
 
-def search_member(
-    task: Task,
-    split: Split,
-    config: Config,
-    settings: RunSettings,
-    seed: int,
-    compute: Compute = ON_CPU,
-    code: Code | None = None,
-) -> Member:
+def search_member(spec: RunSpec, task: str, split: str, config: Config, code: Code | None = None) -> Member:
     """Return the member that trains a configuration for the whole of the epochs, by other code than that at hand if given."""
-    n_epochs = 0 if settings.models[config.model].estimator else settings.training.n_epochs
-    key = digest(["search", *_identity(task, split.name, config, settings, seed, compute, code), n_epochs])
-    return Member(task.name, split.name, config, seed, n_epochs, key)
+    n_epochs = 0 if spec.settings.models[config.model].estimator else spec.settings.training.n_epochs
+    key = digest(["search", *_identity(spec, task, split, config, spec.seed, code), n_epochs])
+    return Member(task, split, config, spec.seed, n_epochs, key)
 
 
-def evaluation_member(
-    task: Task,
-    search: Member,
-    best_epoch: int,
-    settings: RunSettings,
-    seed: int,
-    compute: Compute = ON_CPU,
-    code: Code | None = None,
-) -> Member:
+def evaluation_member(spec: RunSpec, search: Member, best_epoch: int, seed: int, code: Code | None = None) -> Member:
     """Return the member that trains a selected configuration to its stopping epoch and tests it.
 
     With the search's own seed it repeats the very training that was selected. Its key includes the grid that it was selected
     from: another grid may select the same configuration, but that is another result.
     """
     config = search.config
-    identity = _identity(task, search.split, config, settings, seed, compute, code)
-    key = digest(["evaluate", *identity, best_epoch, search.seed, settings.grid_digest(config.model)])
+    identity = _identity(spec, search.task, search.split, config, seed, code)
+    key = digest(["evaluate", *identity, best_epoch, search.seed, spec.settings.grid_digest(config.model)])
     return replace(search, n_epochs=best_epoch, seed=seed, key=key, search_seed=search.seed)
 
 
 def plan_evaluation(
-    search: Plan,
-    selected: Mapping[str, int],
-    loaded: LoadedSuite,
-    settings: RunSettings,
-    stored: Stored,
-    n_seeds: int = 1,
-    compute: Compute = ON_CPU,
+    spec: RunSpec, search: Plan, selected: Mapping[str, int], stored: Stored, n_seeds: int = 1
 ) -> tuple[Job, ...]:
     """Lay out the evaluations of each selected configuration, minus those stored.
 
     Args:
+        spec: What was searched, and how.
         search: The plan whose members were searched.
         selected: The stopping epoch of each selected member, by key.
-        loaded: The tasks and splits of the run.
-        settings: The resolved config.
         stored: What need not be trained again.
         n_seeds: Final trainings of each: one from the search's seed, others from the seeds after it.
-        compute: How networks are computed.
     """
-    if not selected:
-        return ()
     members = []
     for key, best_epoch in selected.items():
         found = search.members[key]
-        task = loaded.by_name[found.task]
         for seed in range(found.seed, found.seed + n_seeds):
-            of_code = partial(evaluation_member, task, found, best_epoch, settings, seed, compute)
+            of_code = partial(evaluation_member, spec, found, best_epoch, seed)
             members.append(stored.as_stored(found.config.model, of_code))
-    missing = [member for member in members if member.key not in stored.keys]
-    return make_jobs("evaluate", loaded.tasks[0].suite, missing, loaded, settings, compute)
+    return make_jobs(spec, "evaluate", [member for member in members if member.key not in stored.keys])
 
 
-def make_jobs(
-    stage: Stage,
-    suite: str,
-    members: Iterable[Member],
-    loaded: LoadedSuite,
-    settings: RunSettings,
-    compute: Compute = ON_CPU,
-    n_workers: int = 1,
-) -> tuple[Job, ...]:
+@dataclass(frozen=True)
+class _Part:
+    """Members that stay together, and what they are planned to cost."""
+
+    members: tuple[Member, ...]
+    seconds: float
+
+
+def make_jobs(spec: RunSpec, stage: Stage, members: Iterable[Member], n_workers: int = 1) -> tuple[Job, ...]:
     """Group members into jobs, longest first.
 
     Networks of one shape on one split become one stack or, across tasks, those of one shape class; on a CPU those with dropout
-    apart from those without (its noise would cost them half their speed). Configurations of an estimator are bundled while
-    they are short.
+    apart from those without (its noise would cost them half their speed). Fits of an estimator share a job while they are
+    short.
     """
-    groups: dict[object, list[Member]] = defaultdict(list)
+    groups: dict[Hashable, list[Member]] = defaultdict(list)
     for member in members:
-        groups[_group(member, settings, loaded, compute)].append(member)
-    jobs = []
-    grown: list[list[tuple[float, list[Member]]]] = []
+        groups[_group(member, spec)].append(member)
+    stacks: list[_Part] = []
+    fits: list[list[_Part]] = []
     for group in groups.values():
-        model = settings.models[group[0].config.model]
-        if model.estimator:
-            grown.append([(_seconds(one, model, loaded, settings), one) for one in families(model, group)])
-            continue
-        size = _job_size(group[0], loaded, compute)
-        group.sort(key=lambda member: -member.n_epochs)  # members that end together leave a stack together
-        for chunk in (group[start : start + size] for start in range(0, len(group), size)):
-            seconds = _seconds(chunk, model, loaded, settings)
-            jobs.append(Job(stage, suite, tuple(chunk), seconds, _memory(chunk, model, loaded, settings)))
-    whole = sum(job.seconds for job in jobs) + sum(seconds for group in grown for seconds, _ in group)
-    longest = min(MAX_CHUNK_SECONDS, max(MIN_CHUNK_SECONDS, whole / n_workers / _CHUNKS_PER_WORKER))
-    for estimators in grown:
-        for seconds, chunk in _chunks(estimators, longest):
-            model = settings.models[chunk[0].config.model]
-            jobs.append(Job(stage, suite, tuple(chunk), seconds, _memory(chunk, model, loaded, settings)))
-    return tuple(sorted(jobs, key=lambda job: -job.seconds))
-
-
-def _chunks(fits: Iterable[tuple[float, list[Member]]], longest: float) -> list[tuple[float, list[Member]]]:
-    """Join fits, longest first, into bundles of at most ``longest`` seconds; a longer one stays alone.
-
-    Args:
-        fits: Seconds and members of what cannot be split.
-        longest: Seconds.
-    """
-    bundles: list[tuple[float, list[Member]]] = []
-    for seconds, members in sorted(fits, key=lambda fit: -fit[0]):
-        if bundles and bundles[-1][0] + seconds <= longest:
-            bundles[-1] = (bundles[-1][0] + seconds, bundles[-1][1] + members)
+        if spec.model(group[0]).estimator:
+            fits.append([_part(family, spec) for family in families(spec.model(group[0]), group)])
         else:
-            bundles.append((seconds, members))
-    return bundles
+            stacks += [_part(stack, spec) for stack in _stacks(group, spec)]
+    whole = sum(part.seconds for part in stacks) + sum(part.seconds for group in fits for part in group)
+    longest = min(MAX_CHUNK_SECONDS, max(MIN_CHUNK_SECONDS, whole / n_workers / _CHUNKS_PER_WORKER))
+    parts = [*stacks, *(chunk for group in fits for chunk in _chunks(group, longest))]
+    parts.sort(key=lambda part: -part.seconds)
+    return tuple(Job(stage, spec.suite, part.members, part.seconds, _memory(part.members, spec)) for part in parts)
 
 
-def _group(member: Member, settings: RunSettings, loaded: LoadedSuite, compute: Compute) -> object:
+def _part(members: Sequence[Member], spec: RunSpec) -> _Part:
+    return _Part(tuple(members), _seconds(members, spec))
+
+
+def _stacks(group: Sequence[Member], spec: RunSpec) -> Iterator[Sequence[Member]]:
+    """Cut networks of one shape into stacks; members that end together leave a stack together."""
+    size, ordered = _job_size(group[0], spec), sorted(group, key=lambda member: -member.n_epochs)
+    yield from (ordered[start : start + size] for start in range(0, len(group), size))
+
+
+def _chunks(fits: Iterable[_Part], longest: float) -> list[_Part]:
+    """Join fits, longest first, into chunks of at most ``longest`` seconds; a longer one stays alone."""
+    chunks: list[_Part] = []
+    for fit in sorted(fits, key=lambda fit: -fit.seconds):
+        if chunks and chunks[-1].seconds + fit.seconds <= longest:
+            chunks[-1] = _Part(chunks[-1].members + fit.members, chunks[-1].seconds + fit.seconds)
+        else:
+            chunks.append(fit)
+    return chunks
+
+
+def _group(member: Member, spec: RunSpec) -> Hashable:
     """Return what the members of one job share."""
-    config, model = member.config, settings.models[member.config.model]
+    config, model, compute = member.config, spec.model(member), spec.compute
     if model.estimator:
         return member.task, member.split, config.model
     shape = config.model, stack_key(config), compute.device == "cpu" and config.get("dropout_rate", 0) != 0
     if not stacks_across_tasks(load_class(implementation(config.model, model)), compute):
         return *shape, member.task, member.split, member.n_epochs
-    task, n_train = loaded.by_name[member.task], loaded.n_train[member.task, member.split]
-    batch_size = settings.training.batch_size
-    size = padded_size(config, task.n_features, task.n_outputs), batch_class(n_train, batch_size)
-    return *shape, *size, steps_class(n_train, batch_size), task.kind == "multilabel"
+    task, n_train, batch_size = spec.tasks[member.task], spec.n_train(member), spec.settings.training.batch_size
+    size = stack_size(config, task.n_features, task.n_outputs, n_train, batch_size)
+    return *shape, size, steps_class(n_train, batch_size), task.kind == "multilabel"
 
 
-def _job_size(first: Member, loaded: LoadedSuite, compute: Compute) -> int:
+def _job_size(first: Member, spec: RunSpec) -> int:
     """Return how many networks a job may have at most."""
-    if compute.device == "cpu":
+    if spec.compute.device == "cpu":
         return MAX_STACK
-    width = int(first.config.get("n_units", 0)) or loaded.by_name[first.task].n_features
+    width = int(first.config.get("n_units", 0)) or spec.tasks[first.task].n_features
     return min(max(MAX_STACK, MAX_GPU_UNITS // width), MAX_GPU_STACK)
 
 
-def _seconds(members: Sequence[Member], model: ModelSettings, loaded: LoadedSuite, settings: RunSettings) -> float:
+def _seconds(members: Sequence[Member], spec: RunSpec) -> float:
     """Estimate a stack or a family of an estimator: members of one shape; those of one task and split share its steps."""
-    of_task: dict[tuple[str, str], list[Member]] = defaultdict(list)
+    of_split: dict[tuple[str, str], list[Member]] = defaultdict(list)
     for member in members:
-        of_task[member.task, member.split].append(member)
+        of_split[member.task, member.split].append(member)
     seconds = 0.0
-    for (task, split), group in of_task.items():
+    for group in of_split.values():
         configs, n_epochs = [member.config for member in group], max(member.n_epochs for member in group)
-        n_train = loaded.n_train[task, split]
-        seconds += member_seconds(configs, model, loaded.by_name[task], n_train, n_epochs, settings.training)
+        task, n_train = spec.tasks[group[0].task], spec.n_train(group[0])
+        seconds += member_seconds(configs, spec.model(group[0]), task, n_train, n_epochs, spec.settings.training)
     return seconds
 
 
-def _memory(members: Sequence[Member], model: ModelSettings, loaded: LoadedSuite, settings: RunSettings) -> int:
+def _memory(members: Sequence[Member], spec: RunSpec) -> int:
     """Estimate the memory of a job's process by the largest of its tasks."""
-    tasks = {member.task: loaded.by_name[member.task] for member in members}
-    largest = max(tasks.values(), key=lambda task: task.n_samples * task.n_features)
-    return process_bytes([member.config for member in members], model, largest, settings.training.batch_size)
+    tasks = [spec.tasks[name] for name in dict.fromkeys(member.task for member in members)]
+    largest = max(tasks, key=lambda task: task.n_samples * task.n_features)
+    configs = [member.config for member in members]
+    return process_bytes(configs, spec.model(members[0]), largest, spec.settings.training.batch_size)
 
 
 def _grid(model: str, table: ModelSettings) -> list[Config]:
@@ -303,13 +259,11 @@ def _grid(model: str, table: ModelSettings) -> list[Config]:
     return list({config.key: config for config in (canonical(config, table) for config in grid)}.values())
 
 
-def _identity(
-    task: Task, split: str, config: Config, settings: RunSettings, seed: int, compute: Compute, code: Code | None
-) -> list[object]:
-    """Return everything that the numbers of a training depend on."""
-    table = settings.models[config.model]
+def _identity(spec: RunSpec, task_name: str, split: str, config: Config, seed: int, code: Code | None) -> list[object]:
+    """Return everything that the numbers of a training depend on, as JSON can hold it."""
+    task, settings, table = spec.tasks[task_name], spec.settings, spec.settings.models[config.model]
     code = code or code_of(config.model, table)
     # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
-    how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(compute)]
+    how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(spec.compute)]
     data = [task.suite, task.name, task.sha256, split, *settings.data_settings]
     return [*data, config.model, config.values, PROTOCOL_VERSION, *astuple(code), *how, seed]

@@ -9,8 +9,9 @@ from pathlib import Path
 from snnbench.config import RunSettings
 from snnbench.execution.engines import EngineSpec, configure_engine
 from snnbench.models.code import code_of
-from snnbench.records import ON_CPU, Code, Compute, Result
-from snnbench.training.jobs import NodeSetup
+from snnbench.records import ON_CPU, Code, Compute, Result, SelectionGroup
+from snnbench.suites.loading import LoadedSuite
+from snnbench.training.context import NodeSetup, RunSpec, specify_run
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Request:
         """The code at hand behind each model."""
         return {name: code_of(name, self.settings.models[name]) for name in self.models or self.settings.models}
 
+    def specify(self, loaded: LoadedSuite) -> RunSpec:
+        """Return what is trained on the tasks and splits that were loaded for it."""
+        return specify_run(self.suite, loaded, self.settings, self.compute, self.seed)
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -48,7 +53,7 @@ class RunOutcome:
 
     n_trained: int
     failures: tuple[Result, ...]
-    unselected: Mapping[tuple[str, str, str, int], str]
+    unselected: Mapping[SelectionGroup, str]
     n_left: int = 0
     refused: tuple[Result, ...] = ()
-    missing: Mapping[tuple[str, str, str, int], str] = field(default_factory=dict)
+    missing: Mapping[SelectionGroup, str] = field(default_factory=dict)

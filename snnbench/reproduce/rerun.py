@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from snnbench.execution.engines import configure_engine, load_engine
 from snnbench.execution.plan import evaluation_member, search_member
 from snnbench.models.code import code_of
 from snnbench.models.import_policy import check_imports
-from snnbench.records import Compute, Config, Job, Member, Result, Split, Task, is_lasting
+from snnbench.records import Compute, Config, Job, Member, Result, is_lasting
 from snnbench.results.folders import find_rows
 from snnbench.results.selection import only_suite
 from snnbench.results.stale import describe_other_code
 from snnbench.results.store import read_results, settings_file
 from snnbench.suites import load_suite
-from snnbench.training.jobs import JobContext, failed
+from snnbench.training.context import JobContext, RunSpec
+from snnbench.training.jobs import failed
 from snnbench.training.worker import open_worker
 
 _MADE_WITH = ["suite", "settings_digest", "device", "precision", "stacking"]
@@ -80,8 +81,9 @@ def rerun_rows(
         settings, folder = _settings(results, str(digest)), open_folder(str(name))
         check_imports(settings, set(group["model"]) & set(settings.models), allowed)
         tasks = {task.name: task for task in load_suite(str(name)).tasks(folder)[0]}
-        jobs = {job.key: (job, row) for job, row in _jobs(group, settings, tasks, folder)}
-        context = JobContext(folder, tasks, settings, Compute(*how), {})
+        spec = RunSpec(str(name), tasks, {}, settings, Compute(*how))
+        jobs = {job.key: (job, row) for job, row in _jobs(group, spec)}
+        context = JobContext(spec, folder)
         for job, outcome in load_engine("local").run_jobs(
             [job for job, _ in jobs.values()], partial(open_worker, context=context), engine_spec
         ):
@@ -105,35 +107,32 @@ def _settings(results: Path, digest: str) -> RunSettings:
         ) from error
 
 
-def _jobs(rows: pd.DataFrame, settings: RunSettings, tasks: dict[str, Task], folder: Path | None) -> Iterator[tuple[Job, Any]]:
+def _jobs(rows: pd.DataFrame, spec: RunSpec) -> Iterator[tuple[Job, Any]]:
     for row in rows.itertuples():
-        if row.task not in tasks or tasks[row.task].sha256 != row.task_sha256:
+        if row.task not in spec.tasks or spec.tasks[row.task].sha256 != row.task_sha256:
             raise DataError(
                 f"Row {row.key} needs the data of {row.task} that it was trained on, found other or none. See --source."
             )
-        if row.model not in settings.models:
+        if row.model not in spec.settings.models:
             raise StoreError(
-                f"The settings of row {row.key} must have the model {row.model}, found {', '.join(settings.models)}."
+                f"The settings of row {row.key} must have the model {row.model}, found {', '.join(spec.settings.models)}."
             )
-        splits = load_suite(row.suite).splits(row.task, folder)
-        split = next(split for split in splits if split.name == row.split)
-        yield Job(row.stage, row.suite, (_member(row, tasks[row.task], split, settings),)), row
+        yield Job(row.stage, row.suite, (_member(row, spec),)), row
 
 
-def _member(row: Any, task: Task, split: Split, settings: RunSettings) -> Member:
+def _member(row: Any, spec: RunSpec) -> Member:
     """Return the row's member; its key is computed again, so that nothing else than the row is run again."""
     config = Config(row.model, tuple(json.loads(row.config).items()))
-    compute = Compute(row.device, row.precision, row.stacking)
-    if row.stage == "search":
-        member = search_member(task, split, config, settings, row.seed, compute)
-    else:
-        search = search_member(task, split, config, settings, _search_seed(row), compute)
-        member = evaluation_member(task, search, row.n_epochs, settings, row.seed, compute)
+    seed = row.seed if row.stage == "search" else _search_seed(row)
+    member = search_member(replace(spec, seed=seed), row.task, row.split, config)
+    if row.stage == "evaluate":
+        member = evaluation_member(spec, member, row.n_epochs, row.seed)
     if member.key == row.key:
         return member
     raise SnnbenchError(
         f"Row {row.key} ({row.model} on {row.task}) must have the key that its settings give now, found another: "
-        f"{_what_changed(row, settings)}. Install snnbench {row.snnbench_version} (commit {row.git_commit or 'not known'})."
+        f"{_what_changed(row, spec.settings)}. "
+        f"Install snnbench {row.snnbench_version} (commit {row.git_commit or 'not known'})."
     )
 
 

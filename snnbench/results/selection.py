@@ -9,7 +9,7 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
-from snnbench.records import Config, Member, Value, is_lasting
+from snnbench.records import Config, Member, SelectionGroup, Value, is_lasting
 
 _TIE_RULES = (("depth", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
 """Among equal validation scores: more layers (of a residual network: blocks), then the lower learning rate, then the higher
@@ -29,7 +29,7 @@ DESCRIPTION_COLUMNS = (*SCORE_COLUMNS, "best_epoch", "seconds")
 
 def select(
     members: Mapping[str, Member], rows: pd.DataFrame, by: str = "model"
-) -> tuple[dict[str, int], dict[tuple[str, str, str, int], str]]:
+) -> tuple[dict[str, int], dict[SelectionGroup, str]]:
     """Choose the best configuration of each task, split, model and seed.
 
     Args:
@@ -64,7 +64,7 @@ def finished(rows: pd.DataFrame, limit_seconds: float) -> set[str]:
     return set(rows.loc[rows["status"].map(is_lasting).astype(bool) | had_its_time, "key"])
 
 
-def refused(members: Mapping[str, Member], rows: pd.DataFrame, by: str = "model") -> set[tuple[str, str, str, int]]:
+def refused(members: Mapping[str, Member], rows: pd.DataFrame, by: str = "model") -> set[SelectionGroup]:
     """Return every (task, split, model, seed) that has configurations which are infeasible or ran out of time, and none failed.
 
     Such a model may be missing on a task without anything having gone wrong; see ``select`` for the arguments.
@@ -75,11 +75,12 @@ def refused(members: Mapping[str, Member], rows: pd.DataFrame, by: str = "model"
     return {group for group, found in by_group.items() if found & {"infeasible", "timeout"} and "failed" not in found}
 
 
-def _groups(members: Mapping[str, Member], by: str) -> dict[tuple[str, str, str, int], list[str]]:
+def _groups(members: Mapping[str, Member], by: str) -> dict[SelectionGroup, list[str]]:
     """Return the keys of the members that compete with each other, by task, split, model and seed."""
-    groups: dict[tuple[str, str, str, int], list[str]] = {}
+    groups: dict[SelectionGroup, list[str]] = {}
     for key, member in members.items():
-        groups.setdefault((member.task, member.split, choice(member.config, by), member.seed), []).append(key)
+        group = SelectionGroup(member.task, member.split, choice(member.config, by), member.seed)
+        groups.setdefault(group, []).append(key)
     return groups
 
 

@@ -1,6 +1,5 @@
 """The scikit-learn runner: the same stages on the same rows as the networks."""
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,21 +8,14 @@ from sklearn.base import BaseEstimator
 from snnbench.config import ModelSettings
 from snnbench.metrics import METRICS
 from snnbench.models.estimators.building import build_estimator
-from snnbench.records import Config, Dataset, Stage, TrainingRun
+from snnbench.records import Config, Dataset
+from snnbench.training.stack import Scored, TaskRows
 
 
 def fit_estimator(
-    settings: ModelSettings,
-    config: Config,
-    seed: int,
-    stage: Stage,
-    train: Dataset,
-    held_out: Dataset,
-    n_outputs: int,
-    metric: str = "accuracy",
-    grown: BaseEstimator | None = None,
-) -> TrainingRun:
-    """Fit one estimator on the training rows and score its predictions on the held-out rows.
+    settings: ModelSettings, config: Config, seed: int, rows: TaskRows, grown: BaseEstimator | None = None
+) -> Scored:
+    """Fit one estimator on the training rows and score its outputs of the held-out rows.
 
     Of a multilabel task, one for each label on the rows where it was measured.
 
@@ -31,33 +23,18 @@ def fit_estimator(
         settings: Its class and fixed arguments.
         config: Its searched hyperparameters.
         seed: Of the member; given to the estimator and to all of its parts that take one.
-        stage: ``"search"`` (the held-out rows validate) or ``"evaluate"`` (they test).
-        train: Rows to fit.
-        held_out: Rows to score.
-        n_outputs: Number of classes of the task; the training rows may lack some.
-        metric: Name of the score.
+        rows: Of the task; the training rows may lack some of its classes.
         grown: An ensemble of the wanted size that keeps what it has learned, to be fitted instead of a new one; not if the task
             is multilabel.
     """
-    start = time.perf_counter()
+    train, X_held_out, n_outputs = rows.train, rows.held_out.X, rows.n_outputs
     if train.y.ndim == 1:
         model = build_estimator(settings, config, seed) if grown is None else grown
-        outputs = _fit(model, train.X, train.y, held_out.X, n_outputs)
+        outputs = _fit(model, train.X, train.y, X_held_out, n_outputs)
     else:
-        outputs = np.stack([_fit_label(settings, config, seed, train, held_out.X, label) for label in range(n_outputs)], axis=1)
+        outputs = np.stack([_fit_label(settings, config, seed, train, X_held_out, label) for label in range(n_outputs)], axis=1)
     # The score is that of the outputs as they are stored, so that it can be computed from them again.
-    score = np.atleast_1d(METRICS[metric](held_out.y, outputs.astype(np.float32)))
-    missing = np.full(1, np.nan)
-    return TrainingRun(
-        train_loss=np.empty((0, 1)),
-        valid_score=np.empty((0, 1)),
-        best_epoch=np.zeros(1, dtype=int),
-        best_score=score if stage == "search" else missing,
-        test_score=score if stage == "evaluate" else missing,
-        test_outputs=outputs[np.newaxis] if stage == "evaluate" else np.empty((1, 0, 0)),
-        diverged=np.zeros(1, dtype=bool),
-        seconds=time.perf_counter() - start,
-    )
+    return Scored(float(METRICS[rows.metric](rows.held_out.y, outputs.astype(np.float32))), outputs)
 
 
 def is_infeasible(error: BaseException) -> bool:

@@ -1,58 +1,32 @@
 """``run_job``: from a job's names and numbers to its results."""
 
-import math
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from snnbench.config import PROTOCOL_VERSION, ModelSettings, RunSettings
+from snnbench.config import PROTOCOL_VERSION, ModelSettings
 from snnbench.models import implementation, load_class
 from snnbench.models.code import code_of
 from snnbench.models.estimators.accelerators import accelerator_version
 from snnbench.models.estimators.building import build_estimator, families, resize
-from snnbench.records import Compute, Dataset, Job, Member, Result, Task, TrainingRun, Value, digest
+from snnbench.records import Dataset, Job, Member, Result, Stage, TrainedMember, digest
+from snnbench.suites import load_suite
 from snnbench.suites.audit.flags import flags_of
+from snnbench.suites.features import split_features
+from snnbench.training.context import JobContext
 from snnbench.training.estimators import fit_estimator, is_infeasible
-from snnbench.training.loaders import TaskRows
-from snnbench.training.networks import NetworkMember, is_out_of_memory, train_networks
-from snnbench.training.rows import job_rows
-
-
-@dataclass(frozen=True)
-class NodeSetup:
-    """Where another machine finds what it lacks.
-
-    ``source`` is what the user named for the data (None = the official addresses), ``offline`` keeps it from the network, and
-    ``code_folder`` holds a user's own models.
-    """
-
-    source: str | None = None
-    offline: bool = False
-    code_folder: Path | None = None
-
-
-@dataclass(frozen=True)
-class JobContext:
-    """What all jobs of a run share, so that a job itself is names and numbers only.
-
-    ``limit_seconds`` is the time limit of one training; no number of those that finish depends on it.
-    """
-
-    folder: Path | None
-    tasks: dict[str, Task]
-    settings: RunSettings
-    compute: Compute
-    provenance: dict[str, Value]
-    node_setup: NodeSetup = field(default_factory=NodeSetup)
-    limit_seconds: float = math.inf
+from snnbench.training.networks import is_out_of_memory, train_networks
+from snnbench.training.stack import Stack, TaskRows
 
 
 def run_job(job: Job, context: JobContext, in_worker: bool = False) -> list[Result]:
@@ -95,74 +69,107 @@ def out_of_time(member: Member, job: Job, context: JobContext, limit_seconds: fl
     return _result(member, job, context, status="timeout", error=words, seconds=limit_seconds)
 
 
+@lru_cache(maxsize=128)
+def job_rows(
+    stage: Stage, suite: str, task: str, split: str, folder: Path | None, preprocessing: str = "as-published"
+) -> tuple[Dataset, Dataset]:
+    """Return the training rows and the held-out rows of a stage.
+
+    A search gets the validation rows and nothing of the test rows; an evaluation gets the test rows and nothing of the
+    validation rows. So no trainer can look where it must not.
+    """
+    module = load_suite(suite)
+    dataset = module.load(task, folder)
+    rows = next(one for one in module.splits(task, folder) if one.name == split)
+    X = split_features(dataset, rows, module.STANDARDISE, preprocessing)
+    held_out = rows.valid if stage == "search" else rows.test
+    return Dataset(X[rows.train], dataset.y[rows.train]), Dataset(X[held_out], dataset.y[held_out])
+
+
 def load_rows(job: Job, context: JobContext) -> None:
     """Read what a job trains on and import what it trains, so that neither takes time later; errors come again there."""
-    model = job.members[0].config.model
     with suppress(Exception):
-        load_class(implementation(model, context.settings.models[model]))
+        load_class(implementation(job.members[0].config.model, context.spec.model(job.members[0])))
         for task, split in dict.fromkeys((member.task, member.split) for member in job.members):
-            job_rows(job.stage, job.suite, task, split, context.folder, context.settings.preprocessing)
+            _rows(job, context, task, split)
 
 
 def _train(job: Job, context: JobContext) -> Iterator[Result]:
-    model = job.members[0].config.model
-    settings = context.settings.models[model]
+    settings = context.spec.model(job.members[0])
     if settings.estimator:
         yield from _fit_group(settings, job, context)
         return
-    rows: dict[tuple[str, str], TaskRows | Exception] = {}
+    rows, errors = _load(job, context)
+    members = []
+    for member in job.members:
+        if error := errors.get((member.task, member.split)):
+            yield failed(member, job, context, error)
+        else:
+            members.append(member)
+    if not members:
+        return
+    places = {split: place for place, split in enumerate(rows)}
+    stack = Stack(
+        job.stage,
+        configs=[member.config for member in members],
+        tasks=list(rows.values()),
+        task_of=[places[member.task, member.split] for member in members],
+        seeds=[_stream_seed(member, job) for member in members],
+        n_epochs=[member.n_epochs for member in members],
+    )
+    found = train_networks(stack, settings, context.spec.settings.training, context.spec.compute)
+    for member, trained in zip(members, found, strict=True):
+        yield _trained(member, job, context, trained, rows[member.task, member.split].held_out)
+
+
+def _load(job: Job, context: JobContext) -> tuple[dict[tuple[str, str], TaskRows], dict[tuple[str, str], Exception]]:
+    """Return the rows of every task and split of a job, and why some have none: the others are trained all the same."""
+    rows, errors = {}, {}
     for task, split in dict.fromkeys((member.task, member.split) for member in job.members):
         try:
             rows[task, split] = _rows(job, context, task, split)
-        except Exception as error:  # of one task; those of others in this stack are trained
-            rows[task, split] = error
-    members, networks = [], []
-    for member in job.members:
-        found = rows[member.task, member.split]
-        if isinstance(found, Exception):
-            yield failed(member, job, context, found)
-            continue
-        members.append(member)
-        networks.append(NetworkMember(member.config, found, _stream_seed(member, job), member.n_epochs))
-    if not networks:
-        return
-    runs = train_networks(networks, settings, job.stage, context.settings.training, context.compute)
-    for member, network, (run, place) in zip(members, networks, runs, strict=True):
-        yield _trained(member, job, context, run, place, network.rows.held_out)
+        except Exception as error:
+            errors[task, split] = error
+    return rows, errors
 
 
 def _rows(job: Job, context: JobContext, task: str, split: str) -> TaskRows:
-    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder, context.settings.preprocessing)
-    return TaskRows(train, held_out, context.tasks[task].n_outputs, context.tasks[task].metric)
+    preprocessing, of_task = context.spec.settings.preprocessing, context.spec.tasks[task]
+    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder, preprocessing)
+    return TaskRows(train, held_out, of_task.n_outputs, of_task.metric)
 
 
 def _fit_group(settings: ModelSettings, job: Job, context: JobContext) -> list[Result]:
     """Fit the members one after another, an ensemble's sizes by growing it; return their results in the job's order."""
     results: dict[str, Result] = {}
-    grows = context.tasks[job.members[0].task].kind != "multilabel"  # of which every label has an ensemble of its own
+    grows = context.spec.tasks[job.members[0].task].kind != "multilabel"  # of which every label has an ensemble of its own
     for family in families(settings, job.members):
         first = family[0]
         grown = build_estimator(settings, first.config, _stream_seed(first, job)) if grows and len(family) > 1 else None
         for member in family:
             results[member.key] = _fit(settings, member, job, context, grown)
             if results[member.key].status != "ok":
-                grown = None  # who knows what it learned before it failed: the others are fitted by themselves
+                grown = None  # it may have learned a part before it failed: the others are fitted by themselves
     return [results[member.key] for member in job.members]
 
 
 def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext, grown: BaseEstimator | None) -> Result:
-    task = context.tasks[member.task]
-    train, held_out = job_rows(job.stage, job.suite, task.name, member.split, context.folder, context.settings.preprocessing)
-    seed, config = _stream_seed(member, job), member.config
+    rows, config = _rows(job, context, member.task, member.split), member.config
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             if grown is not None:
                 resize(grown, settings, config)
-            run = fit_estimator(settings, config, seed, job.stage, train, held_out, task.n_outputs, task.metric, grown)
+            start = time.perf_counter()
+            scored = fit_estimator(settings, config, _stream_seed(member, job), rows, grown)
+            seconds = time.perf_counter() - start
         except Exception as error:  # one configuration that fails must not take its neighbours along
             return infeasible(member, job, context, error) if is_infeasible(error) else failed(member, job, context, error)
-    result = _trained(member, job, context, run, 0, held_out)
+    if job.stage == "search":
+        trained = TrainedMember(seconds, valid_score=scored.score)
+    else:
+        trained = TrainedMember(seconds, test_score=scored.score, test_outputs=scored.outputs)
+    result = _trained(member, job, context, trained, rows.held_out)
     return replace(result, warnings="\n".join(dict.fromkeys(str(warning.message) for warning in caught)))
 
 
@@ -175,22 +182,21 @@ def _stream_seed(member: Member, job: Job) -> int:
     return int(digest([member.seed, job.suite, member.task, member.split], length=8), 16) >> 1
 
 
-def _trained(member: Member, job: Job, context: JobContext, run: TrainingRun, index: int, held_out: Dataset) -> Result:
-    n_seen = np.isfinite(run.train_loss[:, index]).sum() + 1  # up to the epoch in which a member was lost
+def _trained(member: Member, job: Job, context: JobContext, trained: TrainedMember, held_out: Dataset) -> Result:
     return _result(
         member,
         job,
         context,
-        status="diverged" if run.diverged[index] else "ok",
-        error="its loss or its outputs are not finite" if run.diverged[index] else "",
-        valid_score=float(run.best_score[index]),
-        test_score=float(run.test_score[index]),
-        best_epoch=int(run.best_epoch[index]),
-        seconds=run.seconds / run.train_loss.shape[1],
-        train_loss=tuple(run.train_loss[:n_seen, index].tolist()),
-        valid_curve=tuple(run.valid_score[:n_seen, index].tolist()),
+        status="diverged" if trained.diverged else "ok",
+        error="its loss or its outputs are not finite" if trained.diverged else "",
+        valid_score=trained.valid_score,
+        test_score=trained.test_score,
+        best_epoch=trained.best_epoch,
+        seconds=trained.seconds,
+        train_loss=tuple(trained.train_loss.tolist()),
+        valid_curve=tuple(trained.valid_curve.tolist()),
         test_targets=_targets(held_out.y) if job.stage == "evaluate" else (),
-        test_outputs=() if run.diverged[index] else tuple(run.test_outputs[index].ravel().tolist()),
+        test_outputs=tuple(trained.test_outputs.ravel().tolist()),
     )
 
 
@@ -200,17 +206,17 @@ def _targets(y: np.ndarray) -> tuple[int | None, ...]:
 
 
 def _result(member: Member, job: Job, context: JobContext, **outcome: object) -> Result:
-    task = context.tasks[member.task]
-    config = member.config
-    code = code_of(config.model, context.settings.models[config.model])
+    task, config, spec = context.spec.tasks[member.task], member.config, context.spec
+    settings = spec.model(member)
+    code = code_of(config.model, settings)
     provenance = {
         **context.provenance,
-        "grid": context.settings.grid_digest(config.model),
+        "grid": spec.settings.grid_digest(config.model),
         "code_digest": code.digest,
         "code_versions": code.versions,
         "search_seed": member.seed if member.search_seed is None else member.search_seed,
         "protocol_version": PROTOCOL_VERSION,
-        "preprocessing": context.settings.preprocessing,
+        "preprocessing": spec.settings.preprocessing,
         "metric": task.metric,
         "task_n_samples": task.n_samples,
         "task_n_outputs": task.n_outputs,
@@ -219,7 +225,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
         "task_flags": flags_of(job.suite, task.name),
         "limit_seconds": context.limit_seconds,
         "n_stack": len(job.members),
-        "accelerator": accelerator_version(context.settings.models[config.model]),
+        "accelerator": accelerator_version(settings),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return Result(

@@ -26,7 +26,8 @@ from typing import Any
 from snnbench.errors import SnnbenchError
 from snnbench.models.estimators.building import families
 from snnbench.records import Job, Result
-from snnbench.training.jobs import JobContext, load_rows, out_of_time
+from snnbench.training.context import JobContext
+from snnbench.training.jobs import load_rows, out_of_time
 
 RunJob = Callable[[Job], list[Result]]
 OpenAssistant = Callable[[], tuple[RunJob, JobContext]]
@@ -88,7 +89,7 @@ def within_limit(open_assistant: OpenAssistant, limit_seconds: float) -> RunJob:
 
 def _parts(job: Job, context: JobContext) -> Iterator[Job]:
     """Yield what a job trains together: all of its networks, or one estimator after another."""
-    settings = context.settings.models[job.members[0].config.model]
+    settings = context.spec.model(job.members[0])
     if not settings.estimator:
         yield job
         return

@@ -7,7 +7,6 @@ of rows is a function of its seed and the epoch alone. The state of an epoch lie
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,27 +14,19 @@ from torch import nn
 
 from snnbench.metrics import METRICS
 from snnbench.models.layers import counter_rng
-from snnbench.records import Dataset, digest
+from snnbench.records import Dataset, StackSize, digest
 from snnbench.training.losses import Batch, probabilities
+from snnbench.training.stack import Scored, Stack, TaskRows
 
 _N_SCORED_ROWS = 256
 """Rows scored in one pass; the same for stacks of any size, because a matrix product may round by its number of rows."""
 
 
-@dataclass(frozen=True, eq=False)
-class TaskRows:
-    """The rows of one task and split that a stage may see, its number of outputs, and the name of its metric."""
-
-    train: Dataset
-    held_out: Dataset
-    n_outputs: int
-    metric: str = "accuracy"
-
-
 class SingleTaskLoader:
     """One task whose rows all members share; a batch is gathered once and broadcast where members share their order too."""
 
-    def __init__(self, rows: TaskRows, seeds: Sequence[int], batch_size: int, device: str, dtype: torch.dtype) -> None:
+    def __init__(self, stack: Stack, batch_size: int, device: torch.device, dtype: torch.dtype) -> None:
+        (rows,), seeds = stack.tasks, stack.seeds
         self.rows, self.batch_size = rows, batch_size
         self.X, self.y = (_on_device(array, device, dtype) for array in (rows.train.X, rows.train.y))
         self.X_held_out = _on_device(rows.held_out.X, device, dtype)
@@ -115,24 +106,16 @@ class MultiTaskLoader:
     member whose task has fewer batches than others waits for them at the end of an epoch, with batches of padding alone.
     """
 
-    def __init__(
-        self,
-        tasks: Sequence[TaskRows],
-        task_of: Sequence[int],
-        seeds: Sequence[int],
-        n_batch: int,
-        padded: tuple[int, int],
-        device: str,
-        dtype: torch.dtype,
-    ) -> None:
+    def __init__(self, stack: Stack, size: StackSize, device: torch.device, dtype: torch.dtype) -> None:
+        tasks, task_of = stack.tasks, stack.task_of
+        n_features, n_outputs, n_batch = size.n_features, size.n_outputs, size.n_batch
         self.tasks, self.task_of, self.n_batch = tasks, list(task_of), n_batch
-        n_features, n_outputs = padded
         self.X, self.y, train_starts = _table([task.train for task in tasks], n_features, n_outputs, device, dtype)
         self.X_held_out, self.y_held_out, starts = _table(
             [task.held_out for task in tasks], n_features, n_outputs, device, dtype
         )
 
-        of_member = list(zip(task_of, seeds, strict=True))
+        of_member = list(zip(task_of, stack.seeds, strict=True))
         streams = {stream: place for place, stream in enumerate(dict.fromkeys(of_member))}
         self.keys, self.counter = order_keys([seed for _, seed in streams]).to(device), counter_rng.new_counter(device)
         self.stream_of = torch.tensor([streams[stream] for stream in of_member], device=device)
@@ -227,10 +210,10 @@ def order_keys(seeds: Sequence[int]) -> torch.Tensor:
     return counter_rng.keys_of([derive_seed(seed, "order") for seed in seeds])
 
 
-def test_outcome(rows: TaskRows, logits: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the probabilities of one member's logits (n_held_out, n_outputs), as they are stored, after their score."""
+def score_logits(rows: TaskRows, logits: np.ndarray) -> Scored:
+    """Return the probabilities of one member's logits (n_held_out, n_outputs), as they are stored, and their score."""
     outputs = _exact_probabilities(rows, logits).astype(np.float32)
-    return float(METRICS[rows.metric](rows.held_out.y, outputs[np.newaxis])[0]), outputs
+    return Scored(float(METRICS[rows.metric](rows.held_out.y, outputs[np.newaxis])[0]), outputs)
 
 
 def _scores(rows: TaskRows, logits: np.ndarray) -> np.ndarray:
@@ -247,13 +230,13 @@ def _exact_probabilities(rows: TaskRows, logits: np.ndarray) -> np.ndarray:
     return probabilities(torch.from_numpy(logits).double(), rows.held_out.y.ndim == 2).numpy()
 
 
-def _on_device(array: np.ndarray, device: str, dtype: torch.dtype) -> torch.Tensor:
+def _on_device(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     values = torch.from_numpy(array)
     return values.to(device, dtype if values.is_floating_point() else None)
 
 
 def _table(
-    datasets: Sequence[Dataset], n_features: int, n_outputs: int, device: str, dtype: torch.dtype
+    datasets: Sequence[Dataset], n_features: int, n_outputs: int, device: torch.device, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
     """Lay the rows of all tasks one under the other, then a row of padding; return X, y and where each task starts."""
     n_rows = [len(dataset.y) for dataset in datasets]

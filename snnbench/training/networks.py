@@ -1,74 +1,61 @@
 """The networks of a job: cut into stacks that fit into memory, and trained."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import implementation, load_class
 from snnbench.models.cost.memory import STACK_BYTES, fitting, member_bytes
-from snnbench.models.layers.padding import batch_class, padded_size, stacks_across_tasks
+from snnbench.models.layers.padding import stack_size, stacks_across_tasks
 from snnbench.models.layers.precision import precision
-from snnbench.records import Compute, Config, Stage, TrainingRun
-from snnbench.training.loaders import TaskRows
-from snnbench.training.stacked import train_across, train_stack
+from snnbench.records import Compute, StackSize, TrainedMember, TrainingRun
+from snnbench.training.stack import Stack
+from snnbench.training.stacked import build_network, train_stack
 
 _GPU_SHARE = 0.8
 """Of the memory that is free, what a stack may be estimated to take."""
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkMember:
-    """One network to train: its configuration, rows, seed and number of epochs."""
+def train_networks(stack: Stack, model: ModelSettings, settings: TrainingSettings, compute: Compute) -> Iterator[TrainedMember]:
+    """Train members of one shape class; yield what training gave each, in their order.
 
-    config: Config
-    rows: TaskRows
-    seed: int
-    n_epochs: int
-
-
-_Found = tuple[TrainingRun, int]
-"""A run and the place of a member in it."""
-
-
-def train_networks(
-    members: Sequence[NetworkMember], model: ModelSettings, stage: Stage, settings: TrainingSettings, compute: Compute
-) -> Iterator[_Found]:
-    """Train members of one shape class; yield for each, in their order, a run and its place in it.
-
-    They are cut into stacks by an estimate of their memory. A stack that is too large all the same is halved, down to one
+    They are cut into parts by an estimate of their memory. A part that is too large all the same is halved, down to one
     member, whose error is then raised. How they are cut does not change what comes of them.
     """
-    path = implementation(members[0].config.model, model)
-    network = load_class(path)
-    sizes = [_size(member, network, compute, settings) for member in members]
-    needed = [
-        member_bytes(member.config, model, *size, bool(settings.momentum)) for member, size in zip(members, sizes, strict=True)
-    ]
-    train = partial(_train, network, stage=stage, settings=settings, compute=compute)
+    network = load_class(implementation(stack.configs[0].model, model))
+    first_rows = stack.tasks[stack.task_of[0]]
+    own, n_train = (first_rows.n_features, first_rows.n_outputs), len(first_rows.train.y)
+    size = StackSize(*own, min(settings.batch_size, n_train))
+    if stacks_across_tasks(network, compute):
+        size = stack_size(stack.configs[0], *own, n_train, settings.batch_size)
+        stack = replace(stack, size=size)
+    needed = [member_bytes(config, model, size, bool(settings.momentum)) for config in stack.configs]
+    train = partial(_train, network, settings=settings, device=compute.device)
     first = 0
     with precision(compute.precision):
         for n_members in fitting(needed, _budget_bytes(compute)):
-            yield from _halved(partial(train, sizes[first]), members[first : first + n_members])
+            yield from _halved(train, stack.part(first, first + n_members))
             first += n_members
 
 
-def _halved(train: Callable[[Sequence[NetworkMember]], list[_Found]], members: Sequence[NetworkMember]) -> Iterator[_Found]:
-    """Train members in one stack or, where the memory runs out, in two halves."""
+def _halved(train: Callable[[Stack], TrainingRun], stack: Stack) -> Iterator[TrainedMember]:
+    """Train a stack or, where the memory runs out, its two halves."""
     try:
-        yield from train(members)
+        run = train(stack)
+        yield from (run.member(place) for place in range(len(stack)))
         return
     except (RuntimeError, MemoryError) as error:
-        if len(members) == 1 or not is_out_of_memory(error):
+        if len(stack) == 1 or not is_out_of_memory(error):
             raise
     # Outside the handler, whose traceback would keep the memory of the stack that was too large.
     torch.cuda.empty_cache()
-    middle = len(members) // 2
-    for part in (members[:middle], members[middle:]):
+    middle = len(stack) // 2
+    for part in (stack.part(0, middle), stack.part(middle, len(stack))):
         yield from _halved(train, part)
 
 
@@ -82,42 +69,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return cause is not None and is_out_of_memory(cause)
 
 
-def _train(
-    network: Any,
-    size: tuple[tuple[int, int], int],
-    members: Sequence[NetworkMember],
-    stage: Stage,
-    settings: TrainingSettings,
-    compute: Compute,
-) -> list[_Found]:
-    configs = [member.config for member in members]
-    learning_rates = [float(config["learning_rate"]) for config in configs]
-    seeds, l2 = [member.seed for member in members], [float(config.get("l2", 0.0)) for config in configs]
-    n_epochs = [member.n_epochs for member in members]
-    device = compute.device
-    if stacks_across_tasks(network, compute):
-        tasks = list({id(member.rows): member.rows for member in members}.values())
-        places = {id(rows): place for place, rows in enumerate(tasks)}
-        task_of = [places[id(member.rows)] for member in members]
-        padded, n_batch = size
-        runs = train_across(
-            network, configs, stage, tasks, task_of, padded, n_batch, learning_rates, seeds, n_epochs, settings, device, l2
-        )
-        return [(run, 0) for run in runs]
-    rows = members[0].rows
-    stack: nn.Module = network(configs, rows.train.X.shape[1], rows.n_outputs)
-    run = train_stack(
-        stack, stage, rows.train, rows.held_out, learning_rates, seeds, n_epochs[0], settings, rows.metric, device, l2
-    )
-    return [(run, place) for place in range(len(members))]
-
-
-def _size(member: NetworkMember, network: Any, compute: Compute, settings: TrainingSettings) -> tuple[tuple[int, int], int]:
-    """Return what decides a member's memory: features and outputs, and rows of a batch."""
-    own, n_train = (member.rows.train.X.shape[1], member.rows.n_outputs), len(member.rows.train.y)
-    if not stacks_across_tasks(network, compute):
-        return own, min(settings.batch_size, n_train)
-    return padded_size(member.config, *own), batch_class(n_train, settings.batch_size)
+def _train(network: Any, stack: Stack, settings: TrainingSettings, device: str) -> TrainingRun:
+    """Build and train a stack; the seconds count both."""
+    start = time.perf_counter()
+    run = train_stack(build_network(network, stack, device), stack, settings)
+    return replace(run, seconds=time.perf_counter() - start)
 
 
 def _budget_bytes(compute: Compute) -> float:

@@ -10,9 +10,9 @@ import numpy as np
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models.cost.network_cost import member_seconds
 from snnbench.records import ON_CPU, Compute, Config, Dataset, Task, Value
-from snnbench.training.loaders import TaskRows
-from snnbench.training.networks import NetworkMember, train_networks
+from snnbench.training.networks import train_networks
 from snnbench.training.process import prepare_process
+from snnbench.training.stack import TaskRows, stack_of_one_task
 
 _N_ROWS, _N_FEATURES, _N_CLASSES, _N_STACK, _N_EPOCHS = 512, 16, 3, 3, 8
 _SECONDS = 0.5
@@ -52,10 +52,10 @@ def measure_speed(compute: Compute = ON_CPU, clock: Callable[[], float] = time.p
     task = Task("", "", "multiclass", _N_ROWS, _N_FEATURES, _N_CLASSES, "accuracy", "", "")
     training = TrainingSettings(n_epochs=_N_EPOCHS)
     model, task_rows = ModelSettings(grid={}), TaskRows(rows, rows, _N_CLASSES)
-    members = [NetworkMember(config, task_rows, 0, _N_EPOCHS) for config in configs]
+    stack = stack_of_one_task("search", configs, task_rows, [0] * n_stack, _N_EPOCHS)
 
     def train() -> None:
-        for _ in train_networks(members, model, "search", training, compute):
+        for _ in train_networks(stack, model, training, compute):
             pass
 
     train()  # warms up

@@ -17,12 +17,13 @@ from torch import nn
 from snnbench.config import TrainingSettings
 from snnbench.models.layers.padding import build_padded
 from snnbench.models.layers.stacked import reset, select
-from snnbench.records import Config, Dataset, Stage, TrainingRun
+from snnbench.records import TrainingRun
 from snnbench.training.cuda_graph import replayed
 from snnbench.training.early_stopping import best_epoch
-from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, TaskRows, derive_seed, test_outcome
+from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, derive_seed, score_logits
 from snnbench.training.losses import Batch
 from snnbench.training.optimizer import StackedSGD, make_optimizer, step
+from snnbench.training.stack import Scored, Stack
 
 _N_EPOCHS_UNREAD = {"cpu": 1, "cuda": 10}
 """Epochs between two looks at the losses and scores; each look makes a GPU wait."""
@@ -31,133 +32,90 @@ _SHARE_DEAD = 1 / 3
 """Of a stack: with as many members diverged or finished, it is made smaller."""
 
 
-def train_stack(
-    network: nn.Module,
-    stage: Stage,
-    train: Dataset,
-    held_out: Dataset,
-    learning_rates: Sequence[float],
-    seeds: Sequence[int],
-    n_epochs: int,
-    settings: TrainingSettings,
-    metric: str = "accuracy",
-    device: str = "cpu",
-    l2: Sequence[float] = (),
-    fused: bool = True,
-) -> TrainingRun:
-    """Train all members on one task from their seeds for ``n_epochs``.
-
-    In a search the held-out rows are scored after every epoch and each member's stopping epoch is found; in an evaluation
-    they are scored once, at the end. A member whose loss or outputs are not finite has diverged: its score is NaN, and its
-    neighbours go on as if it were not there.
+def build_network(
+    network: Any, stack: Stack, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> nn.Module:
+    """Build the network of a stack with the initial weights of its members, padded if they are of several tasks.
 
     Args:
-        network: Maps (n_stack, n_batch, n_features) to logits (n_stack, n_batch, n_outputs).
-        stage: ``"search"`` or ``"evaluate"``.
-        train: Rows to learn from.
-        held_out: Validation rows in a search, test rows in an evaluation.
-        learning_rates: (n_stack,).
-        seeds: (n_stack,) one a member, for its initial weights, its orders of rows and its dropout.
-        n_epochs: Passes over the training rows.
+        network: The class, built as ``network(configs, n_features, n_outputs)``.
+        stack: The members.
+        device: Where they are trained.
+        dtype: Of their numbers.
+    """
+    if stack.size is None:
+        (rows,) = stack.tasks
+        return initialise(network(stack.configs, rows.n_features, rows.n_outputs).to(device, dtype), stack.seeds)
+    sizes = [(stack.tasks[task].n_features, stack.tasks[task].n_outputs) for task in stack.task_of]
+    padded, seeds = (stack.size.n_features, stack.size.n_outputs), _network_seeds(stack.seeds)
+    return build_padded(network, stack.configs, sizes, padded, seeds, torch.device(device), dtype)
+
+
+def initialise(network: nn.Module, seeds: Sequence[int]) -> nn.Module:
+    """Give a network that is not padded the initial weights of its members' seeds (n_stack,); return it."""
+    reset(network, _network_seeds(seeds))
+    return network
+
+
+def _network_seeds(seeds: Sequence[int]) -> list[int]:
+    return [derive_seed(seed, "network") for seed in seeds]
+
+
+def train_stack(network: nn.Module, stack: Stack, settings: TrainingSettings, fused: bool = True) -> TrainingRun:
+    """Train all members of a stack, each for its number of epochs.
+
+    In a search the held-out rows are scored after every epoch and each member's stopping epoch is found; in an evaluation
+    they are scored once, at the member's end. A member whose loss or outputs are not finite has diverged: its score is NaN,
+    and its neighbours go on as if it were not there. Across tasks, a member is what it would be in a stack of its own task
+    but for rounding: it has its own rows, steps and stopping rule, and padding changes nothing (see
+    ``snnbench.models.layers.padding``).
+
+    Args:
+        network: Maps (n_stack, n_batch, n_features) to logits (n_stack, n_batch, n_outputs). It has the members' initial
+            weights (``build_network``, ``initialise``), and is trained where and with what precision they are.
+        stack: The members.
         settings: Batch size, momentum and smoothing.
-        metric: Name of the score.
-        device: ``"cpu"`` or ``"cuda"``.
-        l2: (n_stack,) penalties: ``l2 / 2`` times the sum of the squared weights is added to the loss that is differentiated,
-            not to the one that is recorded; none by default.
         fused: Whether layers that can are updated during the backward pass; it changes the rounding.
     """
     start = time.perf_counter()
-    network.to(device)
-    reset(network, [derive_seed(seed, "network") for seed in seeds])
-    rows = TaskRows(train, held_out, 0, metric)
-    feed = SingleTaskLoader(rows, seeds, settings.batch_size, device, next(network.parameters()).dtype)
-    optimizer = make_optimizer(network, learning_rates, l2, settings.momentum, fused)
-    curves = _train(network, feed, optimizer, stage, [n_epochs] * len(seeds))
-    return _run_of(curves, range(len(seeds)), stage, settings, time.perf_counter() - start)
-
-
-def train_across(
-    network: Any,
-    configs: Sequence[Config],
-    stage: Stage,
-    tasks: Sequence[TaskRows],
-    task_of: Sequence[int],
-    padded: tuple[int, int],
-    n_batch: int,
-    learning_rates: Sequence[float],
-    seeds: Sequence[int],
-    n_epochs: Sequence[int],
-    settings: TrainingSettings,
-    device: str = "cpu",
-    l2: Sequence[float] = (),
-    fused: bool = True,
-    dtype: torch.dtype = torch.float32,
-    drawn_on: str = "",
-) -> list[TrainingRun]:
-    """Train members of several tasks in one stack; return a run of one member for each, in their order.
-
-    Every member is what ``train_stack`` would make of it but for rounding: it has its own rows, steps and stopping rule, and
-    padding changes nothing (see ``snnbench.models.layers.padding``).
-
-    Args:
-        network: The class of the networks.
-        configs: (n_stack,) of one shape.
-        stage: ``"search"`` or ``"evaluate"``.
-        tasks: The rows of each task.
-        task_of: (n_stack,) the place in ``tasks`` of each member's task.
-        padded: Numbers of features and outputs that every task fits into, of ``padded_size``.
-        n_batch: Rows of a batch, padding included: the batch size, or less if no task has as many rows.
-        learning_rates: (n_stack,).
-        seeds: (n_stack,).
-        n_epochs: (n_stack,) passes of each member over its rows.
-        settings: Momentum and smoothing.
-        device: ``"cpu"`` or ``"cuda"``.
-        l2: (n_stack,) penalties, none by default.
-        fused: As in ``train_stack``.
-        dtype: Of the numbers.
-        drawn_on: Where the initial weights are drawn, ``device`` if it is not said. The generators of devices differ, so
-            trainings on a CPU and on a GPU can only be compared with weights that were drawn on one of them.
-    """
-    start = time.perf_counter()
-    sizes = [(tasks[task].train.X.shape[1], tasks[task].n_outputs) for task in task_of]
-    network_seeds = [derive_seed(seed, "network") for seed in seeds]
-    stack = build_padded(network, configs, sizes, padded, network_seeds, torch.device(drawn_on or device), dtype).to(device)
-    feed = MultiTaskLoader(tasks, task_of, seeds, n_batch, padded, device, dtype)
-    optimizer = make_optimizer(stack, learning_rates, l2, settings.momentum, fused)
-    curves = _train(stack, feed, optimizer, stage, n_epochs)
-    seconds = (time.perf_counter() - start) / len(configs)
-    return [_run_of(curves, [member], stage, settings, seconds) for member in range(len(configs))]
+    first = next(network.parameters())
+    rows: SingleTaskLoader | MultiTaskLoader
+    if stack.size is None:
+        rows = SingleTaskLoader(stack, settings.batch_size, first.device, first.dtype)
+    else:
+        rows = MultiTaskLoader(stack, stack.size, first.device, first.dtype)
+    optimizer = make_optimizer(network, stack.learning_rates, stack.l2, settings.momentum, fused)
+    curves = _train(network, rows, optimizer, stack)
+    return _run_of(curves, stack, settings, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, eq=False)
 class _Curves:
     """What was seen of each member: losses and scores (n_epochs, n_stack), NaN after its last epoch; and its test.
 
-    ``n_finite`` (n_stack,) counts the epochs before one that was not finite; ``tests`` holds score and probabilities.
+    ``n_finite`` (n_stack,) counts the epochs before one that was not finite.
     """
 
     train_loss: np.ndarray
     valid_score: np.ndarray
     n_epochs: np.ndarray
     n_finite: np.ndarray
-    tests: dict[int, tuple[float, np.ndarray]]
+    tests: dict[int, Scored]
 
 
-def _train(
-    network: nn.Module, rows: SingleTaskLoader | MultiTaskLoader, optimizer: StackedSGD, stage: Stage, n_epochs: Sequence[int]
-) -> _Curves:
+def _train(network: nn.Module, rows: SingleTaskLoader | MultiTaskLoader, optimizer: StackedSGD, stack: Stack) -> _Curves:
     """Train until the last member is finished or none is left; members that are done leave the stack now and then."""
-    device, ends = optimizer.rates.device, np.array(n_epochs)
-    train_loss, valid_score = (np.full((max(n_epochs), len(ends)), np.nan) for _ in range(2))
+    device, ends, n_most = optimizer.rates.device, np.array(stack.n_epochs), max(stack.n_epochs)
+    train_loss, valid_score = (np.full((n_most, len(ends)), np.nan) for _ in range(2))
     curves = _Curves(train_loss, valid_score, ends, ends.copy(), {})
     members = np.arange(len(ends))  # who is at each place of the stack
     unread: list[tuple[torch.Tensor, ...]] = []
     train_epoch, score = _actions(network, rows, optimizer)
-    for epoch in range(1, max(n_epochs) + 1):
-        unread.append((train_epoch(epoch), *(score() if stage == "search" else ())))
-        if stage == "evaluate" and (ends[members] == epoch).any():
+    for epoch in range(1, n_most + 1):
+        unread.append((train_epoch(epoch), *(score() if stack.stage == "search" else ())))
+        if stack.stage == "evaluate" and (ends[members] == epoch).any():
             _test(network, rows, members, epoch, curves)
-        if len(unread) < _N_EPOCHS_UNREAD[device.type] and epoch < max(n_epochs):
+        if len(unread) < _N_EPOCHS_UNREAD[device.type] and epoch < n_most:
             continue
         _read(unread, epoch, members, curves)
         unread = []
@@ -242,30 +200,38 @@ def _test(
     for place in np.flatnonzero(curves.n_epochs[members] == epoch):
         member = int(members[place])
         task, logits = rows.outputs_of(outputs, int(place))
-        curves.tests[member] = test_outcome(task, logits)
+        curves.tests[member] = score_logits(task, logits)
         if not np.isfinite(logits).all():
             curves.n_finite[member] = min(curves.n_finite[member], epoch - 1)
 
 
-def _run_of(curves: _Curves, members: Sequence[int], stage: Stage, settings: TrainingSettings, seconds: float) -> TrainingRun:
-    """Return what came of some members; a diverged one has no score, and nothing after the epoch in which it was lost."""
-    members = list(members)
-    n_epochs, n_finite = curves.n_epochs[members], curves.n_finite[members]
-    diverged = n_finite < n_epochs
-    last = int(np.minimum(n_epochs, n_finite + 1).max())
-    is_lost = np.arange(last).reshape(-1, 1) >= n_finite  # its own last epoch counts, whatever went wrong in it
-    train_loss = np.where(is_lost, np.nan, curves.train_loss[:last, members])
-    nothing = np.full(len(members), np.nan)
-    if stage == "search":
-        valid_score = np.where(diverged, np.nan, curves.valid_score[:last, members])
-        epoch, score = best_epoch(valid_score, settings.smoothing_window, settings.smoothing == "centred")
-        epoch = np.where(diverged, n_finite + 1, epoch)
-        test_score, outputs = nothing, np.empty((len(members), 0, 0))
+def _run_of(curves: _Curves, stack: Stack, settings: TrainingSettings, seconds: float) -> TrainingRun:
+    """Return what came of the members; a diverged one has no score, and nothing after the epoch in which it was lost."""
+    n_epochs, diverged = np.minimum(curves.n_epochs, curves.n_finite + 1), curves.n_finite < curves.n_epochs
+    last = int(n_epochs.max())
+    is_lost = np.arange(last).reshape(-1, 1) >= curves.n_finite  # its own last epoch counts, whatever went wrong in it
+    train_loss = np.where(is_lost, np.nan, curves.train_loss[:last])
+    nothing = np.full(len(stack), np.nan)
+    if stack.stage == "search":
+        valid_score = np.where(diverged, np.nan, curves.valid_score[:last])
+        stopping, score = _stopping_epochs(valid_score, n_epochs, stack, settings)
+        stopping = np.where(diverged, n_epochs, stopping)
+        test_score, outputs = nothing, (np.empty((0, 0)),) * len(stack)
     else:
-        valid_score, epoch, score = np.empty((0, len(members))), n_epochs, nothing
-        nowhere = np.nan, np.empty((0, 0))
-        tests = [nowhere if lost else curves.tests[member] for member, lost in zip(members, diverged, strict=True)]
-        test_score = np.where(diverged, np.nan, [test for test, _ in tests])
-        shape = max(found.shape for _, found in tests)
-        outputs = np.stack([found if found.shape == shape else np.full(shape, np.nan) for _, found in tests])
-    return TrainingRun(train_loss, valid_score, epoch, score, test_score, outputs, diverged, seconds)
+        valid_score, stopping, score = np.empty((0, len(stack))), curves.n_epochs, nothing
+        nowhere = Scored(np.nan, np.empty((0, 0)))
+        tests = [nowhere if lost else curves.tests[member] for member, lost in enumerate(diverged)]
+        test_score, outputs = np.array([test.score for test in tests]), tuple(test.outputs for test in tests)
+    return TrainingRun(train_loss, valid_score, n_epochs, stopping, score, test_score, outputs, diverged, seconds)
+
+
+def _stopping_epochs(
+    valid_score: np.ndarray, n_epochs: np.ndarray, stack: Stack, settings: TrainingSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each member's stopping epoch and its score there: at once if all have the same epochs, else one by one."""
+    find = partial(best_epoch, window=settings.smoothing_window, centred=settings.smoothing == "centred")
+    if stack.size is None:
+        return find(valid_score)
+    found = [find(valid_score[:n, [member]]) for member, n in enumerate(n_epochs)]
+    epochs, scores = zip(*found, strict=True)
+    return np.concatenate(epochs), np.concatenate(scores)

@@ -18,8 +18,9 @@ from snnbench.records import Job, Result
 from snnbench.results.provenance import describe_environment, package_digest
 from snnbench.suites import load_suite, open_source
 from snnbench.suites.fetch.source import cache_folder
+from snnbench.training.context import JobContext
 from snnbench.training.exactness import describe_exactness
-from snnbench.training.jobs import JobContext, run_job
+from snnbench.training.jobs import run_job
 from snnbench.training.limited import within_limit
 from snnbench.training.process import prepare_process
 
@@ -57,13 +58,13 @@ def _open(
     prepare_process(number, on_gpu)
     if code is not None:
         context = _on_this_machine(context, code)
-    context = replace(context, provenance={**context.provenance, **describe_exactness(context.compute)})
+    context = replace(context, provenance={**context.provenance, **describe_exactness(context.spec.compute)})
     return partial(run_job, context=context, in_worker=True), context
 
 
 def describe_code(context: JobContext, models: Iterable[str]) -> dict[str, str]:
     """Say which code the numbers of some models come from: this package's files, the user's own, and what is installed."""
-    codes = {name: code_of(name, context.settings.models[name]) for name in models}
+    codes = {name: code_of(name, context.spec.settings.models[name]) for name in models}
     return {_PACKAGE: package_digest(), **{name: f"{code.digest} {code.versions}".strip() for name, code in codes.items()}}
 
 
@@ -79,7 +80,7 @@ def _on_this_machine(context: JobContext, code: Mapping[str, str]) -> JobContext
                 f"Every node must have the code of {what} that the run was started with ({code[name]}), found other on {node} "
                 f"({found})."
             )
-    provenance = {**context.provenance, **describe_environment(context.compute)}
+    provenance = {**context.provenance, **describe_environment(context.spec.compute)}
     return replace(context, folder=_find_data(context, node), provenance=provenance)
 
 
@@ -100,20 +101,21 @@ def _find_data(context: JobContext, node: str) -> Path | None:
     """Return where the run's data lies on this machine: in a shared folder, in its own cache, or downloaded now."""
     if context.folder is None:
         return None
-    suite, node_setup = next(iter(context.tasks.values())).suite, context.node_setup
+    spec, node_setup = context.spec, context.node_setup
     try:
         folder = context.folder
         if not folder.exists():
-            with _one_at_a_time(suite):
-                found = open_source(suite, node_setup.source, options=context.settings.data, offline=node_setup.offline)
+            with _one_at_a_time(spec.suite):
+                found = open_source(spec.suite, node_setup.source, options=spec.settings.data, offline=node_setup.offline)
             assert found is not None, "only an embedded suite has no folder"
             folder = found
-        here = {task.name: task.sha256 for task in load_suite(suite).tasks(folder)[0]}
+        here = {task.name: task.sha256 for task in load_suite(spec.suite).tasks(folder)[0]}
     except DataError as error:
         raise DataError(
-            f"Node {node} has no data of suite {suite}: {error} Name a folder that all nodes can read, or a URL, with --source."
+            f"Node {node} has no data of suite {spec.suite}: {error} "
+            "Name a folder that all nodes can read, or a URL, with --source."
         ) from error
-    for name, task in context.tasks.items():
+    for name, task in spec.tasks.items():
         if here.get(name) != task.sha256:
             raise DataError(
                 f"Every node must have the same data, found {'other files' if name in here else 'no file'} of {name} in "

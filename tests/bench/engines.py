@@ -43,7 +43,7 @@ def measure(where: Where) -> dict:
         {"what": f"wall seconds, ray over local, {len(where.tasks())} tasks", "value": found.pop("ratio"), **found}
     ]
     for name, engine_spec in crews.items():
-        for what, planned, is_stored in (("", 1.0, False), (", bundled", 0.01, False), (", stored", 1.0, True)):
+        for what, planned, is_stored in (("", 1.0, False), (", chunked", 0.01, False), (", stored", 1.0, True)):
             rate = N_EMPTY / _seconds_of_empty(engine_spec, planned, is_stored)
             rows.append({"what": f"empty jobs{what}, {name}: results a second", "value": rate})
     one = walls["local"][-1]
@@ -58,7 +58,7 @@ def measure(where: Where) -> dict:
 
 def _seconds_of_empty(engine_spec: EngineSpec, planned_seconds: float, is_stored: bool) -> float:
     jobs = [_empty(str(number), planned_seconds) for number in range(N_EMPTY)]
-    run_jobs = load_engine(engine_spec.engine).run_jobs
+    run_jobs = load_engine(engine_spec.name).run_jobs
     list(run_jobs(jobs[:10], _open, engine_spec))  # workers start
     with tempfile.TemporaryDirectory() as results:
         start = time.perf_counter()

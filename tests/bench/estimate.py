@@ -13,7 +13,8 @@ from runs import Where
 from snnbench import benchmark
 from snnbench.config import load_config
 from snnbench.execution.request import Request
-from snnbench.training.jobs import JobContext, run_job
+from snnbench.training.context import JobContext
+from snnbench.training.jobs import run_job
 from snnbench.training.process import prepare_process
 from snnbench.training.speed import measure_speed
 
@@ -30,7 +31,7 @@ def measure(where: Where) -> dict:
         request = Request(where.suite, (model,), "quick", settings, Path("nowhere"), where.folder(), tasks)
         loaded = benchmark.prepare(request)
         plan = benchmark.plan(request, loaded)
-        context = JobContext(request.folder, loaded.by_name, settings, request.compute, {})
+        context = JobContext(request.specify(loaded), request.folder)
         estimate = plan.seconds * measure_speed(clock=time.process_time)
         seconds = {}
         for job in plan.jobs:

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
 
 from snnbench.config import ModelSettings, RunSettings, TrainingSettings
-from snnbench.training.rows import job_rows
+from snnbench.training.jobs import job_rows
 
 TITLE = "(c) 24 ReLU networks of width 64: GridSearchCV(MLPClassifier, n_jobs=-1) against snnbench, end to end"
 

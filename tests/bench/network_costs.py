@@ -17,7 +17,8 @@ from snnbench.models import NETWORKS, load_class
 from snnbench.models.cost.network_cost import counts, network_layers
 from snnbench.records import Config, Dataset, Value
 from snnbench.training.process import prepare_process
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import initialise, train_stack
 
 N_STEPS = 24
 """Measured steps of a case, at least."""
@@ -59,8 +60,9 @@ def seconds_per_epoch(case: dict) -> float:
     n_epochs = max(2, N_STEPS * case["batch_size"] // case["n_train"])
     seconds = {}
     for n in (1, 1 + n_epochs):
+        stack = stack_of_one_task("search", [config] * n_stack, TaskRows(train, valid, case["n_outputs"]), [0] * n_stack, n)
         start = time.process_time()
-        train_stack(network, "search", train, valid, [0.01] * n_stack, [0] * n_stack, n, training)
+        train_stack(initialise(network, stack.seeds), stack, training)
         seconds[n] = time.process_time() - start
     return (seconds[1 + n_epochs] - seconds[1]) / n_epochs
 

@@ -13,7 +13,8 @@ from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
 from snnbench.records import Config, Value
 from snnbench.training.process import prepare_process
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import build_network, train_stack
 
 TITLE = "(d) scaling of an 8-layer snn of width 64, batch 128, and memory of a worker"
 
@@ -27,9 +28,9 @@ def train(n_stack: int, n_rows: int, n_epochs: int = 1, shape: tuple[int, int] =
     """Train a stack and return its seconds."""
     configs = [Config("snn", tuple(VALUES.items()))] * n_stack
     rows, held_out = random_rows(n_rows, *shape), random_rows(n_rows // 4, *shape)
-    network = load_class(NETWORKS["snn"])(configs, *shape)
+    stack = stack_of_one_task("search", configs, TaskRows(rows, held_out, shape[1]), [0] * n_stack, n_epochs)
     start = time.perf_counter()
-    train_stack(network, "search", rows, held_out, [0.01] * n_stack, [0] * n_stack, n_epochs, TrainingSettings())
+    train_stack(build_network(load_class(NETWORKS["snn"]), stack), stack, TrainingSettings())
     return time.perf_counter() - start
 
 

@@ -20,7 +20,8 @@ from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
 from snnbench.records import Config, Value
 from snnbench.training.process import prepare_process
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import build_network, train_stack
 
 TITLE = "(a) 24 SELU networks as a stack against a loop over nn.Sequential, 2 processes x 1 thread"
 
@@ -43,9 +44,8 @@ def train_stacked(case: Case) -> float:
     configs = [Config("snn", tuple({**values, "dropout_rate": dropout_rate}.items()))] * N_STACK
     train, valid = random_rows(N_BATCHES * batch_size), random_rows(N_BATCHES * batch_size // 4)
     start = time.perf_counter()
-    network = load_class(NETWORKS["snn"])(configs, N_FEATURES, N_CLASSES)
-    settings = TrainingSettings(batch_size=batch_size)
-    train_stack(network, "search", train, valid, [0.01] * N_STACK, [0] * N_STACK, N_EPOCHS, settings)
+    stack = stack_of_one_task("search", configs, TaskRows(train, valid, N_CLASSES), [0] * N_STACK, N_EPOCHS)
+    train_stack(build_network(load_class(NETWORKS["snn"]), stack), stack, TrainingSettings(batch_size=batch_size))
     return time.perf_counter() - start
 
 

@@ -17,7 +17,8 @@ from snnbench.models import NETWORKS, PER_MEMBER, canonical, check_config, load_
 from snnbench.models.cost.network_cost import member_seconds
 from snnbench.models.layers.stacked import reset
 from snnbench.records import Config, Dataset, Task, TrainingRun, Value
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import initialise, train_stack
 
 SHARED = {"fully_connected"}
 """Files in snnbench/models/networks that serve several networks."""
@@ -71,14 +72,9 @@ def train(
     model: str, members: list[Config], network: nn.Module | None = None, batch_size: int = 16, **changes: Any
 ) -> TrainingRun:
     arguments = {"stage": "search", "n_epochs": 60, "seeds": [3] * len(members), **changes}
-    return train_stack(
-        network=network or build(model, members),
-        train=toy_rows(),
-        held_out=toy_rows(1),
-        learning_rates=[float(config["learning_rate"]) for config in members],
-        settings=TrainingSettings(batch_size=batch_size),
-        **arguments,
-    )
+    stack = stack_of_one_task(configs=members, rows=TaskRows(toy_rows(), toy_rows(1), N_CLASSES), **arguments)
+    network = initialise(network or build(model, members), stack.seeds)
+    return train_stack(network, stack, TrainingSettings(batch_size=batch_size))
 
 
 def members_of(model: str) -> list[Config]:

@@ -15,6 +15,7 @@ from snnbench.models.estimators.building import SEEDS, build_estimator
 from snnbench.records import Config, Dataset
 from snnbench.suites import SUITES
 from snnbench.training.estimators import fit_estimator
+from snnbench.training.stack import TaskRows
 
 RNG = np.random.default_rng(0)
 ROWS = Dataset(RNG.normal(size=(120, 5)).astype(np.float32), RNG.integers(0, 2, 120))
@@ -106,7 +107,7 @@ def test_four_seeds_are_four_outputs_and_one_seed_is_one(path):
     def outputs(seed: int) -> bytes:
         with warnings.catch_warnings():  # LightGBM is fitted without names of features and asked with some
             warnings.simplefilter("ignore")
-            return fit_estimator(settings, Config("m", ()), seed, "evaluate", ROWS, ROWS, 2).test_outputs.tobytes()
+            return fit_estimator(settings, Config("m", ()), seed, TaskRows(ROWS, ROWS, 2)).outputs.tobytes()
 
     assert len({outputs(seed) for seed in range(4)}) == 4
     assert outputs(3) == outputs(3)

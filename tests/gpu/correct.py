@@ -11,12 +11,13 @@ from setting import Cases, Setting, configs_of, rows_of
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
-from snnbench.models.layers.padding import batch_class, padded_size
+from snnbench.models.layers.padding import stack_size
 from snnbench.models.layers.precision import precision
-from snnbench.records import Config, TrainingRun
+from snnbench.records import Config, TrainedMember
 from snnbench.training import stacked
 from snnbench.training.cuda_graph import replayed
 from snnbench.training.networks import is_out_of_memory
+from snnbench.training.stack import Stack
 
 SETTINGS = TrainingSettings(batch_size=32, smoothing_window=2)
 N_EPOCHS = 6
@@ -45,19 +46,19 @@ def cases(setting: Setting) -> Cases:
 
 def train(
     device: str, configs: list[Config], dtype=torch.float64, multilabel=False, l2=0.0, momentum=0.0, **changed
-) -> list[TrainingRun]:
+) -> list[TrainedMember]:
     """Train members on two tasks, with initial weights drawn on the CPU."""
     tasks = [rows_of(100, 7, 3, 0, multilabel), rows_of(90, 7, 3, 1, multilabel)]
     task_of = [member % 2 for member in range(len(configs))]
     settings = SETTINGS.model_copy(update={"momentum": momentum})
-    size, n_batch = padded_size(configs[0], 7, 3), batch_class(100, 32)
+    configs = [Config(one.model, (*one.values, ("l2", l2))) for one in configs] if l2 else configs
     arguments = {"n_epochs": [N_EPOCHS] * len(configs), "stage": "search", **changed}
-    rates = [float(config["learning_rate"]) for config in configs]
-    return stacked.train_across(
-        load_class(NETWORKS[configs[0].model]), configs, tasks=tasks, task_of=task_of, padded=size, n_batch=n_batch,
-        learning_rates=rates, seeds=task_of, settings=settings, device=device, l2=[l2] * len(configs), dtype=dtype,
-        drawn_on="cpu", **arguments,
-    )  # fmt: skip
+    size = stack_size(configs[0], 7, 3, 100, 32)
+    stack = Stack(configs=configs, tasks=tasks, task_of=task_of, seeds=task_of, size=size, **arguments)
+    # The generators of devices differ: weights are drawn on the CPU for both.
+    network = stacked.build_network(load_class(NETWORKS[configs[0].model]), stack, "cpu", dtype).to(device)
+    run = stacked.train_stack(network, stack, settings)
+    return [run.member(place) for place in range(len(stack))]
 
 
 def against_the_cpu(setting: Setting, model: str, form: str, dropout: float, **how) -> dict:
@@ -117,7 +118,7 @@ def divergence(setting: Setting) -> dict:
     configs = configs_of("msrainit", 6, 16, 8, 0.0)
     lost = [Config(one.model, tuple({**dict(one.values), "learning_rate": 1e9}.items())) for one in configs[:3]]
     found, wanted = (train(device, [*lost, *configs[3:]], n_epochs=[15] * 6) for device in (setting.device, "cpu"))
-    assert [bool(run.diverged[0]) for run in found] == [True] * 3 + [False] * 3
+    assert [run.diverged for run in found] == [True] * 3 + [False] * 3
     apart = max(float(np.abs(a.train_loss - b.train_loss).max()) for a, b in zip(found[3:], wanted[3:], strict=True))
     assert apart < 1e-9, f"losses are {apart} apart"
     return {"apart": apart}
@@ -138,7 +139,7 @@ def one_step(setting: Setting, name: str) -> dict:
     exact = train("cpu", configs, n_epochs=[1] * 4)
     with precision(name):
         found = train(setting.device, configs, torch.float32, n_epochs=[1] * 4)
-    apart = max(abs(float(a.train_loss[0, 0] / b.train_loss[0, 0]) - 1) for a, b in zip(found, exact, strict=True))
+    apart = max(abs(float(a.train_loss[0] / b.train_loss[0]) - 1) for a, b in zip(found, exact, strict=True))
     assert apart < {"float32": 1e-4, "tf32": 1e-2, "bfloat16": 1e-1}[name], f"losses are {apart} apart, relatively"
     return {"relative": apart}
 

@@ -16,6 +16,7 @@ from snnbench.models.layers.padding import batch_class, padded_size
 from snnbench.records import Compute, Config, Job, Split, Task
 from snnbench.resources import resource
 from snnbench.suites.loading import LoadedSuite
+from snnbench.training.context import specify_run
 
 COMPUTE = Compute("cuda", "tf32", "across-tasks")
 
@@ -39,7 +40,7 @@ def paper_jobs(loaded: LoadedSuite, settings: RunSettings | None = None) -> list
     """Return the jobs of the paper's networks on a GPU, as ``snnbench run uci --preset paper`` would plan them."""
     settings = settings or load_config("uci", "paper")
     networks = [name for name, table in settings.models.items() if not table.estimator]
-    return list(plan_search("uci", loaded, settings, networks, 0, Stored(), COMPUTE).jobs)
+    return list(plan_search(specify_run("uci", loaded, settings, COMPUTE), networks, Stored()).jobs)
 
 
 def job_work(job: Job, loaded: LoadedSuite) -> tuple[int, float, float]:

@@ -10,7 +10,8 @@ from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models.layers.precision import precision, product
 from snnbench.records import Compute
 from snnbench.training.cuda_graph import replayed
-from snnbench.training.networks import NetworkMember, train_networks
+from snnbench.training.networks import train_networks
+from snnbench.training.stack import stack_of_one_task
 
 PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "pydantic")
 
@@ -70,7 +71,7 @@ def launch(setting: Setting) -> dict:
 def job(setting: Setting) -> dict:
     """Train one stack of snn from start to end."""
     rows = rows_of(setting.scaled(1000, 60), 16, 3)
-    members = [NetworkMember(one, rows, 0, 4) for one in configs_of("snn", 6, setting.scaled(256, 8), 4, 0.05)]
+    stack = stack_of_one_task("search", configs_of("snn", 6, setting.scaled(256, 8), 4, 0.05), rows, [0] * 6, 4)
     compute = Compute(setting.device, setting.precision, "across-tasks")
-    runs = list(train_networks(members, ModelSettings(grid={}), "search", TrainingSettings(n_epochs=4), compute))
-    return {"best_scores": [float(run.best_score[place]) for run, place in runs]}
+    found = train_networks(stack, ModelSettings(grid={}), TrainingSettings(n_epochs=4), compute)
+    return {"best_scores": [trained.valid_score for trained in found]}

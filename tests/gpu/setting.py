@@ -9,11 +9,13 @@ import numpy as np
 import torch
 
 from snnbench.models import NETWORKS, load_class
-from snnbench.models.layers.padding import batch_class, build_padded, padded_size
+from snnbench.models.layers.padding import stack_size
 from snnbench.records import Config, Dataset, Value
 from snnbench.training.cuda_graph import replayed
-from snnbench.training.loaders import MultiTaskLoader, TaskRows
+from snnbench.training.loaders import MultiTaskLoader
 from snnbench.training.optimizer import make_optimizer, step
+from snnbench.training.stack import Stack, TaskRows
+from snnbench.training.stacked import build_network
 
 Case = tuple[str, Callable[[], dict]]
 Cases = Iterator[Case]
@@ -88,14 +90,14 @@ def rows_of(n_train: int, n_features: int, n_outputs: int, seed: int = 0, multil
 
 def step_of(setting: Setting, configs: list[Config], rows: TaskRows, eager: bool = False) -> Callable[[], None]:
     """Return one training step of a stack on a task, replayed where there is a GPU."""
-    model, device = configs[0].model, torch.device(setting.device)
-    size = rows.train.X.shape[1], rows.n_outputs
-    padded, n_batch = padded_size(configs[0], *size), batch_class(len(rows.train.y), 128)
-    network = build_padded(load_class(NETWORKS[model]), configs, [size] * len(configs), padded, [0] * len(configs), device)
-    feed = MultiTaskLoader([rows], [0] * len(configs), [0] * len(configs), n_batch, padded, setting.device, torch.float32)
+    model, device, zeros = configs[0].model, torch.device(setting.device), [0] * len(configs)
+    size = stack_size(configs[0], rows.n_features, rows.n_outputs, len(rows.train.y), 128)
+    stack = Stack("search", configs, [rows], task_of=zeros, seeds=zeros, n_epochs=[1] * len(configs), size=size)
+    network = build_network(load_class(NETWORKS[model]), stack, device)
+    feed = MultiTaskLoader(stack, size, device, torch.float32)
     feed.start_epoch(1)
     feed.shuffle()
-    optimizer = make_optimizer(network, [float(config["learning_rate"]) for config in configs])
+    optimizer = make_optimizer(network, stack.learning_rates)
     for layer in network.modules():
         if hasattr(layer, "counter"):
             layer.counter = feed.counter
@@ -103,7 +105,7 @@ def step_of(setting: Setting, configs: list[Config], rows: TaskRows, eager: bool
     def take() -> None:
         network.train()
         feed.columns.zero_()  # always the first batch, so that any number of steps can be taken
-        feed.columns.add_(torch.arange(n_batch, device=device))
+        feed.columns.add_(torch.arange(size.n_batch, device=device))
         batch = feed.next_batch()
         for layer in network.modules():
             if hasattr(layer, "row_share"):

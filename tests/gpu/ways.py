@@ -9,7 +9,8 @@ from snnbench.execution.plan import MAX_GPU_UNITS
 from snnbench.models import NETWORKS, load_class
 from snnbench.models.layers.precision import precision
 from snnbench.training.cuda_graph import replayed
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import stack_of_one_task
+from snnbench.training.stacked import build_network, train_stack
 
 SHAPES = ((256, 4), (256, 16), (1024, 8))
 N_TRAIN, N_FEATURES, N_OUTPUTS = 1280, 16, 3
@@ -52,13 +53,11 @@ def within(setting: Setting, n_units: int, n_layers: int, n_stack: int) -> dict:
         rows_of(setting.scaled(N_TRAIN, 128), N_FEATURES, N_OUTPUTS),
         configs_of("snn", n_stack, n_units, n_layers, 0.05),
     )
-    rates, settings = [float(config["learning_rate"]) for config in configs], TrainingSettings()
 
     def train(n_epochs: int) -> float:
-        network = load_class(NETWORKS["snn"])(configs, N_FEATURES, N_OUTPUTS)
-        found = train_stack(
-            network, "search", rows.train, rows.held_out, rates, [0] * n_stack, n_epochs, settings, "accuracy", setting.device
-        )
+        stack = stack_of_one_task("search", configs, rows, [0] * n_stack, n_epochs)
+        network = build_network(load_class(NETWORKS["snn"]), stack, setting.device)
+        found = train_stack(network, stack, TrainingSettings())
         wait(setting.device)
         return found.seconds
 

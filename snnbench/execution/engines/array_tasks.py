@@ -1,9 +1,9 @@
-"""The elements of Slurm's job arrays, and the files by which they and the front end know of each other.
+"""Slurm array tasks, and the files by which they and the front end communicate.
 
-Every element has a folder. It holds the jobs (``chunk.json``), the element's name in Slurm (``slurm_id``), a mark once a
+Every array task has a folder. It holds the jobs (``chunk.json``), the array task's ID in Slurm (``slurm_id``), a mark once a
 worker was ready (``opened``) or the reason why it could not be (``refused``), and for each job that is done its outcome
 (``<job>.outcome``, JSON), of which only a mark stays (``<job>.taken``) once it is stored. All files appear whole or not at all,
-and none is unpickled: a results folder may come from somebody else.
+and none is unpickled: a results folder may come from a stranger.
 """
 
 import json
@@ -29,15 +29,16 @@ from snnbench.execution.engines.chunks import Chunk, outcome_of
 from snnbench.records import Job, Result
 
 STOP = "stop"
-"""A file in the folder of all elements: once it is there, they end after the job at hand."""
+"""A file in the folder of all array tasks: once it is there, they end after their current job."""
 
-_CHUNK, _SLURM_ID, _BEGUN_WITH, _OPENED, _REFUSED = "bundle.json", "slurm_id", "begun_with", "opened", "refused"
+_CHUNK, _SLURM_ID, _BEGUN_WITH, _OPENED, _REFUSED = "chunk.json", "slurm_id", "begun_with", "opened", "refused"
 _OUTCOME, _TAKEN = ".outcome", ".taken"
+_PREFIX = "array-task-"
 
 
 @dataclass
 class ArrayTask:
-    """An element as the front end knows it: its state in Slurm, the node, and since when Slurm says that it is over."""
+    """An array task as the front end knows it: its state in Slurm, the node, and since when Slurm reports it as over."""
 
     folder: Path
     chunk: Chunk
@@ -47,17 +48,17 @@ class ArrayTask:
     over_since: float = math.inf
 
     def update(self, state: str, node: str, is_over: bool) -> None:
-        """Note what Slurm says of it."""
+        """Note the state that Slurm reports."""
         self.state, self.node = state, node or self.node
         self.over_since = min(self.over_since, time.monotonic()) if is_over else math.inf
 
     def is_over(self, grace_seconds: float) -> bool:
-        """Say whether Slurm has called it over for so long."""
+        """Say whether Slurm has reported it as over for that long."""
         return time.monotonic() - self.over_since >= grace_seconds
 
     @property
     def not_taken(self) -> list[Job]:
-        """The jobs whose outcome is still to come, or to be taken."""
+        """The jobs whose outcome is not written yet, or not taken yet."""
         names = {file.name for file in self.folder.iterdir()}
         return [job for job in self.chunk.jobs if job.key + _TAKEN not in names]
 
@@ -73,12 +74,12 @@ class ArrayTask:
         return file.read_text(encoding="utf-8") if file.exists() else ""
 
     def discard(self) -> None:
-        """Remove its folder; what is left after being killed on the way is no element any more."""
+        """Remove its folder; what is left if this is interrupted is no longer found as an array task."""
         (self.folder / _SLURM_ID).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def take_outcomes(self) -> Iterator[Finished]:
-        """Yield what has come; each is gone for good only when the next is asked for, so that the caller can store it first."""
+        """Yield new outcomes; each is removed only when the next is asked for, so that the caller can store it first."""
         jobs = {job.key + _OUTCOME: job for job in self.chunk.jobs}
         for file in sorted(self.folder.glob(f"*{_OUTCOME}")):
             yield jobs[file.name], _read_outcome(file)
@@ -87,30 +88,30 @@ class ArrayTask:
 
 
 def add_array_task(folder: Path, chunk: Chunk) -> ArrayTask:
-    """Write down an element that is to be submitted."""
-    array_task = ArrayTask(folder / f"element-{uuid.uuid4().hex}", chunk)
+    """Write the files of an array task that is to be submitted."""
+    array_task = ArrayTask(folder / f"{_PREFIX}{uuid.uuid4().hex}", chunk)
     array_task.folder.mkdir(parents=True)
     _write(array_task.folder / _CHUNK, json.dumps(asdict(chunk)))
     return array_task
 
 
 def note_submitted(array_task: ArrayTask, slurm_id: str) -> None:
-    """Write down how Slurm calls an element."""
+    """Write the ID that Slurm gave an array task."""
     array_task.slurm_id = slurm_id
     _write(array_task.folder / _SLURM_ID, slurm_id)
 
 
 def find_array_tasks(folder: Path) -> list[ArrayTask]:
-    """Return the elements that an earlier front end left in a folder; one without a name in Slurm was never submitted."""
+    """Return the array tasks that an earlier front end left in a folder; one without an ID was never submitted."""
     found = []
-    for file in sorted(folder.glob(f"element-*/{_SLURM_ID}")):
+    for file in sorted(folder.glob(f"{_PREFIX}*/{_SLURM_ID}")):
         found.append(ArrayTask(file.parent, _read_chunk(file.parent), file.read_text()))
     return found
 
 
 @dataclass(frozen=True)
 class ArrayTaskProgram:
-    """What an element does: run its jobs one after another, leaving out what is done already."""
+    """What an array task runs: its jobs one after another, leaving out what is done already."""
 
     folder: Path
     open_worker: OpenWorker
@@ -133,15 +134,15 @@ class ArrayTaskProgram:
                 _write_outcome(self.folder / (job.key + _OUTCOME), outcome_of(job, run_job))
 
     def checkpoint(self) -> Any:
-        """Return what Slurm is to queue again, shortly before the time is up or when others come first.
+        """Return what Slurm is to requeue, shortly before the time limit or when the array task is preempted.
 
         Raises:
-            RuntimeError: If no job was done since the element began: it would never be.
+            RuntimeError: If no job was done since the array task began: none would ever be.
         """
         from submitit.helpers import DelayedSubmission
 
         if self._n_done() <= int((self.folder / _BEGUN_WITH).read_text()):
-            raise RuntimeError("No job of the element fits into its time.")
+            raise RuntimeError("No job of the array task fits into its time limit.")
         return DelayedSubmission(self)
 
     def _n_done(self) -> int:
@@ -149,7 +150,7 @@ class ArrayTaskProgram:
 
 
 def _end_if_it_raises(handler: Any, signum: int, frame: FrameType | None) -> None:
-    """Handle Slurm's warning; what it raised here would look like an error of the job that it interrupts."""
+    """Handle Slurm's warning signal; an exception raised here would look like an error of the job that it interrupts."""
     try:
         handler(signum, frame)
     except Exception:
@@ -185,7 +186,7 @@ def _read(file: Path, form: Any) -> Any:
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise SnnbenchError(
-            f"{file} must be as an element of this run wrote it, but reading it says: {reason}. Remove it."
+            f"{file} must be as an array task of this run wrote it, but reading it failed: {reason}. Remove it."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Jobs that share a remote call, and what becomes of them when their process or its machine dies."""
+"""Chunks: jobs that share a remote call, and which of them are run again when their process or its machine dies."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ class Chunk:
 
 
 def make_chunks(jobs: Sequence[Job], min_seconds: float) -> Iterator[Chunk]:
-    """Join jobs in their order until each bundle is planned to take ``min_seconds``: a remote call has its price."""
+    """Join jobs in their order until each chunk is planned to take ``min_seconds``: a remote call has its price."""
     gathered: list[Job] = []
     seconds = 0.0
     for job in jobs:
@@ -40,14 +40,14 @@ def make_chunks(jobs: Sequence[Job], min_seconds: float) -> Iterator[Chunk]:
 def retry_or_fail(
     chunk: Chunk, undone: Sequence[Job], max_retries: int, cause: str, is_blameless: bool = False
 ) -> tuple[list[Chunk], list[Finished]]:
-    """Return what of a dead bundle's undone jobs is run again, each alone, and what is given up.
+    """Return which undone jobs of a chunk that died are run again, each alone, and which are given up.
 
     Args:
         chunk: What was being run.
         undone: Those of its jobs that have no outcome.
         max_retries: How often a job is run again; one that did not die alone is tried alone at least once.
         cause: Why it died.
-        is_blameless: Whether it had to make room for others, which does not count.
+        is_blameless: Whether it was preempted, which does not count as a death.
     """
     n_deaths = chunk.n_deaths + (not is_blameless)
     if len(chunk.jobs) > 1:
@@ -58,7 +58,7 @@ def retry_or_fail(
 
 
 def outcome_of(job: Job, run_job: RunJob) -> JobOutcome:
-    """Return a job's outcome: what it raises must not take the other jobs of its bundle along."""
+    """Return a job's outcome; an exception must not lose the other jobs of its chunk."""
     try:
         return run_job(job)
     except Exception as error:
@@ -66,6 +66,6 @@ def outcome_of(job: Job, run_job: RunJob) -> JobOutcome:
 
 
 def last_line(text: str) -> str:
-    """Return the last line of what a program said, without its full stop; empty if it said nothing."""
+    """Return the last line of a program's output, without its full stop; empty if there is none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else ""

@@ -1,6 +1,6 @@
 """Where jobs run: one module an engine, with the names of ``Engine``.
 
-An engine knows nothing of training. It is given jobs, which are names and numbers, and a function that makes a process ready
+An engine knows nothing of training. It is given jobs, which are names and numbers, and a function that prepares a process
 and returns what runs a job there; it yields finished jobs, in whatever order they finish. An outcome is the list that
 ``run_job`` returned, or the exception that kept it from returning.
 """
@@ -38,7 +38,7 @@ class EngineSpec:
     ``folder`` is where it keeps what its workers need.
     """
 
-    engine: str
+    name: str
     options: Any
     n_workers: int
     n_gpu_workers: int = 1
@@ -47,15 +47,15 @@ class EngineSpec:
     @property
     def is_remote(self) -> bool:
         """Whether its workers may be on other machines."""
-        return load_engine(self.engine).REMOTE
+        return load_engine(self.name).REMOTE
 
 
 @dataclass(frozen=True)
 class EngineCallbacks:
-    """What an engine tells while it works, and whom it asks.
+    """What an engine calls while it runs.
 
-    ``started`` is called when a job is handed over, ``on_workers_changed`` with the numbers of nodes and workers at hand where
-    these are not known beforehand. Once ``stop`` is true no other job is started and those that run are finished.
+    ``started`` is called when a job is given to a worker, ``on_workers_changed`` with the numbers of nodes and workers where
+    these are not known beforehand. Once ``stop`` returns true no other job is started and those that run are finished.
     """
 
     started: Callable[[Job], None] = lambda job: None
@@ -120,7 +120,7 @@ def load_engine(name: str) -> Engine:
 
 
 def configure_engine(name: str, options: Mapping[str, Value], results: Path = Path()) -> EngineSpec:
-    """Return the crew of an engine with some options.
+    """Check an engine's options and count its workers.
 
     Args:
         name: Of the engine.

@@ -51,7 +51,7 @@ def n_cores() -> int:
 
 
 def recover_jobs(jobs: Sequence[Job], engine_spec: EngineSpec) -> Sequence[Job]:
-    """Return the jobs: nothing outlives a run here."""
+    """Return the jobs: no process outlives a run here."""
     return jobs
 
 
@@ -64,8 +64,8 @@ def run_jobs(
 ) -> FinishedJobs:
     """Run jobs in worker processes, in the order given, and yield each as it finishes.
 
-    A worker that dies (killed, out of memory) takes the jobs in flight with it. They are run again, each alone, so that only
-    the one at fault ends with an exception.
+    When a worker dies (killed, out of memory), all jobs in flight are lost. They are run again, each alone, so that only the
+    one at fault ends with an exception.
     """
     n_workers = engine_spec.n_gpu_workers if on_gpu else engine_spec.n_workers
     queue, suspects = deque(jobs), deque[Job]()
@@ -90,7 +90,7 @@ def _until_broken(
         while waiting and not lost and len(in_flight) < width and not callbacks.stop():
             try:
                 future = pool.submit(_run_job, waiting[0])
-            except BrokenProcessPool:  # a worker died while nobody looked, and took all jobs in flight with it
+            except BrokenProcessPool:  # a worker died since the last look, and all jobs in flight with it
                 return list(in_flight.values())
             in_flight[future] = waiting.popleft()
             callbacks.started(in_flight[future])
@@ -164,7 +164,7 @@ def _run_job(job: Job) -> list[Result]:
 
 
 def _die_with_parent() -> None:
-    """End the worker when its parent is gone, even killed: nobody would store what it computes."""
+    """End the worker when its parent is gone, even killed: its results would not be stored."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

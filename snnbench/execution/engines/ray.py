@@ -1,7 +1,7 @@
-"""A Ray cluster that runs already: a bundle of jobs is a Ray task, and Ray chooses where it runs.
+"""A Ray cluster that runs already: a chunk of jobs is a Ray task, and Ray chooses where it runs.
 
-The driver hands out a few bundles more than there are workers and takes results as they come home. A bundle whose worker or
-node dies is handed out again by the driver, not by Ray, which cannot take a bundle apart.
+The driver submits a few chunks more than there are workers and collects results as they finish. A chunk whose worker or node
+dies is submitted again by the driver, not by Ray, which cannot take a chunk apart.
 """
 
 import logging
@@ -25,9 +25,9 @@ SUMMARY = "a Ray cluster that runs already"
 REMOTE = True
 
 _MIN_SECONDS = 0.2
-"""Of a bundle: a task costs the cluster a few milliseconds (`make bench`, part g)."""
+"""Of a chunk: a task costs the cluster a few milliseconds (`make bench`, part g)."""
 _MIN_GPU_SECONDS = 120.0
-"""Of a bundle on a GPU, for which Ray starts a process of its own: several seconds."""
+"""Of a chunk on a GPU, for which Ray starts a process of its own: several seconds."""
 _CHUNKS_PER_WORKER = 2
 _SECONDS_BETWEEN_LOOKS = 5.0
 _CONNECT_SECONDS = 5.0
@@ -90,9 +90,9 @@ def run_jobs(
     callbacks: EngineCallbacks = NO_CALLBACKS,
     on_gpu: bool = False,
 ) -> FinishedJobs:
-    """Run jobs on the cluster, in about the order given, and yield each as it comes home.
+    """Run jobs on the cluster, in about the order given, and yield each as it finishes.
 
-    Once ``callbacks.stop`` is true, what no worker has begun is cancelled.
+    Once ``callbacks.stop`` is true, tasks that no worker has begun are cancelled.
 
     Raises:
         SnnbenchError: If a worker lacks the code or the data.
@@ -101,7 +101,7 @@ def run_jobs(
         return
     ray, options = _library(), engine_spec.options
     # A process that has used a GPU keeps it, and the memory there, even if Ray gives it another one for the next task.
-    submit = ray.remote(max_retries=0, **({"max_calls": 1} if on_gpu else {}))(_run_bundle).options
+    submit = ray.remote(max_retries=0, **({"max_calls": 1} if on_gpu else {}))(_run_chunk).options
     # In a list Ray hands a reference on as it is: a process fetches it once, and not again for another stage of the same run.
     opened = [digest(repr(open_worker)), ray.put(open_worker)]
     cluster, next_look, stopped = _look(ray, options, on_gpu), 0.0, False
@@ -113,12 +113,12 @@ def run_jobs(
             if callbacks.stop() and not stopped:
                 stopped = True
                 for ref in in_flight:
-                    ray.cancel(ref, force=False)  # workers ignore the signal, so this ends only what waits
+                    ray.cancel(ref, force=False)  # workers ignore the signal, so this ends pending tasks only
             if time.monotonic() >= next_look:
                 cluster, next_look = _look(ray, options, on_gpu), time.monotonic() + _SECONDS_BETWEEN_LOOKS
                 callbacks.on_workers_changed(cluster.n_nodes, cluster.n_workers)
                 for ref, (_, memory) in in_flight.items():
-                    if memory > cluster.memory_bytes:  # for which only a node that has left had room
+                    if memory > cluster.memory_bytes:  # only a node that has left had room for it
                         ray.cancel(ref, force=False)
             room = options.max_in_flight or max(1, _CHUNKS_PER_WORKER * cluster.n_workers)
             while queue and not stopped and len(in_flight) < room:
@@ -145,14 +145,14 @@ def _ready(ray: Any, refs: list[Any]) -> list[Any]:
 
 
 def _collect(ray: Any, ref: Any, chunk: Chunk, max_retries: int) -> tuple[list[Finished], list[Chunk]]:
-    """Return what a task gave and, if it died, what is to be handed out again."""
+    """Return the outcomes of a task and, if it died or was cancelled, what is to be submitted again."""
     try:
         found = ray.get(ref)
     except ray.exceptions.TaskCancelledError:
         return [], [chunk]
     except ray.exceptions.RayTaskError as error:  # jobs raise nothing that gets so far
         raise SnnbenchError(
-            f"Every node of the Ray cluster must be able to run snnbench {__version__}, but one says: {_words(error)}. "
+            f"Every node of the Ray cluster must be able to run snnbench {__version__}, but on one it failed: {_words(error)}. "
             "Install it there, with the same Python."
         ) from error
     except ray.exceptions.RayError as error:
@@ -171,7 +171,7 @@ _workers: dict[str, RunJob] = {}
 """In a worker process: what runs a job of the run that it works for."""
 
 
-def _run_bundle(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
+def _run_chunk(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
     """In a worker process: return the outcomes of jobs, or why this node can run none."""
     # Ray interrupts a task that is cancelled while it runs; the driver cancels only what should not begin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -187,14 +187,14 @@ def _run_bundle(opened: list[Any], jobs: Sequence[Job]) -> list[Any] | str:
 
 
 def _needs(chunk: Chunk, options: Options, cluster: _Cluster, on_gpu: bool) -> dict[str, float]:
-    """Return what a task reserves; never more memory than the largest node has, where it would wait for ever."""
+    """Return what a task reserves; never more memory than the largest node has, or it would stay pending for ever."""
     memory = min(chunk.memory_bytes, cluster.memory_bytes)
     needs: dict[str, float] = {"num_cpus": options.cpus_per_job, "memory": memory}
     return needs | ({"num_gpus": options.gpus_per_job} if on_gpu else {})
 
 
 def _look(ray: Any, options: Options, on_gpu: bool) -> _Cluster:
-    """Return what the cluster is now: nodes come and go."""
+    """Return the state of the cluster now: nodes join and leave."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     jobs_at_once = [_jobs_at_once(node, options, on_gpu) for node in nodes]
     memory = [node.get("memory", 0) for node, n_jobs in zip(nodes, jobs_at_once, strict=True) if n_jobs]
@@ -231,7 +231,7 @@ def _connect(address: str) -> Any:
         ray.init(address=address, namespace="snnbench", log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ConfigError(
-            f"--address must be that of a Ray cluster, but connecting to {address} says: {_words(error)}. "
+            f"--address must be that of a Ray cluster, but connecting to {address} failed: {_words(error)}. "
             "Start one with `ray start --head` and join it from here with `ray start --address HOST:PORT`, or give "
             f"ray://HOST:10001 to stay outside. A cluster that asks for a token needs it in {_TOKEN_FILE}."
         ) from error
@@ -239,7 +239,7 @@ def _connect(address: str) -> Any:
 
 
 def _check_address(address: str) -> None:
-    """Knock at the port first: Ray itself tries for a long time."""
+    """Try the port first: Ray itself retries for a long time."""
     if address == "auto":
         return
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -249,6 +249,6 @@ def _check_address(address: str) -> None:
         socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
     except OSError as error:
         raise ConfigError(
-            f"--address must be that of a Ray cluster, but at {address} nobody answers: {error}. "
+            f"--address must be that of a Ray cluster, but {address} does not answer: {error}. "
             "Start one with `ray start --head`, and give HOST:PORT as it prints it."
         ) from error

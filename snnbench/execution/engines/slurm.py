@@ -1,7 +1,7 @@
-"""Slurm: bundles of jobs are elements of job arrays, which submitit submits.
+"""Slurm: every chunk of jobs is an array task, which submitit submits.
 
-All that passes between the front end and the elements lies in ``<results>/_slurm``, which every node must see. So the front end
-may go: the same command finds the elements that still run and the outcomes that came meanwhile.
+The front end and the array tasks communicate by files in ``<results>/_slurm``, which every node must see. So the front end may
+end at any time: the same command finds the array tasks that still run and the outcomes that were written in the meantime.
 """
 
 import shutil
@@ -33,30 +33,30 @@ SUMMARY = "Slurm job arrays, by submitit"
 REMOTE = True
 
 _MIN_SECONDS = 120.0
-"""Of a bundle: an element spends several seconds in starting Python and loading torch."""
+"""Of a chunk: an array task takes several seconds to start Python and load torch."""
 _SHARE_OF_TIME = 1 / 3
-"""Of an element's time limit that a bundle is planned to take, since plans err."""
+"""Of an array task's time limit that a chunk is planned to take, since plans err."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
-"""Seconds between two looks; the scheduler is not to be bothered while nothing happens."""
+"""Seconds between two looks; the wait grows while nothing happens, to spare the scheduler."""
 _GRACE_SECONDS, _LONG_GRACE_SECONDS = 5.0, 75.0
-"""How long an element must be over until its missing outcomes are believed: shared file systems show files late, NFS up to a
-minute. The longer time is for one that says that it has done everything."""
+"""How long Slurm must have reported an array task as over before its missing outcomes count as lost: shared file systems show
+files late, NFS up to a minute. The longer time is for one that is reported as complete."""
 _MANY = 10**6
-"""How often an element may be queued again for want of time; it sees to it itself that it gets on."""
+"""How often an array task may be requeued at its time limit; one that made no progress ends itself."""
 _SUBMITTED = "submitit"
 """The folder of submitit's own files: what it submits, and the logs."""
 _OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}
 _GONE = "GONE"
-"""What we call the state of an element that Slurm has forgotten."""
+"""Our name for the state of an array task that Slurm no longer lists."""
 _NEVER = {"BadConstraints", "InvalidAccount", "InvalidQOS", "PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit"}
-"""Reasons for which an element would wait for ever."""
+"""Reasons for which an array task would stay pending for ever."""
 _HELD = {"JobHeldAdmin", "JobHoldMaxRequeue", "launch failed requeued held"}
-"""Reasons for which an element that was queued again waits for somebody."""
+"""Reasons for which Slurm holds a requeued array task until it is released by hand."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What an element of an array asks of Slurm. ``time`` is in minutes; ``max_array`` elements are queued or run at once."""
+    """What an array task asks of Slurm. ``time`` is in minutes; ``max_array`` array tasks are queued or run at once."""
 
     partition: str | None = None
     account: str | None = None
@@ -67,11 +67,45 @@ class Options:
     max_retries: int = 2
 
 
+@dataclass
+class _Run:
+    """The state of a run.
+
+    ``wanted`` holds the keys of the jobs without an outcome, ``queue`` what is not submitted yet and ``array_tasks`` what may
+    still run. ``has_opened`` says whether any worker could start so far.
+    """
+
+    engine_spec: EngineSpec
+    open_worker: OpenWorker
+    callbacks: EngineCallbacks
+    on_gpu: bool
+    wanted: set[str]
+    queue: list[Chunk]
+    array_tasks: list[ArrayTask]
+    stopped: bool = False
+    has_opened: bool = False
+
+    @property
+    def options(self) -> Options:
+        """Those of the engine."""
+        options: Options = self.engine_spec.options
+        return options
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of all array tasks are."""
+        return self.engine_spec.folder
+
+    def undone(self, array_task: ArrayTask) -> list[Job]:
+        """Return the jobs of an array task that have no outcome."""
+        return [job for job in array_task.not_taken if job.key in self.wanted]
+
+
 def engine_spec(options: Options, results: Path) -> EngineSpec:
-    """Check that Slurm and submitit are at hand.
+    """Check that Slurm and submitit can be used.
 
     Raises:
-        ConfigError: If one is not, or an option cannot be.
+        ConfigError: If one cannot, or an option is not possible.
     """
     _library()
     if options.gpus_per_job != int(options.gpus_per_job):
@@ -81,14 +115,14 @@ def engine_spec(options: Options, results: Path) -> EngineSpec:
         partitions = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     except (OSError, subprocess.CalledProcessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip()
-        raise ConfigError(f"--engine slurm must be started where Slurm's commands work, but sinfo says: {said}.") from error
+        raise ConfigError(f"--engine slurm must be started where Slurm's commands work, but sinfo failed: {said}.") from error
     if options.partition and options.partition not in partitions:
         raise ConfigError(f"--partition must be one of {', '.join(sorted(set(partitions)))}, found {options.partition}.")
     return EngineSpec("slurm", options, options.max_array, options.max_array, (results / "_slurm").absolute())
 
 
 def recover_jobs(jobs: Sequence[Job], engine_spec: EngineSpec) -> Sequence[Job]:
-    """Return the same trainings in the jobs of elements that still run, or have run since, and in others."""
+    """Return the same trainings in the jobs of array tasks that an earlier run submitted, and in others."""
     wanted = {member.key for job in jobs for member in job.members}
     begun = {job.key: job for array_task in find_array_tasks(engine_spec.folder) for job in array_task.not_taken}
     begun = {key: job for key, job in begun.items() if wanted.issuperset(member.key for member in job.members)}
@@ -107,146 +141,150 @@ def run_jobs(
     callbacks: EngineCallbacks = NO_CALLBACKS,
     on_gpu: bool = False,
 ) -> FinishedJobs:
-    """Run jobs as elements of arrays, in about the order given, and yield each as its outcome is found.
+    """Run jobs in array tasks, in about the order given, and yield each as its outcome is found.
 
-    Once ``callbacks.stop`` is true, what is queued is cancelled, and elements end after the job at hand. If the front end is
-    interrupted all elements are cancelled; if it is killed they go on.
+    Once ``callbacks.stop`` is true, pending array tasks are cancelled and running ones end after their current job. If the
+    front end is interrupted, all array tasks are cancelled; if it is killed, they continue.
 
     Raises:
-        SnnbenchError: If the elements cannot work, or another front end drives those of this folder.
+        SnnbenchError: If no worker can work, or another front end uses this folder.
     """
     if not jobs:
         return
     with _one_front_end(engine_spec.folder):
-        array_tasks = _resume(jobs, engine_spec, callbacks)
+        run = _resume(jobs, open_worker, engine_spec, callbacks, on_gpu)
         try:
-            yield from _run_jobs(jobs, array_tasks, open_worker, engine_spec, callbacks, on_gpu)
+            yield from _run_jobs(run)
         except (KeyboardInterrupt, GeneratorExit, SnnbenchError):
-            _cancel(array_tasks)
-            for array_task in array_tasks:
+            _cancel(run.array_tasks)
+            for array_task in run.array_tasks:
                 array_task.discard()
             raise
-        if not any(engine_spec.folder.glob("element-*")):  # of another stage, or of models that are not wanted this time
-            shutil.rmtree(engine_spec.folder / _SUBMITTED, ignore_errors=True)
-            (engine_spec.folder / STOP).unlink(missing_ok=True)
+        if not find_array_tasks(run.folder):  # else of another stage, or of models that are not wanted this time
+            shutil.rmtree(run.folder / _SUBMITTED, ignore_errors=True)
+            (run.folder / STOP).unlink(missing_ok=True)
 
 
-def _run_jobs(
-    jobs: Sequence[Job],
-    array_tasks: list[ArrayTask],
-    open_worker: OpenWorker,
-    engine_spec: EngineSpec,
-    callbacks: EngineCallbacks,
-    on_gpu: bool,
-) -> FinishedJobs:
-    """Submit, look and take what has come, until nothing is left; ``array_tasks`` are always those that may still run."""
-    options: Options = engine_spec.options
-    if n_long := sum(job.seconds > 60 * options.time for job in jobs):
-        log_warning("slurm", f"{n_long} jobs are planned to take longer than --time {options.time}")
-    wanted, begun = {job.key for job in jobs}, {job.key for array_task in array_tasks for job in array_task.not_taken}
-    queue = list(make_chunks([job for job in jobs if job.key not in begun], _min_seconds(jobs, options)))
-    wait, stopped, has_opened = _FIRST_WAIT, False, False
-    while array_tasks or (queue and not stopped):
-        if callbacks.stop() and not stopped:
-            stopped = True
-            (engine_spec.folder / STOP).touch()
-            _cancel(array_tasks, "--state=PENDING")
-        room = options.max_array - len(array_tasks)
-        if queue and not stopped and room >= min(len(queue), options.max_array / 2):
-            queue = _submit(queue, room, array_tasks, engine_spec, open_worker, on_gpu, callbacks)
-        _ask_slurm(array_tasks, callbacks)
-        n_before = len(array_tasks)
-        for array_task in list(array_tasks):
-            has_opened |= array_task.has_opened
-            for job, outcome in array_task.take_outcomes():
+def _run_jobs(run: _Run) -> FinishedJobs:
+    """Submit, ask for states and take outcomes until nothing is left."""
+    wait = _FIRST_WAIT
+    while run.array_tasks or (run.queue and not run.stopped):
+        _stop_if_asked(run)
+        _submit(run)
+        _ask_slurm(run.array_tasks, run.callbacks)
+        n_before = len(run.array_tasks)
+        for array_task in list(run.array_tasks):
+            for finished in _take_outcomes(run, array_task):
                 wait = _FIRST_WAIT
-                if job.key in wanted:  # otherwise it is stored: by an earlier front end, or from another element
-                    wanted.remove(job.key)
-                    yield job, outcome
-            undone = [job for job in array_task.not_taken if job.key in wanted]
-            should_be_whole = array_task.state in ("COMPLETED", _GONE) and not stopped
-            grace_seconds = _LONG_GRACE_SECONDS if should_be_whole else _GRACE_SECONDS
-            if not array_task.is_over(grace_seconds if undone and not array_task.refusal else 0):
-                continue
-            if undone and not stopped:
-                again, given_up = _retry_or_fail(array_task, undone, options.max_retries, engine_spec.folder, has_opened)
-                queue = again + queue
-                wanted -= {job.key for job, _ in given_up}
-                yield from given_up
-            array_tasks.remove(array_task)
-            array_task.discard()
-        if array_tasks and len(array_tasks) == n_before:
+                yield finished
+            if _is_over(run, array_task):
+                yield from _close(run, array_task)
+        if run.array_tasks and len(run.array_tasks) == n_before:
             time.sleep(wait)
             wait = min(_LONGEST_WAIT, 1.5 * wait)
 
 
-def _resume(jobs: Sequence[Job], engine_spec: EngineSpec, callbacks: EngineCallbacks) -> list[ArrayTask]:
-    """Return the elements of an earlier front end that have some of the jobs."""
+def _resume(
+    jobs: Sequence[Job], open_worker: OpenWorker, engine_spec: EngineSpec, callbacks: EngineCallbacks, on_gpu: bool
+) -> _Run:
+    """Return a run that keeps the array tasks of an earlier front end and queues the jobs that none of them has."""
     (engine_spec.folder / STOP).unlink(missing_ok=True)
-    wanted = {job.key for job in jobs}
-    array_tasks = []
+    run = _Run(engine_spec, open_worker, callbacks, on_gpu, {job.key for job in jobs}, [], [])
+    begun = set()
     for array_task in find_array_tasks(engine_spec.folder):
-        begun = [job for job in array_task.not_taken if job.key in wanted]
-        if begun:
-            array_tasks.append(array_task)
-        for job in begun:
+        if undone := run.undone(array_task):
+            run.array_tasks.append(array_task)
+            begun |= {job.key for job in undone}
+        for job in undone:
             callbacks.started(job)
-    return array_tasks
+    if n_long := sum(job.seconds > 60 * run.options.time for job in jobs):
+        log_warning("slurm", f"{n_long} jobs are planned to take longer than --time {run.options.time}")
+    run.queue = list(make_chunks([job for job in jobs if job.key not in begun], _min_seconds(jobs, run.options)))
+    return run
 
 
 def _min_seconds(jobs: Sequence[Job], options: Options) -> float:
-    """Return how long a bundle is planned to take: long enough for its start, else so that all elements get their share."""
+    """Return how long a chunk is planned to take: long enough for its start, else so that all array tasks get their share."""
     share = sum(job.seconds for job in jobs) / options.max_array
     return max(_MIN_SECONDS, min(share, _SHARE_OF_TIME * 60 * options.time))
 
 
-def _submit(
-    queue: list[Chunk],
-    room: int,
-    array_tasks: list[ArrayTask],
-    engine_spec: EngineSpec,
-    open_worker: OpenWorker,
-    on_gpu: bool,
-    callbacks: EngineCallbacks,
-) -> list[Chunk]:
-    """Submit the first bundles of a queue, an array for all that need as much memory; return what is left of the queue.
+def _stop_if_asked(run: _Run) -> None:
+    """Cancel pending array tasks and tell running ones to end after their current job, once."""
+    if run.callbacks.stop() and not run.stopped:
+        run.stopped = True
+        (run.folder / STOP).touch()
+        _cancel(run.array_tasks, "--state=PENDING")
+
+
+def _take_outcomes(run: _Run, array_task: ArrayTask) -> Iterator[Finished]:
+    """Yield the jobs of an array task that have finished since the last look."""
+    run.has_opened |= array_task.has_opened
+    for job, outcome in array_task.take_outcomes():
+        if job.key in run.wanted:  # otherwise it is stored: by an earlier front end, or from another array task
+            run.wanted.remove(job.key)
+            yield job, outcome
+
+
+def _is_over(run: _Run, array_task: ArrayTask) -> bool:
+    """Say whether nothing more is to be expected of an array task; missing outcomes are waited for."""
+    if array_task.refusal or not run.undone(array_task):
+        return array_task.is_over(grace_seconds=0)
+    should_be_whole = array_task.state in ("COMPLETED", _GONE) and not run.stopped
+    return array_task.is_over(_LONG_GRACE_SECONDS if should_be_whole else _GRACE_SECONDS)
+
+
+def _close(run: _Run, array_task: ArrayTask) -> Iterator[Finished]:
+    """Queue the undone jobs of an array task that is over, or give them up; remove it."""
+    undone = run.undone(array_task)
+    if undone and not run.stopped:
+        again, given_up = _retry_or_fail(run, array_task, undone)
+        run.queue[:0] = again
+        run.wanted -= {job.key for job, _ in given_up}
+        yield from given_up
+    run.array_tasks.remove(array_task)
+    array_task.discard()
+
+
+def _submit(run: _Run) -> None:
+    """Submit the first chunks of the queue if there is room for many: an array for all that need as much memory.
 
     Raises:
-        SnnbenchError: If Slurm takes none and nothing runs; else it is asked again later.
+        SnnbenchError: If Slurm accepts none and nothing runs; else it is asked again later.
     """
+    room = run.options.max_array - len(run.array_tasks)
+    if run.stopped or not run.queue or room < min(len(run.queue), run.options.max_array / 2):
+        return
     arrays: dict[int, list[Chunk]] = {}
-    for chunk in queue[:room]:
+    for chunk in run.queue[:room]:
         arrays.setdefault(chunk.memory_bytes, []).append(chunk)
-    left = queue[room:]
+    run.queue = run.queue[room:]
     for memory_bytes, chunks in arrays.items():
-        submitted = [add_array_task(engine_spec.folder, chunk) for chunk in chunks]
-        array_tasks += submitted
+        submitted = [add_array_task(run.folder, chunk) for chunk in chunks]
+        run.array_tasks += submitted
         try:
-            _submit_array(submitted, memory_bytes // 2**20, engine_spec, open_worker, on_gpu)
+            _submit_array(run, submitted, memory_bytes // 2**20)
         except SnnbenchError:
-            del array_tasks[-len(submitted) :]
+            del run.array_tasks[-len(submitted) :]
             for array_task in submitted:
                 array_task.discard()
-            if not array_tasks:
+            if not run.array_tasks:
                 raise
-            left = chunks + left
+            run.queue[:0] = chunks
             continue
         for job in (job for chunk in chunks for job in chunk.jobs):
-            callbacks.started(job)
-    return left
+            run.callbacks.started(job)
 
 
-def _submit_array(
-    array_tasks: Sequence[ArrayTask], memory_mb: int, engine_spec: EngineSpec, open_worker: OpenWorker, on_gpu: bool
-) -> None:
-    submitit, options = _library(), engine_spec.options
+def _submit_array(run: _Run, array_tasks: Sequence[ArrayTask], memory_mb: int) -> None:
+    submitit, options = _library(), run.options
     asked = {
         "partition": options.partition,
         "account": options.account,
         "mem": f"{memory_mb}M" if memory_mb else None,
-        "gpus_per_node": int(options.gpus_per_job) if on_gpu else None,
+        "gpus_per_node": int(options.gpus_per_job) if run.on_gpu else None,
     }
-    executor = submitit.SlurmExecutor(engine_spec.folder / _SUBMITTED, max_num_timeout=_MANY)
+    executor = submitit.SlurmExecutor(run.folder / _SUBMITTED, max_num_timeout=_MANY)
     executor.update_parameters(
         job_name="snnbench",
         time=options.time,
@@ -257,27 +295,27 @@ def _submit_array(
         **{name: value for name, value in asked.items() if value is not None},
     )
     try:
-        submitted = executor.submit_array([ArrayTaskProgram(array_task.folder, open_worker) for array_task in array_tasks])
+        submitted = executor.submit_array([ArrayTaskProgram(array_task.folder, run.open_worker) for array_task in array_tasks])
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-        said = last_line(str(error)).removeprefix("sbatch: error: ")
-        raise SnnbenchError(f"Slurm must take the jobs, but sbatch says: {said}.") from error
+        reason = last_line(str(error)).removeprefix("sbatch: error: ")
+        raise SnnbenchError(f"Slurm must accept the jobs, but sbatch failed: {reason}.") from error
     for array_task, job in zip(array_tasks, submitted, strict=True):
         note_submitted(array_task, job.job_id)
 
 
 def _ask_slurm(array_tasks: Sequence[ArrayTask], callbacks: EngineCallbacks) -> None:
-    """Note the state of every element; accounting, which not every cluster has, is not needed.
+    """Update the state of every array task; this needs no accounting, which not every cluster has.
 
     Raises:
-        SnnbenchError: If one waits for what the cluster does not have.
+        SnnbenchError: If one asks for what the cluster does not have.
     """
     command = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%N|%r"]
     asked = subprocess.run(command, capture_output=True, text=True)
     if asked.returncode:
-        return  # the controller is busy or restarts: what was known still holds
-    said = {name: rest for name, *rest in (line.split("|") for line in asked.stdout.splitlines())}
+        return  # the controller is busy or restarts: the states known so far still hold
+    listed = {name: rest for name, *rest in (line.split("|") for line in asked.stdout.splitlines())}
     for array_task in array_tasks:
-        state, node, reason = said.get(array_task.slurm_id, (_GONE, "", ""))
+        state, node, reason = listed.get(array_task.slurm_id, (_GONE, "", ""))
         if state == "PENDING" and reason in _NEVER:
             raise SnnbenchError(f"Slurm must be able to start the jobs, but never will: {reason}. See `sinfo` for what it has.")
         is_held = state == "PENDING" and reason.replace("_", " ") in _HELD
@@ -286,23 +324,24 @@ def _ask_slurm(array_tasks: Sequence[ArrayTask], callbacks: EngineCallbacks) -> 
     callbacks.on_workers_changed(len({array_task.node for array_task in running}), len(running))
 
 
-def _retry_or_fail(
-    array_task: ArrayTask, undone: list[Job], max_retries: int, folder: Path, has_opened: bool
-) -> tuple[list[Chunk], list[Finished]]:
-    """Return which jobs of an element that is over are run again, and which are given up.
+def _retry_or_fail(run: _Run, array_task: ArrayTask, undone: list[Job]) -> tuple[list[Chunk], list[Finished]]:
+    """Return which undone jobs of an array task that is over are run again, and which are given up.
 
     Raises:
-        SnnbenchError: If its worker could not work, as no other could; ``has_opened`` says whether one could so far.
+        SnnbenchError: If its worker could not work, as no other could.
     """
-    _cancel([array_task])  # one that is held would run again as soon as somebody releases it
+    _cancel([array_task])  # one that is held would run again as soon as it is released
     if refusal := array_task.refusal:
         raise SnnbenchError(refusal)
-    logs = sorted((folder / _SUBMITTED).glob(f"{array_task.slurm_id}_*_log.err"))
-    said = last_line(logs[-1].read_text(errors="replace")) if logs else ""
-    cause = f"Slurm says {array_task.state} on {array_task.node or 'no node'}" + (f", the log says: {said}" if said else "")
-    if not has_opened and array_task.chunk.n_deaths >= max_retries:
+    logs = sorted((run.folder / _SUBMITTED).glob(f"{array_task.slurm_id}_*_log.err"))
+    last = last_line(logs[-1].read_text(errors="replace")) if logs else ""
+    cause = f"Slurm state {array_task.state} on {array_task.node or 'no node'}" + (
+        f", its log ends with: {last}" if last else ""
+    )
+    if not run.has_opened and array_task.chunk.n_deaths >= run.options.max_retries:
         raise SnnbenchError(f"Every node must be able to run snnbench, but no worker starts: {cause}.")
-    return retry_or_fail(array_task.chunk, undone, max_retries, cause, is_blameless=array_task.state == "PREEMPTED")
+    is_blameless = array_task.state == "PREEMPTED"
+    return retry_or_fail(array_task.chunk, undone, run.options.max_retries, cause, is_blameless)
 
 
 def _cancel(array_tasks: Sequence[ArrayTask], *which: str) -> None:
@@ -312,14 +351,14 @@ def _cancel(array_tasks: Sequence[ArrayTask], *which: str) -> None:
 
 @contextmanager
 def _one_front_end(folder: Path) -> Iterator[None]:
-    """Keep a second front end from driving the same elements."""
+    """Keep a second front end from using the same folder."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise SnnbenchError(
-            f"One run at a time may drive the Slurm jobs of {folder.parent}, found another. Wait for it."
+            f"Only one run at a time may use the Slurm jobs of {folder.parent}, found another. Wait until it ends."
         ) from error
     try:
         yield

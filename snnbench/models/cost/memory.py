@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from snnbench.config import ModelSettings
 from snnbench.models import implementation
 from snnbench.models.cost.network_cost import network_size
-from snnbench.records import Config, Task
+from snnbench.records import Config, StackSize, Task
 
 _BYTES = 4
 _COPIES_OF_WEIGHTS = 3
@@ -30,18 +30,17 @@ _COPIES_OF_SIGNALS = 8
 """Of each unit's value for each row: what the derivative needs of it, and temporary results."""
 
 
-def member_bytes(config: Config, model: ModelSettings, size: tuple[int, int], n_batch: int, momentum: bool = False) -> int:
+def member_bytes(config: Config, model: ModelSettings, size: StackSize, momentum: bool = False) -> int:
     """Estimate the memory of one member of a stack, generously; the rows of its task are left out.
 
     Args:
         config: Its configuration.
         model: Where it comes from.
-        size: Numbers of features and outputs, padding included.
-        n_batch: Rows of a batch.
+        size: Of its stack, padding included.
         momentum: Whether velocities and gradients are stored beside the weights.
     """
-    n_weights, n_units = network_size(implementation(config.model, model), config, *size)
-    return _BYTES * ((_COPIES_OF_WEIGHTS + 2 * momentum) * n_weights + _COPIES_OF_SIGNALS * n_units * n_batch)
+    n_weights, n_units = network_size(implementation(config.model, model), config, size.n_features, size.n_outputs)
+    return _BYTES * ((_COPIES_OF_WEIGHTS + 2 * momentum) * n_weights + _COPIES_OF_SIGNALS * n_units * size.n_batch)
 
 
 def process_bytes(configs: Sequence[Config], model: ModelSettings, task: Task, batch_size: int) -> int:
@@ -58,8 +57,8 @@ def process_bytes(configs: Sequence[Config], model: ModelSettings, task: Task, b
         n_trees = max(int(config.get("n_estimators", 0)) for config in configs)
         fitted = max(_ESTIMATOR_BYTES, n_trees * task.n_samples * _BYTES_OF_A_ROW_IN_A_TREE)
     else:
-        size = task.n_features, task.n_outputs
-        each = [member_bytes(config, model, size, batch_size) for config in configs]
+        size = StackSize(task.n_features, task.n_outputs, batch_size)
+        each = [member_bytes(config, model, size) for config in configs]
         fitted = max(max(each), min(STACK_BYTES, sum(each)))
     return int(_PACKAGES_BYTES + _COPIES_OF_ROWS * _BYTES * n_values + fitted)
 

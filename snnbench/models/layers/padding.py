@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from snnbench.models.layers.stacked import reset
-from snnbench.records import Compute, Config
+from snnbench.records import Compute, Config, StackSize
 
 _OUTPUTS = (4, 16, 128)
 """Output layers are narrow beside the others, so a few sizes do."""
@@ -42,6 +42,11 @@ def padded_size(config: Config, n_features: int, n_outputs: int) -> tuple[int, i
     """
     outputs = next((size for size in _OUTPUTS if n_outputs <= size), n_outputs)
     return max(_round_up(n_features), int(config.get("n_units", 0)) // 4), outputs
+
+
+def stack_size(config: Config, n_features: int, n_outputs: int, n_train: int, batch_size: int) -> StackSize:
+    """Return the size of a stack across tasks that a network belongs to."""
+    return StackSize(*padded_size(config, n_features, n_outputs), batch_class(n_train, batch_size))
 
 
 def batch_class(n_train: int, batch_size: int) -> int:

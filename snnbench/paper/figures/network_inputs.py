@@ -17,11 +17,12 @@ from snnbench.config import TrainingSettings
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.figure_files import BLUE, ORANGE
 from snnbench.models import NETWORKS, load_class
-from snnbench.records import Config, Dataset, Task, Value
+from snnbench.records import Config, Dataset, Value
 from snnbench.suites import load_suite
+from snnbench.training.jobs import job_rows
 from snnbench.training.process import prepare_process
-from snnbench.training.rows import job_rows
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import build_network, train_stack
 
 N_EPOCHS = 40
 _MAX_ROWS = 2_000
@@ -64,35 +65,24 @@ def measure_network_inputs(suite: str, task: str, folder: Path | None, training:
     if task not in tasks:
         raise UnknownNameError(f"task of {suite}", task, tasks)
     train, valid = job_rows("search", suite, task, module.splits(task, folder)[0].name, folder)
-    network = _network(training, tasks[task])
+    rows = TaskRows(train, valid, tasks[task].n_outputs, tasks[task].metric)
     inputs = {}
     for name, learning_rate, n_epochs in (
         ("before training", 0.0, 1),
         ("after training", training.learning_rate, training.n_epochs),
     ):
-        run = train_stack(
-            network=network,
-            stage="evaluate",
-            train=train,
-            held_out=valid,
-            learning_rates=[learning_rate],
-            seeds=[training.seed],
-            n_epochs=n_epochs,
-            settings=TrainingSettings(),
-            metric=tasks[task].metric,
-        )
+        stack = stack_of_one_task("evaluate", [_config(training, learning_rate)], rows, [training.seed], n_epochs)
+        network = build_network(load_class(NETWORKS["snn"]), stack)
+        run = train_stack(network, stack, TrainingSettings())
         if run.diverged[0]:
             raise ConfigError(f"The training must not diverge, but it did. Take a --learning-rate below {learning_rate:g}.")
         inputs[name] = _second_layer(network, valid)
     return inputs
 
 
-def _network(training: Training, task: Task) -> torch.nn.Module:
+def _config(training: Training, learning_rate: float) -> Config:
     values: dict[str, Value] = {"n_units": training.n_units, "n_layers": training.n_layers, "form": "rectangular"}
-    config = Config(
-        "snn", tuple((values | {"dropout_rate": training.dropout_rate, "learning_rate": training.learning_rate}).items())
-    )
-    return load_class(NETWORKS["snn"])([config], task.n_features, task.n_outputs)
+    return Config("snn", tuple((values | {"dropout_rate": training.dropout_rate, "learning_rate": learning_rate}).items()))
 
 
 @torch.inference_mode()

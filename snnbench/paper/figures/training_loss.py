@@ -21,7 +21,8 @@ from snnbench.models import NETWORKS, load_class
 from snnbench.paper.figures.images import load_images
 from snnbench.records import Config, Dataset
 from snnbench.training.process import prepare_process
-from snnbench.training.stacked import train_stack
+from snnbench.training.stack import TaskRows, stack_of_one_task
+from snnbench.training.stacked import build_network, train_stack
 
 MODELS = {"snn": {}, "batchnorm": {"placement": "after", "decay": 0.99}}
 """The networks of the figure, and what differs from the benchmark's: the authors normalise after ReLU."""
@@ -124,17 +125,11 @@ def train_request(request: StackRequest) -> tuple[pd.DataFrame, float]:
     values = {"n_units": n_units, "n_layers": request.depth, "form": "rectangular", "learning_rate": request.learning_rate}
     config = Config(request.model, tuple((values | MODELS[request.model]).items()))
     seeds = list(range(request.n_seeds))
-    run = train_stack(
-        network=load_class(NETWORKS[request.model])([config] * len(seeds), n_features, n_outputs),
-        stage="evaluate",
-        train=rows,
-        held_out=Dataset(rows.X[:BATCH_SIZE], rows.y[:BATCH_SIZE]),  # nobody looks at its score
-        learning_rates=[request.learning_rate] * len(seeds),
-        seeds=seeds,
-        n_epochs=request.preset.n_epochs,
-        settings=TrainingSettings(batch_size=BATCH_SIZE),
-        device=request.device,
-    )
+    held_out = Dataset(rows.X[:BATCH_SIZE], rows.y[:BATCH_SIZE])  # whose score is not used
+    task_rows = TaskRows(rows, held_out, n_outputs)
+    stack = stack_of_one_task("evaluate", [config] * len(seeds), task_rows, seeds, request.preset.n_epochs)
+    network = build_network(load_class(NETWORKS[request.model]), stack, request.device)
+    run = train_stack(network, stack, TrainingSettings(batch_size=BATCH_SIZE))
     losses = (
         pd.DataFrame(run.train_loss, columns=seeds)
         .rename_axis(index="epoch", columns="seed")
