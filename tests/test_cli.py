@@ -444,7 +444,7 @@ def test_a_long_run_is_not_started_unasked(program, tmp_path, shared, suite):
     command = ["run", suite, "--config", "long.toml", *source]
     program(*command, "--dry-run")  # unpacks the archive
     answer = program(*command)
-    assert_refused(answer, "on this machine. Say --yes to start it all the same, or use --preset quick.")
+    assert_refused(answer, "on this machine. Give --yes to start it anyway, or use --preset quick.")
     assert "1 of 1 tasks loaded" in answer.out
     assert not (tmp_path / "results").exists()
     assert program(*command, "--dry-run").code == 0
@@ -510,7 +510,7 @@ def test_a_failed_training_is_shown_at_the_end_and_tried_again(program, tmp_path
         assert answer.code == 1
         failed, advice = answer.err.splitlines()
         assert failed.startswith("Failed: 2 trainings of [b]svm on iris, wine: RuntimeError: no C above 5")
-        assert advice == "The same command tries again what failed."
+        assert advice == "The same command runs what failed again."
         assert f"{n_trained} trainings stored in results, 2 of them failed." in answer.out
     (tmp_path / "tiny.toml").write_text(config.replace("[1.0, 10.0]", "[10.0, 20.0]"))
     answer = program(*run)
@@ -1012,7 +1012,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_the_rest(program, tm
         out, err = process.communicate(timeout=60)
     said = [line for line in err.splitlines() if not line.startswith(("search: ", "evaluate: "))]
     assert said[0] == "Finishing the jobs in flight; press Ctrl-C again to stop now."
-    assert re.fullmatch(r"Stopped with \d+ jobs? of this stage left\. The same command goes on from here\.", said[1])
+    assert re.fullmatch(r"Stopped with \d+ jobs? of this stage left\. The same command continues from here\.", said[1])
     assert len(said) == 2
     assert (process.returncode, out) == (130, "")
     before = contents(tmp_path)

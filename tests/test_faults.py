@@ -287,7 +287,7 @@ def test_ctrl_c_once_finishes_what_is_in_flight_and_twice_stops_now(place, unhar
     assert err.startswith("Finishing the jobs in flight; press Ctrl-C again to stop now.\n")
     assert "Traceback" not in err
     if n_presses == 1:
-        assert re.search(r"Stopped with \d+ jobs? of this stage left\. The same command goes on from here\.\n$", err)
+        assert re.search(r"Stopped with \d+ jobs? of this stage left\. The same command continues from here\.\n$", err)
     else:
         assert time.monotonic() - pressed < 10
     finish(place, unharmed, stored(place))

@@ -1,4 +1,4 @@
-"""What `snnbench run` says besides its plan: rows that do not count, warnings, and how it ended."""
+"""What `snnbench run` prints beside its plan: stored rows that are not used, warnings, and the result."""
 
 import shlex
 from dataclasses import asdict
@@ -61,14 +61,16 @@ def print_outcome(request: "Request", outcome: "RunOutcome") -> None:
     for (model, reason), places in unselected.items():
         say("No score:", f"{model} on {name_some(places, MAX_NAMES)}: {reason}")
     if outcome.n_left:
-        errors().print(f"Stopped with {plural(outcome.n_left, 'job')} of this stage left. The same command goes on from here.")
+        errors().print(
+            f"Stopped with {plural(outcome.n_left, 'job')} of this stage left. The same command continues from here."
+        )
         return
     if outcome.refused:
         errors().print(
             "What has no fit is stored so and not tried again, unless `snnbench results prune --failed --yes` removes it."
         )
     if outcome.failures:
-        errors().print("The same command tries again what failed.")
+        errors().print("The same command runs what failed again.")
     done = f"{plural(outcome.n_trained, 'training')} stored in {request.results}"
     if outcome.n_trained == 0:
         done = "0 trainings were left to do"

@@ -1,4 +1,4 @@
-"""What `snnbench run` says before it starts: the plan and how long it will take."""
+"""What `snnbench run` prints before it starts: the plan and an estimate of its time."""
 
 import math
 import sys
@@ -87,11 +87,11 @@ def confirm(seconds: float) -> None:
     """Ask before a run that takes very long.
 
     Raises:
-        SnnbenchError: If there is nobody to ask.
+        SnnbenchError: If there is no terminal to ask on.
     """
     if seconds <= _LONG_SECONDS:
         return
     words = f"This run is estimated at {duration(seconds)} on this machine"
     if not errors().is_terminal or not sys.stdin.isatty():
-        raise SnnbenchError(f"{words}. Say --yes to start it all the same, or use --preset quick.")
+        raise SnnbenchError(f"{words}. Give --yes to start it anyway, or use --preset quick.")
     typer.confirm(f"{words}. Start it? (--preset quick takes minutes)", abort=True)

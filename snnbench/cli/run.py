@@ -200,7 +200,7 @@ def run(
 ) -> None:
     """Train every configuration of the models' grids, select by validation score, evaluate once on the test rows.
 
-    Results are stored job by job: the same command goes on where a run was stopped, and does nothing once all is done.
+    Results are stored job by job: the same command continues a run that was stopped, and does nothing once all is done.
     """
     from snnbench import benchmark
     from snnbench.execution.engines import configure_engine, load_engine
@@ -281,7 +281,7 @@ def _settings(
     from snnbench.models.estimators.accelerators import accelerate
     from snnbench.suites import load_suite
 
-    load_suite(suite)  # a suite that does not exist is said before a preset that it does not have
+    load_suite(suite)  # an unknown suite is reported before an unknown preset
     if config and preset:
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     if config:

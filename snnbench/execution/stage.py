@@ -23,7 +23,7 @@ class Progress:
     """A stage at one moment.
 
     ``planned_done`` and ``planned_left`` are seconds of the cost model, ``seconds`` those that went by. ``n_nodes`` and
-    ``n_workers`` are what an engine of several machines has at hand, 0 if it did not say.
+    ``n_workers`` are those of an engine of several machines, 0 if it has not reported any.
     """
 
     stage: Stage
@@ -182,7 +182,7 @@ def _run_with_halving(
 ) -> FinishedJobs:
     """Yield each job as it finishes; one that ended with its process is halved, and its halves are run.
 
-    So a configuration that is killed or runs out of memory ends alone, and does not take the others of its job along.
+    So a configuration that is killed or runs out of memory fails alone, and the others of its job are trained.
     """
     run = load_engine(engine_spec.name).run_jobs
     models = sorted({job.members[0].config.model for job in jobs})

@@ -39,7 +39,7 @@ _LOAD, _TRAIN = "load", "train"
 
 @dataclass
 class _Assistant:
-    """The process at hand, the line to it, and the context of its machine."""
+    """The current process, the pipe to it, and the context of its machine."""
 
     process: BaseProcess
     line: Connection
@@ -66,7 +66,7 @@ def within_limit(open_assistant: OpenAssistant, limit_seconds: float) -> RunJob:
             if assistant.line.poll(limit_seconds * len(job.members)):
                 results: list[Result] = assistant.line.recv()
                 return results
-        except (EOFError, OSError):  # it died, of a want of memory perhaps: the engine knows what to do when a worker dies
+        except (EOFError, OSError):  # it died, perhaps out of memory: the engine handles workers that die
             os._exit(1)
         _end(assistant)
         return None
@@ -139,7 +139,7 @@ def _assist(open_assistant: OpenAssistant, line: Connection, worker: int) -> Non
 
 
 def _die_with(worker: int) -> None:
-    """End with the worker, even if it is killed: nobody would take what is computed."""
+    """End with the worker, even if it is killed: the results would be lost."""
     if platform.system() == "Linux":  # at once, whatever compiled code is doing
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != worker:

@@ -72,7 +72,7 @@ class _Run:
     """The state of a run.
 
     ``wanted`` holds the keys of the jobs without an outcome, ``queue`` what is not submitted yet and ``array_tasks`` what may
-    still run. ``has_opened`` says whether any worker could start so far.
+    still run. ``has_opened`` says whether any worker has started so far.
     """
 
     engine_spec: EngineSpec
