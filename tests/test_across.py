@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from plain import REFERENCES
 from stacks import FORMS, configs
 
 from snnbench.config import TrainingSettings
@@ -69,7 +70,7 @@ def test_a_member_is_what_it_is_in_a_stack_of_its_own_task(model, form, dropout_
         assert (run.best_epoch, run.best_score, run.diverged) == (alone.best_epoch, alone.best_score, alone.diverged)
 
 
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", REFERENCES)
 @pytest.mark.parametrize("l2", [0.0, 0.02])
 def test_several_labels_and_penalties(model, l2):
     members, tasks, task_of, rates, seeds = stack_of(model, "rectangular", multilabel=True, l2=l2)

@@ -97,7 +97,7 @@ def plan_search(
     Raises:
         ConfigError: If a grid has a value that its model does not allow.
     """
-    grids = {model: _grid(model, settings.models[model]) for model in models}
+    grids = {model: search_grid(model, settings.models[model]) for model in models}
     for model, grid in grids.items():
         for task in loaded.tasks[:1]:
             check_network(grid[0], settings.models[model], task.n_features, task.n_outputs)
@@ -291,8 +291,13 @@ def _memory(members: Sequence[Member], model: ModelSettings, loaded: LoadedSuite
     return process_bytes([member.config for member in members], model, largest, settings.training.batch_size)
 
 
-def _grid(model: str, table: ModelSettings) -> list[Config]:
-    """Return the configurations of a model's grid, those that make the same model once."""
+def search_grid(model: str, table: ModelSettings) -> list[Config]:
+    """Return the configurations of a model's grid, those that make the same model once.
+
+    Raises:
+        ConfigError: If a value is not allowed, or a hyperparameter is missing.
+        UnknownNameError: If the model has no hyperparameter of a name in the grid.
+    """
     grid = expand_grid(model, table)
     if table.estimator:  # of which 9.0 neighbours are as good as 9
         check_config(Config(model, ()), table)

@@ -11,13 +11,15 @@ from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from snnbench import models
-from snnbench.config import ModelSettings, TrainingSettings
+from snnbench.config import ModelSettings, TrainingSettings, expand_grid, load_config
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.models import NETWORKS, PER_MEMBER, canonical, check_config, load_class
 from snnbench.models.cost.network_cost import member_seconds
+from snnbench.models.layers.padding import batch_class, can_be_padded, padded_size
 from snnbench.models.layers.stacked import reset
 from snnbench.records import Config, Dataset, Task, TrainingRun, Value
-from snnbench.training.stacked import train_stack
+from snnbench.training.loaders import TaskRows
+from snnbench.training.stacked import train_across, train_stack
 
 SHARED = {"fully_connected"}
 """Files in snnbench/models/networks that serve several networks."""
@@ -105,6 +107,13 @@ def test_a_network_is_documented_and_says_its_hyperparameters(model):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
+def test_a_network_has_a_small_grid_in_the_preset_quick(model):
+    """In ``configs/uci/quick.toml``, which that of ``core`` extends; in other presets a network may be left out."""
+    for suite in ("uci", "core"):
+        assert 1 <= len(expand_grid(model, load_config(suite, "quick").models[model])) <= 16
+
+
+@pytest.mark.parametrize("model", NETWORKS)
 def test_a_network_maps_a_stack_of_batches_to_a_stack_of_logits(model):
     network = build(model, members_of(model))
     reset(network, [1, 2, 3])
@@ -174,6 +183,26 @@ def test_an_evaluation_scores_once(model):
     run = train(model, members_of(model), stage="evaluate", n_epochs=5)
     assert run.valid_score.shape == (0, 3)
     assert np.isfinite(run.test_score).all()
+
+
+@pytest.mark.parametrize("model", [model for model in NETWORKS if can_be_padded(load_class(NETWORKS[model]))])
+def test_a_network_that_can_be_padded_computes_what_it_does_without(model):
+    """Two tasks in one stack, the narrower filled up with zeros: each member is what it is in a network of its own task."""
+    wide, narrow = toy_rows(), toy_rows(2)
+    tasks = [TaskRows(rows, rows, N_CLASSES) for rows in (wide, Dataset(narrow.X[:, :-2], narrow.y))]
+    config, rate = example(model), 0.05
+    sizes = [(rows.train.X.shape[1], N_CLASSES) for rows in tasks]
+    settings = TrainingSettings(batch_size=16)
+    padded, n_batch = max(padded_size(config, *size) for size in sizes), batch_class(N_SAMPLES, 16)
+    how = {"learning_rates": [rate] * 2, "seeds": [3, 4], "n_epochs": [3] * 2, "dtype": torch.float64, "settings": settings}
+    network = load_class(NETWORKS[model])
+    runs = train_across(
+        network, [config] * 2, "search", tasks, [0, 1], padded=padded, n_batch=n_batch, l2=(), **how,
+    )  # fmt: skip
+    for run, rows, size, seed in zip(runs, tasks, sizes, (3, 4), strict=True):
+        alone = train_stack(network([config], *size).double(), "search", rows.train, rows.held_out, [rate], [seed], 3, settings)
+        np.testing.assert_allclose(run.train_loss, alone.train_loss, rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(run.valid_score, alone.valid_score)
 
 
 @pytest.mark.parametrize("model", NETWORKS)

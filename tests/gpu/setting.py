@@ -15,6 +15,9 @@ from snnbench.training.cuda_graph import replayed
 from snnbench.training.loaders import MultiTaskLoader, TaskRows
 from snnbench.training.optimizer import make_optimizer, step
 
+MODELS = ("batchnorm", "highway", "layernorm", "msrainit", "resnet", "snn", "weightnorm")
+"""The networks of the paper: the kit knows their hyperparameters and measures their grid."""
+
 Case = tuple[str, Callable[[], dict]]
 Cases = Iterator[Case]
 
