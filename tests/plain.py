@@ -52,6 +52,9 @@ HIDDEN: dict[str, Callable[[int, int], list[nn.Module]]] = {
 }
 """A hidden layer of each fully connected network."""
 
+REFERENCES = (*HIDDEN, "highway", "resnet")
+"""The networks that have an ordinary one here; a new network may join, and is then held to it step by step."""
+
 
 def plain_network(config: Config, n_features: int, n_outputs: int) -> nn.Sequential:
     """Build the ordinary network of a configuration (dropout left out)."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from plain import REFERENCES
 from torch import nn
 
 from snnbench.config import TrainingSettings
@@ -13,14 +14,14 @@ from snnbench.models.layers.stacked import reset
 from snnbench.records import Config, Dataset, TrainingRun, Value
 from snnbench.training.loaders import order_keys
 from snnbench.training.losses import Batch
-from snnbench.training.optimizer import StackedSGD, by_autograd, layer_by_layer, step
+from snnbench.training.optimizer import StackedSGD, by_autograd, is_chain, layer_by_layer, step
 from snnbench.training.stack import TaskRows, stack_of_one_task
 from snnbench.training.stacked import initialise, train_stack
 
 N_FEATURES, N_CLASSES = 7, 3
 
-FORMS = [(model, form) for model in NETWORKS for form in ("rectangular", "diavolo" if model == "resnet" else "conic")]
-"""Every network in every form; ``highway`` has no form: its second is the one with a projection."""
+FORMS = [(model, form) for model in REFERENCES for form in ("rectangular", "diavolo" if model == "resnet" else "conic")]
+"""Every network of ``plain`` in every form; ``highway`` has no form: its second is the one with a projection."""
 
 
 def rows(n_samples: int, n_features: int = N_FEATURES, n_classes: int = N_CLASSES, seed: int = 0) -> Dataset:
@@ -82,6 +83,10 @@ def train(
     stack = stack_of_one_task("search", members, task_rows, seeds, n_epochs)
     network = initialise(build(model, members, data.X.shape[1], n_classes), seeds)
     return train_stack(network, stack, TrainingSettings(batch_size=batch_size, **settings))
+
+
+CHAINS = [(model, form) for model, form in FORMS if is_chain(build(model, configs(model, [0.1], form=form)))]
+"""Those of ``FORMS`` whose layers all have a ``backward`` of their own."""
 
 
 def assert_equal_bits_by_autograd(network: nn.Module, batch: Batch) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from plain import REFERENCES
 from stacks import FORMS, configs
 
 from snnbench.config import TrainingSettings
@@ -88,7 +89,7 @@ def test_a_member_is_what_it_is_in_a_stack_of_its_own_task(model, form, dropout_
         assert (found.best_epoch, found.valid_score, found.diverged) == (alone.best_epoch, alone.valid_score, alone.diverged)
 
 
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", REFERENCES)
 @pytest.mark.parametrize("l2", [0.0, 0.02])
 def test_several_labels_and_penalties(model, l2):
     stack = stack_of(model, multilabel=True, l2=l2)

@@ -4,7 +4,7 @@ import pytest
 
 from snnbench.config import expand_grid, load_config, presets
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.models import NETWORKS, check_config
+from snnbench.models import check_config
 from snnbench.records import Config
 from snnbench.suites import SUITES
 
@@ -39,7 +39,7 @@ def test_the_paper_preset_is_the_grid_of_its_table(model, dropout):
 PAPER_GRIDS = {"batchnorm": 108, "highway": 36, "layernorm": 108, "msrainit": 216, "resnet": 180, "snn": 216, "weightnorm": 108}
 
 
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", PAPER_GRIDS)
 def test_the_paper_preset_has_the_published_number_of_configurations(model):
     assert len(expand_grid(model, load_config("uci", "paper").models[model])) == PAPER_GRIDS[model]
 
@@ -58,18 +58,12 @@ def test_the_paper_preset_trains_as_the_protocol_says():
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_every_preset_is_valid_to_its_last_configuration(suite):
-    assert {"paper", "quick"} <= set(presets(suite))
+    assert "quick" in presets(suite)  # the default of `snnbench run`
     for preset in presets(suite):
         settings = load_config(suite, preset)
         for model, table in settings.models.items():
             for config in expand_grid(model, table):
                 check_config(config, table)
-
-
-def test_quick_grids_are_small():
-    settings = load_config("uci", "quick")
-    for model in NETWORKS:
-        assert 8 <= len(expand_grid(model, settings.models[model])) <= 16
 
 
 def test_a_scalar_is_a_list_of_one(tmp_path):

@@ -5,10 +5,10 @@ import pytest
 from snnbench.cli.output import MAX_SEED
 from snnbench.config import ModelSettings, expand_grid, load_config
 from snnbench.errors import ConfigError, DataError
-from snnbench.execution.plan import _grid
+from snnbench.execution.plan import search_grid
 from snnbench.models import canonical, check_config
 from snnbench.records import Config
-from snnbench.suites import load_suite
+from snnbench.suites import SUITES, load_suite
 
 NETWORK = "snnbench.models.networks.snn.SNN"
 SHAPE = {"n_units": 8, "n_layers": 2, "form": "rectangular"}
@@ -18,7 +18,7 @@ def test_whole_numbers_of_a_network_are_one_value():
     one, same = (ModelSettings(grid=SHAPE | {"n_units": units, "learning_rate": rate}) for units, rate in ((8, 1), (8.0, 1.0)))
     assert one.model_dump_json() == same.model_dump_json()
     assert [config.key for config in expand_grid("snn", one)] == [config.key for config in expand_grid("snn", same)]
-    assert _grid("snn", same)[0].to_json() == '{"form": "rectangular", "learning_rate": 1, "n_layers": 2, "n_units": 8}'
+    assert search_grid("snn", same)[0].to_json() == '{"form": "rectangular", "learning_rate": 1, "n_layers": 2, "n_units": 8}'
     with pytest.raises(ValueError, match="none twice"):
         ModelSettings(grid=SHAPE | {"learning_rate": [1, 1.0]})
 
@@ -33,16 +33,16 @@ def test_whole_numbers_of_a_network_are_one_value():
     ],
 )
 def test_equal_numbers_of_an_estimator_are_one_value_unless_they_mean_two_things(path, name, values, expected):
-    grid = _grid("m", ModelSettings(estimator=path, grid={name: values}))
+    grid = search_grid("m", ModelSettings(estimator=path, grid={name: values}))
     assert [repr(config[name]) for config in grid] == expected
 
 
-@pytest.mark.parametrize("suite", ["core", "uci", "htru2", "tox21"])
+@pytest.mark.parametrize("suite", SUITES)
 def test_every_configuration_of_a_preset_passes(suite):
     settings = load_config(suite, "quick")
     for model, table in settings.models.items():
         if table.estimator:
-            assert _grid(model, table)
+            assert search_grid(model, table)
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from snnbench.models import NETWORKS
 from snnbench.suites import open_source
 from snnbench.suites.loading import load_tasks
 from snnbench.training.cuda_graph import replayed
 
 GPU = Path(__file__).parent / "gpu"
 sys.path.insert(0, str(GPU))
-kit, plan = import_module("kit"), import_module("hours")
+kit, plan, setting = (import_module(name) for name in ("kit", "hours", "setting"))
 
 
 @pytest.mark.slow
@@ -31,7 +30,7 @@ def test_every_stage_runs_on_a_cpu_with_tiny_networks(tmp_path):
     assert {record["stage"] for record in records} == set(kit.STAGES)
     assert not [record for record in records if "error" in record or "skipped" in record]
     (found,) = (record for record in records if record["case"] == "hours")
-    assert set(found["hours"]) == set(NETWORKS)
+    assert set(found["hours"]) == set(setting.MODELS)
     assert all(value > 0 for value in found["hours"].values())
 
 
@@ -40,7 +39,7 @@ def test_a_case_that_fails_is_a_record_and_does_not_stop_the_others(tmp_path):
     command = [sys.executable, GPU / "kit.py", "--stage", "grid", "--budget", "0", "--device", "cpu", "--tiny", "--out", out]
     assert subprocess.run(command, capture_output=True).returncode == 0
     records = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [record.get("skipped") for record in records[:-1]] == ["the budget was spent"] * (len(NETWORKS) + 2)
+    assert [record.get("skipped") for record in records[:-1]] == ["the budget was spent"] * (len(setting.MODELS) + 2)
 
 
 def test_hours_are_the_sum_over_the_jobs_of_the_plan():

@@ -7,7 +7,7 @@ from plain import plain_member, plain_weights, train_multilabel_plainly
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC
-from stacks import FORMS, N_FEATURES, assert_equal_bits_by_autograd, batch_of, build, configs, orders, train_epoch
+from stacks import CHAINS, FORMS, N_FEATURES, assert_equal_bits_by_autograd, batch_of, build, configs, orders, train_epoch
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models.layers.stacked import reset
@@ -61,7 +61,7 @@ def test_a_stack_of_one_equals_the_ordinary_network_in_float64(model, form, l2, 
         torch.testing.assert_close(found.detach()[0], wanted, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("model", "form"), FORMS)
+@pytest.mark.parametrize(("model", "form"), CHAINS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("n_units", "n_batch", "n_labels"), [(64, 32, 12), (33, 37, 5), (32, 1, 1)])
 def test_layer_by_layer_has_the_bits_of_autograd(model, form, dtype, n_units, n_batch, n_labels):

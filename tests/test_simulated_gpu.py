@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from plain import REFERENCES
 from stacks import FORMS, configs, rows
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -101,7 +102,7 @@ def test_what_is_recorded_stays_on_the_gpu_and_never_waits(model, form, across, 
         recorded(action)
 
 
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", REFERENCES)
 @pytest.mark.parametrize("how", ["several labels", "penalty and momentum", "bfloat16"])
 def test_other_ways_of_training_stay_there_too(model, how):
     with precision("bfloat16" if how == "bfloat16" else "float32"):

@@ -1,10 +1,17 @@
 """``snnbench models``."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import typer
 
-from snnbench.cli.output import results
+from snnbench.cli.output import print_table, results
 
-_WIDTH_OF_PATHS = 110
+if TYPE_CHECKING:
+    from snnbench.config import ModelSettings
+
+Column = tuple[str, ...]
+"""The heading of a column, line by line: a preset, then the suites that it counts for."""
 
 app = typer.Typer(no_args_is_help=True, help="What can be trained.")
 
@@ -17,34 +24,75 @@ def _models() -> None:
 _FOR_CI = "ci"
 """A preset that says whether results reproduce, and nothing about models."""
 
+_GAP = 2
+"""Spaces between two columns."""
+
 
 @app.command("list")
 def list_models() -> None:
-    """List the networks and the estimators of the presets, with the size of their grids."""
+    """List the networks and the estimators of the presets, with the size of their grids.
+
+    Import paths are shown where the terminal is wide enough for them.
+    """
     from rich.table import Table
 
-    from snnbench.config import expand_grid, load_config, presets
+    from snnbench.config import load_config, presets
     from snnbench.models import implementation
     from snnbench.suites import SUITES
 
     settings = {
-        (suite, preset): load_config(suite, preset) for suite in SUITES for preset in presets(suite) if preset != _FOR_CI
+        (suite, preset): load_config(suite, preset).models for suite in SUITES for preset in presets(suite) if preset != _FOR_CI
     }
-    models = {name: model for config in reversed(settings.values()) for name, model in config.models.items()}
-    # Suites share most presets: those of equal columns share one, so that the table fits into 80 columns.
-    columns: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (suite, preset), config in settings.items():
-        sizes = (str(len(expand_grid(name, config.models[name]))) if name in config.models else "" for name in models)
-        columns.setdefault((preset, tuple(sizes)), []).append(suite)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    for (preset, _), suites in columns.items():
-        table.add_column("\n".join([preset, *suites]), justify="right")
+    models = {name: model for tables in reversed(settings.values()) for name, model in tables.items()}
+    paths = {name: implementation(name, model) for name, model in models.items()}
+    columns = _grid_sizes(settings)
     console = results()
-    is_wide = console.width >= _WIDTH_OF_PATHS
-    table.add_column("import path" if is_wide else "class", overflow="fold")
-    for row, (name, model) in enumerate(models.items()):
-        path = implementation(name, model)
-        table.add_row(name, *(sizes[row] for _, sizes in columns), path if is_wide else path.rpartition(".")[2])
-    console.print(table)
-    console.print("Numbers: points of the grid of a preset, for the suites below its name.", style="dim")
+    needed = _width(models) + sum(_GAP + _width(column) for column in columns) + _GAP + _width(paths.values())
+    has_room = needed <= console.width
+    for block in [list(columns)] if has_room else _fitting(columns, console.width - _width(models)):
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("model", no_wrap=True)
+        for column in block:
+            table.add_column("\n".join(column), justify="right", no_wrap=True)
+        if has_room:
+            table.add_column("import path", no_wrap=True)
+        for name in models:
+            sizes = [columns[column].get(name, "") for column in block]
+            if any(sizes):
+                table.add_row(name, *sizes, *([paths[name]] if has_room else []))
+        print_table(table)
+    console.print("Numbers: distinct configurations in the grid of a preset, for the suites below its name.", style="dim")
+
+
+def _grid_sizes(settings: "Mapping[tuple[str, str], Mapping[str, ModelSettings]]") -> dict[Column, dict[str, str]]:
+    """Count the configurations that a search trains, by column and model; presets of equal grids share a column.
+
+    Args:
+        settings: The models of each suite and preset.
+    """
+    from snnbench.execution.plan import search_grid
+
+    suites: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
+    counted: dict[tuple[str, str], str] = {}  # many presets extend others
+    for (suite, preset), models in settings.items():
+        for name, model in models.items():
+            if (name, repr(model)) not in counted:
+                counted[name, repr(model)] = str(len(search_grid(name, model)))
+        sizes = tuple((name, counted[name, repr(model)]) for name, model in models.items())
+        suites.setdefault((preset, sizes), []).append(suite)
+    return {(preset, *names): dict(sizes) for (preset, sizes), names in suites.items()}
+
+
+def _fitting(columns: Mapping[Column, object], width: int) -> Iterator[Sequence[Column]]:
+    """Divide the columns into blocks of ``width`` characters at most; one that is wider stands alone."""
+    block: list[Column] = []
+    for column in columns:
+        if block and sum(_GAP + _width(other) for other in [*block, column]) > width:
+            yield block
+            block = []
+        block.append(column)
+    yield block
+
+
+def _width(words: Iterable[str]) -> int:
+    return max(map(len, words))

@@ -85,7 +85,7 @@ def plan_search(spec: RunSpec, models: Sequence[str], stored: Stored, n_workers:
     Raises:
         ConfigError: If a grid has a value that its model does not allow.
     """
-    grids = {model: _grid(model, spec.settings.models[model]) for model in models}
+    grids = {model: search_grid(model, spec.settings.models[model]) for model in models}
     for model, grid in grids.items():
         for first in islice(spec.tasks.values(), 1):
             check_network(grid[0], spec.settings.models[model], first.n_features, first.n_outputs)
@@ -247,8 +247,13 @@ def _memory(members: Sequence[Member], spec: RunSpec) -> int:
     return process_bytes(configs, spec.model(members[0]), largest, spec.settings.training.batch_size)
 
 
-def _grid(model: str, table: ModelSettings) -> list[Config]:
-    """Return the configurations of a model's grid, those that make the same model once."""
+def search_grid(model: str, table: ModelSettings) -> list[Config]:
+    """Return the configurations of a model's grid, those that make the same model once.
+
+    Raises:
+        ConfigError: If a value is not allowed, or a hyperparameter is missing.
+        UnknownNameError: If the model has no hyperparameter of a name in the grid.
+    """
     grid = expand_grid(model, table)
     if table.estimator:  # of which 9.0 neighbours are as good as 9
         check_config(Config(model, ()), table)

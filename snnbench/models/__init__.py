@@ -3,7 +3,7 @@
 A network is a ``torch.nn.Module`` class built as ``Network(configs, n_features, n_outputs)``. Its attribute ``hyperparameters``
 maps the name of each to a type annotation that says which values are allowed; those in its attribute ``defaults``, if it has
 one, may be left out of a grid. An estimator is a scikit-learn class. Both are named by import path, so that a config file can
-bring its own (``network = "my_package.my_file.MyNet"``) and that listing the models loads neither torch nor scikit-learn.
+bring its own (``network = "my_package.my_file.MyNet"``) and that a model's name can be checked without torch or scikit-learn.
 """
 
 from snnbench.models.checks import (

@@ -5,119 +5,22 @@ at a new model run without a network. Nine of them have the sizes of their names
 scores are nevertheless not comparable with published ones, because the test rows are not the published ones.
 """
 
-import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from snnbench.errors import DataError, UnknownNameError
-from snnbench.records import Dataset, Split, Task
 from snnbench.resources import resource
-from snnbench.suites.splits import N_REPETITIONS, draw_test, draw_validation, repetition_name, split_seed
+from snnbench.suites.arrays import EMBEDDED, Arrays, array_generator, array_suite
 
 SUMMARY = "13 embedded tasks from scikit-learn, published rules and generators; nothing to download"
-URLS: tuple[str, ...] = ()
-ARCHIVES: tuple[str, ...] = ()
-WANTED = None
-STANDARDISE = True
-REPETITIONS = (1,)
-
-Arrays = tuple[np.ndarray, np.ndarray]
+URLS, ARCHIVES, WANTED, STANDARDISE, REPETITIONS = EMBEDDED
 
 
 def catalogue() -> pd.DataFrame:
     """Return the table of the suite's tasks, indexed by name; an empty ``uci_name`` means no equal among the 121."""
     return pd.read_csv(resource("datasets", "core.csv"), index_col="name", keep_default_na=False)
-
-
-def tasks(folder: Path | None) -> tuple[list[Task], dict[str, str]]:
-    """Return all tasks; no task is ever missing, since the arrays need no ``folder``."""
-    return [_task(name) for name in catalogue().index], {}
-
-
-def load(task: str, folder: Path | None) -> Dataset:
-    """Return the arrays of a task, not standardised.
-
-    Args:
-        task: Name in the catalogue.
-        folder: Not used; nothing is downloaded.
-
-    Returns:
-        X (n_samples, n_features) float64 and y (n_samples,) int64, copies that the caller may change.
-
-    Raises:
-        UnknownNameError: If the catalogue has no such task.
-        DataError: If the arrays do not have the catalogue's numbers of rows, features and classes.
-    """
-    table = catalogue()
-    if task not in table.index:
-        raise UnknownNameError("task of suite 'core'", task, table.index)
-    X, y = _arrays(task)
-    expected = tuple(int(table.at[task, column]) for column in ("n_samples", "n_features", "n_classes"))
-    found = (*X.shape, len(np.unique(y)))
-    if found != expected:
-        raise DataError(
-            f"Task '{task}' must have (rows, features, classes) = {expected} by datasets/core.csv, found {found}; "
-            "reinstall snnbench and scikit-learn."
-        )
-    return Dataset(X=X.copy(), y=y.copy())
-
-
-def splits(task: str, folder: Path | None) -> list[Split]:
-    """Return the four repetitions: a random quarter tests, a fifth of the other rows validates.
-
-    Raises:
-        UnknownNameError: If the catalogue has no such task.
-        DataError: If the arrays do not match the catalogue.
-    """
-    y = load(task, folder).y
-    repetitions = []
-    for k in range(1, N_REPETITIONS + 1):
-        test = draw_test(y, _generator(task, k, "test"))
-        others = np.setdiff1d(np.arange(len(y)), test)
-        train, valid = draw_validation(y, others, _generator(task, k, "validation"))
-        repetitions.append(Split(name=repetition_name(k), train=train, valid=valid, test=test))
-    return repetitions
-
-
-def _generator(task: str, repetition: int, purpose: str) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(split_seed("core", task, repetition, purpose)))
-
-
-@lru_cache(maxsize=16)
-def _task(name: str) -> Task:
-    data = load(name, None)
-    n_classes = len(np.unique(data.y))
-    return Task(
-        suite="core",
-        name=name,
-        kind="binary" if n_classes == 2 else "multiclass",
-        n_samples=data.X.shape[0],
-        n_features=data.X.shape[1],
-        n_outputs=n_classes,
-        metric="accuracy",
-        source="embedded",
-        sha256=_sha256(data.X, data.y),
-    )
-
-
-def _sha256(*arrays: np.ndarray) -> str:
-    sha256 = hashlib.sha256()
-    for array in arrays:
-        little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        sha256.update(f"{little_endian.dtype.str}{little_endian.shape}".encode())
-        sha256.update(little_endian.tobytes())
-    return sha256.hexdigest()
-
-
-@lru_cache(maxsize=16)
-def _arrays(task: str) -> Arrays:
-    X, y = _BUILDERS[task]()
-    return np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.int64)
 
 
 def _from_sklearn(loader: str) -> Arrays:
@@ -177,7 +80,7 @@ def _led_display() -> Arrays:
         0b1111011,
     )
     segments = np.array(digits)[:, None] >> np.arange(6, -1, -1) & 1
-    rng = _generator("led-display", 0, "data")
+    rng = array_generator("core", "led-display")
     y = rng.integers(10, size=1000)
     return segments[y] ^ (rng.random((1000, 7)) < 0.1), y
 
@@ -187,7 +90,7 @@ def _waveform() -> Arrays:
     position = np.arange(1, 22)
     waves = np.stack([np.maximum(6 - np.abs(position - peak), 0) for peak in (7, 15, 11)])
     first, second = np.array([0, 0, 1]), np.array([1, 2, 2])
-    rng = _generator("waveform", 0, "data")
+    rng = array_generator("core", "waveform")
     y = rng.integers(3, size=5000)
     share = rng.random((5000, 1))
     X = share * waves[first[y]] + (1 - share) * waves[second[y]] + rng.standard_normal((5000, 21))
@@ -196,7 +99,7 @@ def _waveform() -> Arrays:
 
 def _twonorm() -> Arrays:
     """Two unit normals in 20 dimensions with means (a, …, a) and (-a, …, -a) (Breiman, Tech. Report 460, 1996)."""
-    rng = _generator("twonorm", 0, "data")
+    rng = array_generator("core", "twonorm")
     y = rng.integers(2, size=7400)
     mean = np.where(y == 0, 1, -1)[:, None] * 2 / np.sqrt(20)
     return _rounded(rng.standard_normal((7400, 20)) + mean, 4), y
@@ -208,7 +111,7 @@ def _ringnorm() -> Arrays:
     a = 2/sqrt(20), as in the DELVE file and its published Bayes error of 1.3 %; 1/sqrt(20), which is found too, would
     give 1.5 %.
     """
-    rng = _generator("ringnorm", 0, "data")
+    rng = array_generator("core", "ringnorm")
     y = rng.integers(2, size=7400)
     mean, deviation = y[:, None] * 2 / np.sqrt(20), 2 - y[:, None]
     return _rounded(deviation * rng.standard_normal((7400, 20)) + mean, 4), y
@@ -238,3 +141,5 @@ _BUILDERS: dict[str, Callable[[], Arrays]] = {
     "twonorm": _twonorm,
     "ringnorm": _ringnorm,
 }
+
+tasks, load, splits = array_suite("core", _BUILDERS, catalogue)[1:]

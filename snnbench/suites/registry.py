@@ -19,7 +19,9 @@ SUITES = {
 
 
 class Suite(Protocol):
-    """What a suite's module offers. ``folder`` is where its files lie (None for embedded tasks).
+    """What a suite's module offers; for a suite of arrays, ``suites/arrays.py`` makes the functions.
+
+    ``folder`` is where its files lie (None for embedded tasks).
 
     ``URLS``: the official addresses of its archive (empty = embedded); ``ARCHIVES``: the archives' file names; ``WANTED``:
     which of their files are needed; ``STANDARDISE``: whether features are standardised on the training rows or used as

@@ -1,6 +1,7 @@
 """What every network in ``NETWORKS`` must do, whoever wrote it."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,14 +12,15 @@ from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from snnbench import models
-from snnbench.config import ModelSettings, TrainingSettings
+from snnbench.config import ModelSettings, TrainingSettings, expand_grid, load_config
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.models import NETWORKS, PER_MEMBER, canonical, check_config, load_class
 from snnbench.models.cost.network_cost import member_seconds
+from snnbench.models.layers.padding import can_be_padded, stack_size
 from snnbench.models.layers.stacked import reset
-from snnbench.records import Config, Dataset, Task, TrainingRun, Value
-from snnbench.training.stack import TaskRows, stack_of_one_task
-from snnbench.training.stacked import initialise, train_stack
+from snnbench.records import Config, Dataset, StackSize, Task, TrainingRun, Value
+from snnbench.training.stack import Stack, TaskRows, stack_of_one_task
+from snnbench.training.stacked import build_network, initialise, train_stack
 
 SHARED = {"fully_connected"}
 """Files in snnbench/models/networks that serve several networks."""
@@ -101,6 +103,13 @@ def test_a_network_is_documented_and_says_its_hyperparameters(model):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
+def test_a_network_has_a_small_grid_in_the_preset_quick(model):
+    """In ``configs/uci/quick.toml``, which that of ``core`` extends; in other presets a network may be left out."""
+    for suite in ("uci", "core"):
+        assert 1 <= len(expand_grid(model, load_config(suite, "quick").models[model])) <= 16
+
+
+@pytest.mark.parametrize("model", NETWORKS)
 def test_a_network_maps_a_stack_of_batches_to_a_stack_of_logits(model):
     network = build(model, members_of(model))
     reset(network, [1, 2, 3])
@@ -170,6 +179,25 @@ def test_an_evaluation_scores_once(model):
     run = train(model, members_of(model), stage="evaluate", n_epochs=5)
     assert run.valid_score.shape == (0, 3)
     assert np.isfinite(run.test_score).all()
+
+
+@pytest.mark.parametrize("model", [model for model in NETWORKS if can_be_padded(load_class(NETWORKS[model]))])
+def test_a_network_that_can_be_padded_computes_what_it_does_without(model):
+    """Two tasks in one stack, the narrower filled up with zeros: each member is what it is in a network of its own task."""
+    wide, narrow = toy_rows(), toy_rows(2)
+    tasks = [TaskRows(rows, rows, N_CLASSES) for rows in (wide, Dataset(narrow.X[:, :-2], narrow.y))]
+    config, settings = example(model, learning_rate=0.05), TrainingSettings(batch_size=16)
+    sizes = [stack_size(config, rows.n_features, rows.n_outputs, N_SAMPLES, 16) for rows in tasks]
+    largest = StackSize(*(max(getattr(size, name) for size in sizes) for name in ("n_features", "n_outputs", "n_batch")))
+    stack = Stack("search", [config] * 2, tasks, [0, 1], seeds=[3, 4], n_epochs=[3, 3], size=largest)
+    network = load_class(NETWORKS[model])
+    run = train_stack(build_network(network, stack, dtype=torch.float64), stack, settings)
+    for place in range(2):
+        own = replace(stack.part(place, place + 1), size=None)
+        alone = train_stack(build_network(network, own, dtype=torch.float64), own, settings).member(0)
+        found = run.member(place)
+        np.testing.assert_allclose(found.train_loss, alone.train_loss, rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(found.valid_curve, alone.valid_curve)
 
 
 @pytest.mark.parametrize("model", NETWORKS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from setting import Cases, Setting, configs_of, rows_of
+from setting import MODELS, Cases, Setting, configs_of, rows_of
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
@@ -25,13 +25,13 @@ N_EPOCHS = 6
 
 def cases(setting: Setting) -> Cases:
     """Yield the cases, those that tell most first."""
-    for model in NETWORKS:
+    for model in MODELS:
         forms = ("rectangular",) if model == "highway" else ("rectangular", "conic")
         for form in forms:
             for dropout in (0.0, 0.2):
                 how = model, form, dropout
                 yield f"float64 {model} {form} {dropout}", lambda how=how: against_the_cpu(setting, *how)
-    for model in NETWORKS:
+    for model in MODELS:
         yield f"replay {model}", lambda model=model: replay_against_eager(setting, model)
     for when in (2, 4):
         yield f"out of memory, call {when}", lambda when=when: out_of_memory(setting, when)

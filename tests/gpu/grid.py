@@ -5,13 +5,12 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from setting import Cases, Setting
+from setting import MODELS, Cases, Setting
 
 from snnbench import benchmark
 from snnbench.config import RunSettings, load_config
 from snnbench.execution.engines import configure_engine
 from snnbench.execution.request import Request
-from snnbench.models import NETWORKS
 from snnbench.records import Compute
 from snnbench.suites import open_source
 
@@ -28,7 +27,7 @@ def cases(setting: Setting) -> Cases:
     checked = tuple(task for task in checked if task in tasks) or tasks[:1]
     settings = one_shape(setting, load_config(suite, "paper"))
     found: dict[str, pd.DataFrame] = {}
-    for model in NETWORKS:
+    for model in MODELS:
         yield f"{model}, {len(tasks)} tasks", lambda model=model: run(setting, settings, suite, (model,), tasks, found)
     yield f"snn on {large}", lambda: run(setting, settings, suite, ("snn",), (large,), {})
     yield "snn again on a CPU", lambda: again_on_a_cpu(setting, settings, suite, checked, found)
@@ -37,7 +36,7 @@ def cases(setting: Setting) -> Cases:
 def one_shape(setting: Setting, settings: RunSettings) -> RunSettings:
     """Return the paper's rates on one shape a network, so that a few tasks fill whole stacks."""
     models = {}
-    for name in NETWORKS:
+    for name in MODELS:
         grid = dict(settings.models[name].grid)
         for key, value, tiny in (
             ("n_units", 256, 8),

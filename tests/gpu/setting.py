@@ -17,6 +17,9 @@ from snnbench.training.optimizer import make_optimizer, step
 from snnbench.training.stack import Stack, TaskRows
 from snnbench.training.stacked import build_network
 
+MODELS = ("batchnorm", "highway", "layernorm", "msrainit", "resnet", "snn", "weightnorm")
+"""The networks of the paper: the kit knows their hyperparameters and measures their grid."""
+
 Case = tuple[str, Callable[[], dict]]
 Cases = Iterator[Case]
 

@@ -1,10 +1,9 @@
 """Microseconds of a step for every network, and the hours of the paper's grid that follow."""
 
 from hours import catalogued_material, depth_of, fit, hours, paper_jobs, step_work
-from setting import Cases, Setting, configs_of, rows_of, seconds_of, step_of
+from setting import MODELS, Cases, Setting, configs_of, rows_of, seconds_of, step_of
 
 from snnbench.execution.plan import MAX_GPU_STACK, MAX_GPU_UNITS
-from snnbench.models import NETWORKS
 from snnbench.models.layers.padding import batch_class, padded_size
 from snnbench.models.layers.precision import precision
 
@@ -20,7 +19,7 @@ def cases(setting: Setting) -> Cases:
     for n_units, n_layers in shapes:
         full = min(MAX_GPU_STACK, MAX_GPU_UNITS // n_units)
         for n_stack in (3, 6) if setting.tiny else (3, 6, 24, full):
-            for model in NETWORKS:
+            for model in MODELS:
                 shape = model, n_units, n_layers, n_stack
                 yield f"{model} {n_units} x {n_layers}, {n_stack}", lambda shape=shape: one(setting, points, *shape)
     yield "hours", lambda: extrapolate(setting, points)
@@ -47,7 +46,7 @@ def extrapolate(setting: Setting, points: dict[str, list]) -> dict:
     found = hours(fits, jobs, loaded)
     assert found, "no network was measured at three shapes"
     return {
-        "hours": found, "sum": sum(found.values()), "not measured": sorted(set(NETWORKS) - set(fits)), "n_jobs": len(jobs),
+        "hours": found, "sum": sum(found.values()), "not measured": sorted(set(MODELS) - set(fits)), "n_jobs": len(jobs),
         "median_stack": sizes[len(sizes) // 2], "n_below_8": sum(size < 8 for size in sizes),
         "fits": {model: list(values) for model, values in fits.items()},
     }  # fmt: skip
