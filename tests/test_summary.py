@@ -9,6 +9,7 @@ import pytest
 from snnbench import stats
 from snnbench.records import Alternative
 from snnbench.report import ComparisonOptions, rank_models
+from snnbench.report.ranking import ScoreOrigin
 from snnbench.report.sensitivity import compare_without_flagged
 from snnbench.report.summary import conclude, describe_comparison, describe_sensitivity, describe_test, name_models
 from snnbench.results.published import load_published
@@ -77,7 +78,7 @@ def test_many_models_are_counted() -> None:
 def test_averaging_and_gaps_are_said() -> None:
     scores = table(a=0.2, b=0.0)
     scores.iloc[0, 1] = NAN
-    comparison = rank_models(scores, suite="core", metric="auc", averaged="4 repetitions and 3 seeds")
+    comparison = rank_models(scores, origin=ScoreOrigin("core", "auc", averaged="4 repetitions and 3 seeds"))
     assert describe_comparison(comparison)[:2] == [
         "2 models on 12 tasks of core, by auc. "
         "The score of a task is the mean of 4 repetitions and 3 seeds; a task counts once.",
@@ -89,7 +90,7 @@ def test_the_ranking_without_flagged_tasks_is_compared() -> None:
     scores = table(n_tasks=20, a=0.2, b=0.0)
     scores.iloc[:8] = scores.iloc[:8, ::-1].to_numpy()
     flags = {f"task-{k}": ["class-not-in-test: 2 of 13 classes"] for k in range(8)} | {"elsewhere": ["x"]}
-    comparison = rank_models(scores, flags=flags)
+    comparison = rank_models(scores, origin=ScoreOrigin(flags=flags))
     assert set(comparison.flags) == {f"task-{k}" for k in range(8)}
     without = compare_without_flagged(comparison)
     assert without is not None
@@ -100,18 +101,18 @@ def test_the_ranking_without_flagged_tasks_is_compared() -> None:
         "Without the 8 tasks whose data the audit finds at fault (--exclude-flagged), on 12, the order is the same; "
         "verdicts change: b from undecided to worse."
     )
-    unmoved = rank_models(table(n_tasks=20, a=0.2, b=0.0), flags=flags)
+    unmoved = rank_models(table(n_tasks=20, a=0.2, b=0.0), origin=ScoreOrigin(flags=flags))
     assert describe_sensitivity(unmoved)[0].endswith("on 12, order and verdicts are the same.")
     assert describe_sensitivity(rank_models(scores)) == []
-    only = rank_models(scores.iloc[:8], flags=flags)
+    only = rank_models(scores.iloc[:8], origin=ScoreOrigin(flags=flags))
     assert describe_sensitivity(only)[0].endswith("no task is left to compare.")
 
 
 def test_one_task_is_no_sample_of_tasks():
     one = table(n_tasks=1, a=0.2, b=0.0)
     assert conclude(rank_models(one)).endswith("one task is no sample of them.")
-    assert conclude(rank_models(one, averaged="2 seeds")).endswith("are no further tasks.")
-    assert "compare --by split" in conclude(rank_models(one, averaged="10 repetitions and 2 seeds"))
+    assert conclude(rank_models(one, origin=ScoreOrigin(averaged="2 seeds"))).endswith("are no further tasks.")
+    assert "compare --by split" in conclude(rank_models(one, origin=ScoreOrigin(averaged="10 repetitions and 2 seeds")))
 
 
 def test_the_smallest_possible_pvalue_is_that_of_the_correction() -> None:

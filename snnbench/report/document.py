@@ -32,10 +32,13 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
     return schema.ComparisonDocument(
         snnbench_version=__version__,
         suite=comparison.suite,
+        tables=list(comparison.origin.tables),
         metric=comparison.metric,
         conclusion=conclude(comparison),
         options=schema.Options(
             published=list(options.published),
+            index=options.index,
+            lower_is_better=options.lower_is_better,
             models=list(options.models),
             tasks=list(options.tasks),
             subset=_known(options.subset),

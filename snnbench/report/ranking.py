@@ -1,7 +1,7 @@
 """From a score table to everything that a comparison prints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,31 @@ from snnbench.records import TestResult
 from snnbench.report.options import DEFAULT, ComparisonOptions
 
 BASELINE, BETTER, WORSE, UNDECIDED = "baseline", "better", "worse", "undecided"
+
+
+@dataclass(frozen=True)
+class ScoreOrigin:
+    """Where the scores of a comparison come from.
+
+    Attributes:
+        suite: Whose tasks; empty if unknown.
+        metric: What the scores are; empty if unknown.
+        flags: The flags of the tasks that the audit of the data finds at fault.
+        averaged: What the score of a task is a mean of, in words; empty if it is one number.
+        notes: What else should be known of the scores, in sentences.
+        tables: The names of the user's own score tables among them.
+    """
+
+    suite: str = ""
+    metric: str = ""
+    flags: Mapping[str, list[str]] = field(default_factory=dict)
+    averaged: str = ""
+    notes: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
+UNKNOWN = ScoreOrigin()
+"""Of scores alone nothing is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +56,9 @@ class ModelComparison:
         critical_difference: Of two mean ranks, by the Nemenyi test; NaN with fewer than two models.
         baseline: The model that the others were compared with.
         options: What was asked.
-        suite: Whose tasks; empty if unknown.
-        metric: What the scores are; empty if unknown.
         left_out: The reason for every task that was asked for and not compared.
         models_left_out: The reason for every model that was not compared.
-        flags: The flags of every compared task that the audit of the data finds at fault.
-        averaged: What the score of a task is a mean of, in words; empty if it is one number.
-        notes: What else should be known of the scores, in sentences.
+        origin: Where the scores come from; its flags are those of the compared tasks.
     """
 
     table: pd.DataFrame
@@ -48,13 +69,34 @@ class ModelComparison:
     critical_difference: float
     baseline: str
     options: ComparisonOptions
-    suite: str
-    metric: str
     left_out: Mapping[str, str]
     models_left_out: Mapping[str, str]
-    flags: Mapping[str, list[str]] = field(default_factory=dict)
-    averaged: str = ""
-    notes: tuple[str, ...] = ()
+    origin: ScoreOrigin = UNKNOWN
+
+    @property
+    def suite(self) -> str:
+        """Whose tasks were compared; empty if unknown."""
+        return self.origin.suite
+
+    @property
+    def metric(self) -> str:
+        """What the scores are; empty if unknown."""
+        return self.origin.metric
+
+    @property
+    def flags(self) -> Mapping[str, list[str]]:
+        """The flags of every compared task that the audit of the data finds at fault."""
+        return self.origin.flags
+
+    @property
+    def averaged(self) -> str:
+        """What the score of a task is a mean of, in words; empty if it is one number."""
+        return self.origin.averaged
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else should be known of the scores, in sentences."""
+        return self.origin.notes
 
     @property
     def n_tasks(self) -> int:
@@ -80,11 +122,7 @@ def rank_models(
     scores: pd.DataFrame,
     left_out: Mapping[str, str] | None = None,
     options: ComparisonOptions = DEFAULT,
-    suite: str = "",
-    metric: str = "",
-    flags: Mapping[str, list[str]] | None = None,
-    averaged: str = "",
-    notes: tuple[str, ...] = (),
+    origin: ScoreOrigin = UNKNOWN,
 ) -> ModelComparison:
     """Rank and test the models.
 
@@ -92,11 +130,7 @@ def rank_models(
         scores: (n_tasks, n_models), higher is better, NaN = no score.
         left_out: Why tasks have no score, or not of every model; those that are left out are named with it.
         options: The options; of them, those that choose scores and tasks are only reported.
-        suite: Whose tasks.
-        metric: What the scores are.
-        flags: The flags of flagged tasks.
-        averaged: What the score of a task is a mean of.
-        notes: What else should be known of the scores.
+        origin: Where the scores come from.
 
     Raises:
         SnnbenchError: If no task remains.
@@ -128,13 +162,9 @@ def rank_models(
         ),
         baseline=reference,
         options=options,
-        suite=suite,
-        metric=metric,
         left_out=reasons,
         models_left_out=models_left_out,
-        flags={task: list(names) for task, names in (flags or {}).items() if task in remaining},
-        averaged=averaged,
-        notes=notes,
+        origin=replace(origin, flags={task: list(names) for task, names in origin.flags.items() if task in remaining}),
     )
 
 

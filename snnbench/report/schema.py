@@ -20,7 +20,11 @@ class Options(BaseModel):
     model_config = _CONFIG
 
     published: list[str]
-    """Names of the published score tables beside the results."""
+    """Names of the published score tables, or files of scores, beside the results."""
+    index: str
+    """The column that names the tasks in files of scores; empty = found by its name."""
+    lower_is_better: bool
+    """Whether the scores of such files are errors or losses; they are negative here."""
     models: list[str]
     """The models that were asked for; empty = all."""
     tasks: list[str]
@@ -264,7 +268,9 @@ class ComparisonDocument(BaseModel):
     snnbench_version: str
     """Of the program that wrote it."""
     suite: str
-    """Whose tasks."""
+    """Whose tasks; empty for tables of scores alone."""
+    tables: list[str]
+    """Names of the tables of scores that were read from files or data frames."""
     metric: str
     """What the scores are; higher is better."""
     conclusion: str

@@ -84,7 +84,8 @@ def describe_comparison(comparison: ModelComparison) -> list[str]:
     subset = "" if options.subset == "all" else f"{options.subset} "
     n_asked = comparison.n_tasks + len(comparison.left_out)
     n_tasks = f"{comparison.n_tasks}" if n_asked == comparison.n_tasks else f"{comparison.n_tasks} of {n_asked}"
-    of_suite = f" of {comparison.suite}" if comparison.suite else ""
+    name = comparison.suite or ", ".join(comparison.origin.tables)
+    of_suite = f" of {name}" if name else ""
     metric = f", by {comparison.metric}" if comparison.metric else ""
     counts = f"{plural(comparison.n_models, 'model')} on {n_tasks} {subset}task{'' if n_asked == 1 else 's'}{of_suite}{metric}."
     if comparison.averaged:

@@ -56,9 +56,7 @@ def render_text(comparison: ModelComparison) -> str:
 
 def render_markdown(comparison: ModelComparison) -> str:
     """Return a Markdown table between its captions, ready to paste."""
-    header, *rows = [[cell.strip().replace("|", r"\|") for cell in row] for row in _cells(comparison)]
-    rule = [":---", *["---:"] * (len(header) - 1)]
-    lines = ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
+    lines = markdown_lines([[cell.strip() for cell in row] for row in _cells(comparison)])
     title, *reasons = describe_left_out(comparison) or [""]
     left_out = [title, "\n".join(f"- {line}" for line in reasons)] if title else []
     conclusion = [f"**{conclude(comparison)}**", *describe_sensitivity(comparison)]
@@ -70,6 +68,13 @@ def render_markdown(comparison: ModelComparison) -> str:
         *left_out,
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def markdown_lines(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table of a header and rows; the first column is of words, the others of numbers."""
+    header, *rows = [[cell.replace("|", r"\|") for cell in row] for row in cells]
+    rule = [":---", *["---:"] * (len(header) - 1)]
+    return ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
 
 
 def render_latex(comparison: ModelComparison) -> str:
