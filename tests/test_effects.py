@@ -11,9 +11,11 @@ from textbook import DEMSAR
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.stats import (
     MISSING,
+    compare_pairs,
     count_wins,
     effects,
     mean_ranks,
+    pairwise_wilcoxon,
     rank_biserial,
     rank_intervals,
     resolve_missing,
@@ -179,3 +181,19 @@ def test_nothing_is_lost_without_a_reason(missing: str, pattern: int) -> None:
     assert sorted([*scores.columns, *models]) == list("abc")
     if missing != "worst":
         assert not scores.isna().any().any()
+
+
+def test_pairs_are_those_of_the_multi_comparison_matrix() -> None:
+    """Four tasks by hand; the p-values are those of the pairwise tests, the other direction has the signs reversed."""
+    scores = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.6], "b": [0.8, 0.8, 0.9, np.nan], "c": [0.1, 0.2, 0.3, 0.4]})
+    pairs = compare_pairs(scores)
+    assert len(pairs) == 6
+    first, back = pairs.loc[("a", "b")], pairs.loc[("b", "a")]
+    assert first["mean_difference"] == pytest.approx((0.1 + 0 - 0.2) / 3)
+    assert first[["won", "tied", "lost", "n_tasks"]].tolist() == [2, 1, 1, 3]
+    assert back[["won", "tied", "lost"]].tolist() == [1, 1, 2]
+    assert back["mean_difference"] == -first["mean_difference"]
+    assert first["rank_biserial"] == pytest.approx((1 - 2) / 3) == -back["rank_biserial"]
+    tests = pairwise_wilcoxon(scores)
+    assert pairs.at[("a", "c"), "adjusted_pvalue"] == tests.adjusted_pvalue[0, 2]
+    assert compare_pairs(scores[["a"]]).empty

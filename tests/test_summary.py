@@ -44,7 +44,34 @@ def test_no_difference_is_not_called_equality() -> None:
     assert conclude(comparison).startswith(
         f"No difference is shown at p < 0.05: {comparison.baseline} ranks best, but a difference"
     )
-    assert conclude(comparison).endswith("is neither shown nor excluded.")
+    assert "is neither shown nor excluded." in conclude(comparison)
+
+
+def test_practical_equivalence_is_concluded_where_it_is_probable_and_not_from_few_tasks() -> None:
+    close = table(n_tasks=40, a=0.001, b=0.0, c=-0.2)
+    comparison = rank_models(close, options=ComparisonOptions(baseline="a"))
+    assert conclude(comparison).endswith(
+        " Practically equivalent to a, with a probability of at least 0.95 that the difference is at most 0.01: b."
+    )
+    probability = stats.bayesian_signed_rank(close, 0.01, "a", n_samples=20_000).at[("a", "b"), "p_equivalent"]
+    assert comparison.bayesian.at[("a", "b"), "p_equivalent"] == probability > 0.95
+    assert "equivalent" not in conclude(rank_models(close, options=ComparisonOptions(baseline="a", rope=0.0)))
+    assert "equivalent" not in conclude(rank_models(close.iloc[:4], options=ComparisonOptions(baseline="a")))
+
+
+@pytest.mark.parametrize(
+    ("scores", "rope"),
+    [
+        ({"a": [0.8, 0.9], "b": [0.7, 1.0]}, 0.01),
+        ({"a": [80.0, 90.0], "b": [70.0, 0.5]}, 1.0),
+        ({"a": [-0.2, -0.1], "b": [-0.3, 0.0]}, 0.01),
+        ({"a": [100.0, 300.0, 500.0], "b": [200.0, 200.0, 200.0]}, 10.0),
+        ({"a": [1.0, 1.0], "b": [1.5, 1.5]}, 1.0),
+    ],
+)
+def test_the_region_of_equivalence_follows_the_scores(scores: dict[str, list[float]], rope: float) -> None:
+    assert rank_models(pd.DataFrame(scores)).rope == pytest.approx(rope)
+    assert rank_models(pd.DataFrame(scores), options=ComparisonOptions(rope=0.3)).rope == 0.3
 
 
 def test_too_few_tasks_are_called_so() -> None:

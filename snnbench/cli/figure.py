@@ -20,6 +20,7 @@ Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its s
 OF_SCORES = {
     "cd": "Critical-difference diagram: mean ranks, and bars over models that the Nemenyi test does not tell apart.",
     "cd-wilcoxon": "The same with pairwise Wilcoxon tests and Holm's correction.",
+    "pairs": "Every model against every other: mean difference, wins/ties/losses, p.",
     "ranks": "The ranks of every model on all tasks, as boxes.",
     "heatmap": "The rank of every model on every task.",
     "scatter": "One model against another, task by task: the two named with --model, or the best two.",

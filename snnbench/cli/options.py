@@ -134,9 +134,14 @@ def build_options(
     correction: Annotated[Correction | None, typer.Option(help="For multiple comparisons. Default: holm.")] = None,
     zero_method: Annotated[ZeroMethod | None, typer.Option(help="Tasks without a difference. Default: wilcox.")] = None,
     alpha: Annotated[float, typer.Option(metavar="P", help="Level below which a p-value is significant.")] = 0.05,
-    rope: Annotated[float, typer.Option(metavar="D", help="Differences up to here are practically none.", min=0)] = 0.01,
+    rope: Annotated[
+        float | None,
+        typer.Option(
+            metavar="D", help="Differences up to here are practically none. Default: 0.01 for shares, 1 for percent.", min=0
+        ),
+    ] = None,
 ) -> "ComparisonOptions":
-    """Make a question of the options; what a convention sets can be set otherwise beside it."""
+    """Return the options of a comparison; what a convention sets can be set otherwise beside it."""
     from snnbench.report import CONVENTIONS, ComparisonOptions
 
     chosen = {

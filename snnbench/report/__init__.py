@@ -20,6 +20,7 @@ from snnbench.report.details import render_details
 from snnbench.report.document import render_json
 from snnbench.report.options import CONVENTIONS, DEFAULT, ComparisonOptions
 from snnbench.report.page import render_page
+from snnbench.report.pair_chart import draw_pairs
 from snnbench.report.ranking import ModelComparison, rank_models
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
 from snnbench.report.runs import Runs
@@ -42,6 +43,7 @@ FORMATS: dict[str, Callable[[ModelComparison], str]] = {
 FIGURES: dict[str, Callable[[Analysis], Any]] = {
     "cd": draw_nemenyi,
     "cd-wilcoxon": draw_wilcoxon,
+    "pairs": draw_pairs,
     "ranks": draw_ranks,
     "heatmap": draw_heatmap,
     "scatter": draw_scatter,

@@ -12,7 +12,7 @@ from snnbench.records import TestResult
 from snnbench.report import analysis as settings
 from snnbench.report import schema
 from snnbench.report.analysis import Analysis
-from snnbench.report.ranking import ModelComparison
+from snnbench.report.ranking import PRIOR, SEED, ModelComparison
 from snnbench.report.sensitivity import compare_without_flagged
 from snnbench.report.summary import conclude, describe_baseline_test
 
@@ -47,7 +47,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
             data=list(options.data),
             missing=_known(options.missing),
             alpha=options.alpha,
-            rope=options.rope,
+            rope=comparison.rope,
         ),
         n_tasks=comparison.n_tasks,
         n_models=comparison.n_models,
@@ -58,6 +58,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
         omnibus=[_omnibus(comparison.friedman, comparison), _omnibus(comparison.iman_davenport, comparison)],
         baseline_tests=[_baseline_test(test, comparison) for test in (comparison.wilcoxon, analysis.sign)] if several else [],
         pair_tests=[_pair_test(test, analysis) for test in (analysis.nemenyi, analysis.pairwise)] if several else [],
+        pairs=list(_pairs(analysis)),
         bayesian=_bayesian(analysis) if several else None,
         win_rates=_by_row(analysis.win_rates),
         resampling=schema.Resampling(
@@ -65,7 +66,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
             n_resamples_rank=settings.N_RESAMPLES_RANK,
             n_resamples_effect=analysis.n_resamples,
             n_resamples_elo=analysis.n_resamples_elo,
-            seed=settings.SEED,
+            seed=SEED,
         ),
         left_out=dict(comparison.left_out),
         models_left_out=dict(comparison.models_left_out),
@@ -164,6 +165,19 @@ def _pair_test(test: TestResult, analysis: Analysis) -> schema.PairTest:
     )
 
 
+def _pairs(analysis: Analysis) -> Iterator[schema.Pair]:
+    pairs, places = analysis.pairs, {model: place for place, model in enumerate(analysis.comparison.table.index)}
+    probabilities = analysis.bayesian_pairs.reindex(pairs.index) if len(pairs) else pairs
+    for (model, other), row in pairs.iterrows():
+        if places[model] < places[other]:
+            probable = probabilities.loc[(model, other)]
+            counts = {name: int(row[name]) for name in ("won", "tied", "lost", "n_tasks")}
+            sizes = {name: _number(row[name]) for name in ("mean_difference", "rank_biserial", "pvalue", "adjusted_pvalue")}
+            probable = probabilities.loc[(model, other)]
+            shares = {name: _number(probable[name]) for name in ("p_higher", "p_equivalent", "p_lower")}
+            yield schema.Pair.model_validate({"model": str(model), "other": str(other), **counts, **sizes, **shares})
+
+
 def _bayesian(analysis: Analysis) -> schema.Bayesian:
     results = [
         schema.BayesianResult(
@@ -173,14 +187,14 @@ def _bayesian(analysis: Analysis) -> schema.Bayesian:
             p_lower=_number(row["p_lower"]),
             n_tasks=int(row["n_tasks"]),
         )
-        for (_, other), row in analysis.bayesian.iterrows()
+        for (_, other), row in analysis.comparison.bayesian.iterrows()
     ]
     return schema.Bayesian(
         baseline=analysis.comparison.baseline,
-        rope=analysis.comparison.options.rope,
-        prior=settings.PRIOR,
-        n_samples=settings.N_SAMPLES,
-        seed=settings.SEED,
+        rope=analysis.comparison.rope,
+        prior=PRIOR,
+        n_samples=analysis.comparison.n_samples,
+        seed=SEED,
         results=results,
     )
 

@@ -50,7 +50,8 @@ class ComparisonOptions:
         correction: Name in ``stats.CORRECTIONS``.
         zero_method: Name in ``stats.ZERO_METHODS``.
         alpha: Level below which an adjusted p-value is called significant.
-        rope: Half the width of the region of practical equivalence of the Bayesian test, in units of the score.
+        rope: Half the width of the region of practical equivalence of the Bayesian test, in units of the score; None for one
+            that follows the scores, see ``stats.choose_rope``.
     """
 
     suite: str | None = None
@@ -70,11 +71,11 @@ class ComparisonOptions:
     correction: str = "holm"
     zero_method: str = "wilcox"
     alpha: float = 0.05
-    rope: float = 0.01
+    rope: float | None = None
 
 
 DEFAULT = ComparisonOptions()
-"""Everything as it is if nobody says otherwise."""
+"""The options where none is named."""
 
 
 def choose_tasks(options: ComparisonOptions, suite: str) -> list[str]:

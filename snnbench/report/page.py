@@ -16,11 +16,12 @@ import jinja2
 import pandas as pd
 
 from snnbench import __version__, stats
-from snnbench.report.analysis import MANY_MODELS, Analysis
+from snnbench.report.analysis import Analysis
 from snnbench.report.charts import draw_bayes, draw_ranks, draw_scatter
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.options import DEFAULT, ComparisonOptions
-from snnbench.report.ranking import ModelComparison
+from snnbench.report.pair_chart import draw_pairs
+from snnbench.report.ranking import MANY_MODELS, ModelComparison
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
 from snnbench.report.runs import Runs
 from snnbench.report.sources import is_table
@@ -35,6 +36,8 @@ from snnbench.report.summary import (
 from snnbench.results.published import PUBLISHED
 from snnbench.suites import load_suite
 
+MOST_PAIRED = 20
+"""Models whose pairs the page shows: a matrix of more is wider than two screens."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -68,6 +71,7 @@ def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
         notes=describe_test(comparison),
         left_out=describe_left_out(comparison),
         many_models=MANY_MODELS,
+        pairs=list(_pairs(analysis)) if "pairs" in charts else [],
         heatmap=list(_heatmap(comparison)),
         charts=charts,
         specs=_as_script(charts),
@@ -90,6 +94,8 @@ def _charts(analysis: Analysis, runs: Runs) -> dict[str, Callable[[], Any]]:
     n_models = analysis.comparison.n_models
     if 1 < n_models <= MANY_MODELS:
         charts |= {"cd": lambda: draw_nemenyi(analysis), "cd-wilcoxon": lambda: draw_wilcoxon(analysis)}
+    if 1 < n_models <= MOST_PAIRED:
+        charts["pairs"] = lambda: draw_pairs(analysis)
     if n_models > 1:
         charts |= {
             "ranks": lambda: draw_ranks(analysis),
@@ -146,6 +152,14 @@ def _heatmap(comparison: ModelComparison) -> Any:
             "flags": comparison.flags.get(str(task), []),
             "cells": cells,
         }
+
+
+def _pairs(analysis: Analysis) -> Any:
+    """Yield every pair of models once: both names, its numbers, and how probable it is that they are equivalent."""
+    places = {model: place for place, model in enumerate(analysis.comparison.table.index)}
+    for (model, other), row in analysis.pairs.iterrows():
+        if places[model] < places[other]:
+            yield model, other, row, float(analysis.bayesian_pairs.at[(model, other), "p_equivalent"])
 
 
 def _of_what(comparison: ModelComparison) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,12 @@ from snnbench.errors import SnnbenchError
 from snnbench.records import TestResult
 from snnbench.report.options import DEFAULT, ComparisonOptions
 
+MANY_MODELS = 40
+"""Beyond these, what grows with the models is drawn less often, or left out."""
+N_SAMPLES, N_SAMPLES_MANY = 20_000, 2_000
+"""Draws from the posterior of the Bayesian test, and for more than ``MANY_MODELS`` models."""
+PRIOR = 0.5
+SEED = 0
 BASELINE, BETTER, WORSE, UNDECIDED = "baseline", "better", "worse", "undecided"
 
 
@@ -107,6 +114,21 @@ class ModelComparison:
     def n_models(self) -> int:
         """Number of models, the baseline among them."""
         return self.scores.shape[1]
+
+    @cached_property
+    def rope(self) -> float:
+        """Half the width of the region of practical equivalence: as asked for, or one that follows the scores."""
+        return stats.choose_rope(self.scores) if self.options.rope is None else self.options.rope
+
+    @property
+    def n_samples(self) -> int:
+        """Draws from the posterior of the Bayesian test."""
+        return N_SAMPLES if self.n_models <= MANY_MODELS else N_SAMPLES_MANY
+
+    @cached_property
+    def bayesian(self) -> pd.DataFrame:
+        """See ``stats.bayesian_signed_rank``: the baseline against each other model, index = (baseline, other)."""
+        return stats.bayesian_signed_rank(self.scores, self.rope, self.baseline, PRIOR, self.n_samples, SEED)
 
     @property
     def is_chosen(self) -> bool:

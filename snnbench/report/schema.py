@@ -74,15 +74,15 @@ class Model(BaseModel):
     model_config = _CONFIG
 
     model: str
-    """Its name."""
+    """Name of the model."""
     verdict: Literal["baseline", "better", "worse", "undecided"]
     """Significantly better or worse than the baseline by the Wilcoxon test, or undecided."""
     mean_rank: float
     """Mean over the tasks, 1 = best; ties share their mean rank, a missing score has the worst."""
     mean_rank_low: float
-    """Lower end of its interval over the tasks."""
+    """Lower end of its interval over the tasks, at the level ``confidence``."""
     mean_rank_high: float
-    """Upper end."""
+    """Upper end of its interval."""
     rank_difference: float
     """Mean rank minus the mean of all ranks, (n_models + 1) / 2; Table 1 of the paper prints this."""
     n_scores: int
@@ -100,7 +100,7 @@ class Model(BaseModel):
     elo_low: float
     """Lower end of its bootstrap interval over the tasks."""
     elo_high: float
-    """Upper end."""
+    """Upper end of its interval."""
     effect: Effect
     """The baseline against this model."""
 
@@ -111,7 +111,7 @@ class Omnibus(BaseModel):
     model_config = _CONFIG
 
     test: Literal["friedman", "iman_davenport"]
-    """Its name."""
+    """Name of the test."""
     statistic: float | None
     """Chi-square or F; null with fewer than two models or tasks, or if infinite."""
     degrees_of_freedom: list[int]
@@ -143,7 +143,7 @@ class BaselineTest(BaseModel):
     model_config = _CONFIG
 
     test: Literal["wilcoxon", "sign"]
-    """Its name."""
+    """Name of the test."""
     description: str
     """The test in a sentence."""
     baseline: str
@@ -181,13 +181,46 @@ class PairTest(BaseModel):
     model_config = _CONFIG
 
     test: Literal["nemenyi", "pairwise_wilcoxon"]
-    """Its name."""
+    """Name of the test."""
     correction: Literal["holm", "hochberg", "none"]
     """For the number of pairs; the Nemenyi test needs none."""
     critical_difference: float | None
     """Nemenyi: how far apart two mean ranks must be to differ at ``alpha``."""
     pairs: list[PairResult]
     """Every pair once."""
+
+
+class Pair(BaseModel):
+    """Two models at a glance: a cell of the pairwise matrix."""
+
+    model_config = _CONFIG
+
+    model: str
+    """The one of the better mean rank."""
+    other: str
+    """The other."""
+    mean_difference: float | None
+    """Mean over the tasks of the model's score minus the other's."""
+    won: int
+    """Tasks on which the model scores higher; a missing score is a loss."""
+    tied: int
+    """Tasks on which both score the same."""
+    lost: int
+    """Tasks on which the other scores higher."""
+    n_tasks: int
+    """Tasks on which both have a score."""
+    rank_biserial: float | None
+    """Matched-pairs rank-biserial correlation, -1 to 1; positive if the model scores higher."""
+    pvalue: float | None
+    """Of the two-sided Wilcoxon test, not corrected."""
+    adjusted_pvalue: float | None
+    """Corrected for the number of pairs."""
+    p_higher: float | None
+    """Bayesian signed-rank test: probability that the model is better; null for more than 40 models."""
+    p_equivalent: float | None
+    """Probability that both are practically equivalent."""
+    p_lower: float | None
+    """Probability that the other is better."""
 
 
 class BayesianResult(BaseModel):
@@ -221,7 +254,7 @@ class Bayesian(BaseModel):
     n_samples: int
     """Draws from the posterior."""
     seed: int
-    """Of the draws."""
+    """Seed of the random draws."""
     results: list[BayesianResult]
     """One entry a model, without the baseline."""
 
@@ -232,15 +265,15 @@ class Resampling(BaseModel):
     model_config = _CONFIG
 
     confidence: float
-    """Of all intervals."""
+    """Confidence level of all intervals, for example 0.95."""
     n_resamples_rank: int
-    """For mean ranks; 0, as their interval is Student's."""
+    """Number of resamples for mean ranks; 0, because their interval is Student's and needs none."""
     n_resamples_effect: int
-    """For median differences."""
+    """Number of resamples for median differences."""
     n_resamples_elo: int
-    """For Elo ratings."""
+    """Number of resamples for Elo ratings."""
     seed: int
-    """Of the draws."""
+    """Seed of the random resamples."""
 
 
 class Sensitivity(BaseModel):
@@ -264,9 +297,9 @@ class ComparisonDocument(BaseModel):
     model_config = _CONFIG
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    """Of this document."""
+    """Version of the form of this document."""
     snnbench_version: str
-    """Of the program that wrote it."""
+    """Version of the program that wrote it."""
     suite: str
     """Whose tasks; empty for tables of scores alone."""
     tables: list[str]
@@ -295,12 +328,14 @@ class ComparisonDocument(BaseModel):
     """The baseline against each model; none for a single model."""
     pair_tests: list[PairTest]
     """All pairs; none for a single model."""
+    pairs: list[Pair]
+    """Every pair once, best models first; none for a single model."""
     bayesian: Bayesian | None
     """Null for a single model."""
     win_rates: dict[str, dict[str, float | None]]
     """Share of tasks on which the first model scores higher than the second, a tie counting half."""
     resampling: Resampling
-    """Behind every interval."""
+    """How the intervals were computed."""
     left_out: dict[str, str]
     """The reason for every task that was asked for and not compared."""
     models_left_out: dict[str, str]

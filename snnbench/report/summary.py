@@ -13,6 +13,8 @@ UNCORRECTED = (
     "The baseline was chosen as the best on these very tasks and nothing is corrected: of 8 equal models on 121 tasks at least "
     "one would be called worse in 67 of 100 such comparisons."
 )
+EQUIVALENT = 0.95
+"""The probability from which on two models are called practically equivalent."""
 MAX_TASKS = 20
 """Tasks named for one reason; the JSON format names all."""
 MAX_MODELS = 8
@@ -20,7 +22,7 @@ MAX_MODELS = 8
 
 
 def conclude(comparison: ModelComparison) -> str:
-    """Return one sentence that says what can and what cannot be concluded from the tests against the baseline."""
+    """Return in a sentence or two what can and what cannot be concluded from the tests against the baseline."""
     baseline = comparison.baseline
     if comparison.n_models == 1:
         return "There is nothing to compare a single model with: no tests, no p-values."
@@ -56,7 +58,21 @@ def conclude(comparison: ModelComparison) -> str:
         best = f"{best}, but " if baseline in first else ""
         parts.append(none if shown else f"No difference is shown at p < {level}: {best}{none}")
     sentence = "; ".join(parts + untested) + "."
-    return sentence if shown or (alike and not open_) else sentence[0].upper() + sentence[1:]
+    sentence = sentence if shown or (alike and not open_) else sentence[0].upper() + sentence[1:]
+    return sentence + _conclude_equivalence(comparison, alike)
+
+
+def _conclude_equivalence(comparison: ModelComparison, alike: list[str]) -> str:
+    """Return a sentence on the models that are practically equivalent to the baseline; empty if none is shown to be."""
+    probable = comparison.bayesian["p_equivalent"].droplevel(0)
+    models = [str(model) for model in comparison.table.index.drop(comparison.baseline) if probable[model] >= EQUIVALENT]
+    models = [model for model in models if model not in alike]
+    if not models:
+        return ""
+    return (
+        f" Practically equivalent to {comparison.baseline}, with a probability of at least {EQUIVALENT} that the difference is "
+        f"at most {comparison.rope:.2g}: {name_models(models)}."
+    )
 
 
 def _untested(comparison: ModelComparison) -> tuple[list[str], list[str]]:
@@ -132,7 +148,10 @@ def describe_columns(comparison: ModelComparison) -> str:
         text += f" of the tasks with a score, so not of the same tasks for all ({_list_some(some)} of {comparison.n_tasks})"
     if comparison.n_models == 1:
         return "rank: mean over the tasks, 1 = best, ties share; 95%: interval over the tasks."
-    return f"{text}; w/t/l: tasks on which {comparison.baseline} scores higher, equal, lower."
+    return (
+        f"{text}; w/t/l: tasks on which {comparison.baseline} scores higher, equal, lower; equiv.: probability that the two "
+        f"differ by at most {comparison.rope:.2g} (Bayesian signed-rank test)."
+    )
 
 
 def describe_test(comparison: ModelComparison) -> list[str]:

@@ -16,7 +16,7 @@ from snnbench.report.summary import conclude, describe_comparison, describe_left
 TEXT_WIDTH = 100
 _NAME_WIDTH = 22
 """Columns that a model's name keeps before other columns are dropped; a longer name is folded."""
-_DROPPED_FIRST = ("95%", "p", "diff.", "w/t/l", "score")
+_DROPPED_FIRST = ("95%", "equiv.", "p", "diff.", "w/t/l", "score")
 """Columns that a narrow terminal does without, in this order; every other format has them."""
 _MARKS = {WORSE: "* worse", BETTER: "* better"}
 
@@ -110,6 +110,11 @@ def cell_pvalue(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.1e}"
 
 
+def cell_probability(value: float) -> str:
+    """Return a probability as the tables show it."""
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
 def cell_signed(difference: float) -> str:
     """Return a difference with its sign."""
     # Adding zero turns the -0.0 that rounding leaves into 0.0.
@@ -122,7 +127,8 @@ def _cells(comparison: ModelComparison) -> list[list[str]]:
     tested = comparison.n_models > 1
     corrected = tested and comparison.options.correction != "none"
     if tested:
-        header += ["w/t/l", "p", *([f"p ({comparison.options.correction})"] if corrected else []), "verdict"]
+        header += ["w/t/l", "p", *([f"p ({comparison.options.correction})"] if corrected else []), "equiv.", "verdict"]
+    equivalent = comparison.bayesian["p_equivalent"].droplevel(0) if tested else {}
     rows = []
     for row in comparison.table.itertuples():
         is_baseline = row.verdict == BASELINE
@@ -131,6 +137,7 @@ def _cells(comparison: ModelComparison) -> list[list[str]]:
         if tested:
             cells += ["-" if is_baseline else f"{row.won}/{row.tied}/{row.lost}", cell_pvalue(row.pvalue)]
             cells += [cell_pvalue(row.adjusted_pvalue)] if corrected else []
+            cells += ["-" if is_baseline else cell_probability(float(equivalent[row.Index]))]
             cells += [_MARKS.get(row.verdict, f"  {row.verdict}")]
         rows.append(cells)
     return [header, *rows]
