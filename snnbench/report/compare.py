@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from snnbench.errors import DataError, SnnbenchError
+from snnbench.report.grids import describe_grids
 from snnbench.report.options import DEFAULT, ComparisonOptions, choose_listed_tasks, choose_models, choose_tasks
 from snnbench.report.ranking import ModelComparison, ScoreOrigin, rank_models
 from snnbench.report.summary import name_models, plural
@@ -79,7 +80,8 @@ def compare_results(
     metrics = {PUBLISHED[name].metric for name in names} | set(rows["metric"].dropna()) | {of.metric for of in tables} - {""}
     compared, _, _ = resolve_missing(together, options.missing)
     averaged, unlike = describe_averaging(rows, compared) if own else (tables[0].averaged if len(tables) == 1 else "", ())
-    notes = (*unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions, *describe_code(rows))
+    grids, caution = describe_grids(rows, list(compared), names, [table.name for table in tables]) if own else ((), "")
+    notes = (*grids, *unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions, *describe_code(rows))
     origin = ScoreOrigin(
         suite=suite,
         metric=options.metric or " or ".join(sorted(metrics)),
@@ -87,6 +89,7 @@ def compare_results(
         averaged=averaged,
         notes=(*notes, *_describe_tables(tables, together)),
         tables=tuple(table.name for table in tables),
+        caution=caution,
     )
     return rank_models(together, reasons, options, origin)
 

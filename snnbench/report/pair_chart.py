@@ -40,7 +40,7 @@ def draw_pairs(analysis: Analysis) -> Any:
         "mean_difference:Q",
         title="mean difference, row − column",
         scale=alt.Scale(domain=[-largest, 0, largest], range=[_LOWER, _EQUAL, _HIGHER], interpolate="rgb"),
-        legend=alt.Legend(orient="bottom", gradientLength=280, format="+.3~f"),
+        legend=alt.Legend(orient="bottom", gradientLength=280, titleLimit=400, format="+.3~f"),
     )
     names = ("model", "other", "difference", "counts", "p", "adjusted", "effect")
     shown = alt.Chart(cells).encode(x=x, y=y, tooltip=[alt.Tooltip(f"{name}:N") for name in names])

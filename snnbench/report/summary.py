@@ -59,7 +59,8 @@ def conclude(comparison: ModelComparison) -> str:
         parts.append(none if shown else f"No difference is shown at p < {level}: {best}{none}")
     sentence = "; ".join(parts + untested) + "."
     sentence = sentence if shown or (alike and not open_) else sentence[0].upper() + sentence[1:]
-    return sentence + _conclude_equivalence(comparison, alike)
+    caution = f" {comparison.origin.caution}" if comparison.origin.caution else ""
+    return sentence + _conclude_equivalence(comparison, alike) + caution
 
 
 def _conclude_equivalence(comparison: ModelComparison, alike: list[str]) -> str:

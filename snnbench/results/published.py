@@ -22,6 +22,7 @@ class Published:
         source: Authors, title and table, to be printed beside the scores.
         address: Where the publication is.
         decimals: How many digits of a share are printed.
+        search: What the published models were selected from, and what a score is of.
         models: Which of the file's models; none for all.
     """
 
@@ -31,6 +32,7 @@ class Published:
     source: str
     address: str
     decimals: int
+    search: str
     models: tuple[str, ...] = ()
 
 
@@ -42,6 +44,7 @@ _DELGADO = Published(
     "JMLR 15 (2014)",
     address="https://jmlr.org/papers/v15/delgado14a.html",
     decimals=3,
+    search="their authors' own settings and splits",
 )
 _REPRESENTATIVES = (
     "LibSVM_weka",
@@ -72,6 +75,7 @@ PUBLISHED: dict[str, Published] = {
         source='Klambauer et al., "Self-Normalizing Neural Networks", NIPS 2017, Table A11',
         address="https://arxiv.org/abs/1706.02515",
         decimals=4,
+        search="36 to 216 configurations (the paper's grids, one hold-out)",
     ),
     "delgado2014": _DELGADO,
     "delgado2014-groups": replace(_DELGADO, models=_REPRESENTATIVES),
