@@ -26,6 +26,7 @@ from archives import wine_like, write_delgado
 from small_run import PROGRAM
 
 from snnbench.cli import main
+from snnbench.report.prose import REFERENCES
 from snnbench.suites import SUITES, load_suite
 
 TINY = """
@@ -551,7 +552,7 @@ def test_a_comparison_in_every_format(program, results, tmp_path):
 def test_the_papers_tables_need_no_results(program):
     paper = program("compare", "--published", "snn2017", "--convention", "paper")
     assert (paper.code, paper.err) == (0, "")
-    assert "msrainit    3.78  3.46-4.11  -0.219  0.8011  66/13/42  2.8e-02  * worse" in paper.out
+    assert "msrainit    3.78  3.46-4.11  -0.219  0.8011  66/13/42  2.8e-02    0.15  * worse" in paper.out
     assert "4 missing scores take the worst rank" in paper.out
     own = program(
         "compare", "--published", "snn2017", "--convention", "paper", "--correction", "hochberg", "--missing", "drop-task"
@@ -582,9 +583,17 @@ def test_tasks_and_models_can_be_chosen(program):
 
 def test_a_table_for_a_paper(program):
     latex = program("compare", "--published", "snn2017", "--convention", "paper", "--format", "latex").out
-    assert r"\begin{tabular}{lrrrrrrr}" in latex
-    assert "msrainit & 3.78 & 3.46-4.11 & -0.219 & 0.8011 & 66/13/42 & 2.8e-02 & * worse \\\\\n" in latex
-    assert r"p \textless{} 0.05" in latex
+    assert r"\begin{tabular}{lrrrrrr}" in latex
+    assert "MSRAinit & 3.78 & 3.46--4.11 & $-0.22$ & 0.8011 & 66/13/42 & 0.028 \\\\\n" in latex
+    assert r"SNN & \textbf{3.26} & 2.93--3.61 & $-0.74$ & \textbf{0.8139} & -- & -- \\" in latex
+    assert r"\caption{Mean ranks of 7 models on 121 tasks of uci by accuracy (1 is best), with 95\,\% intervals." in latex
+    assert "% p: Wilcoxon signed-rank test of snn against each model" in latex
+    text = program("compare", "--published", "snn2017", "--format", "text").out
+    methods, results, *references = text.split("\n\n")
+    assert "adjusted by Holm's method (Holm 1979) over all pairs of models" in " ".join(methods.split())
+    assert "The models differ (F(6, 720) = 5.24, p < 0.001)." in " ".join(results.split())
+    assert "resnet (rank 4.25; 65 wins, 19 ties, 37 losses of snn; p = 0.020)" in " ".join(results.split())
+    assert {f"({key})" in methods.replace("\n", " ") for key in REFERENCES if f"({key})" in references[0]} == {True}
     assert latex.count(r"\\") == 8
 
 

@@ -23,7 +23,7 @@ from snnbench.stats import (
     wilcoxon,
     win_rates,
 )
-from snnbench.stats.bootstrap import count_draws, interval, resample_tasks
+from snnbench.stats.bootstrap import interval
 
 NAN = float("nan")
 
@@ -91,14 +91,6 @@ def test_win_rates_and_counts_mirror_each_other() -> None:
     # A model's mean rank is what it loses to the others.
     np.testing.assert_allclose(1 + (1 - rates).sum(axis="columns"), mean_ranks(DEMSAR))
     assert win_rates(DEMSAR.head(0)).isna().all().all()
-
-
-def test_draws_are_counted() -> None:
-    draws = resample_tasks(7, 50, seed=3)
-    counts = count_draws(draws)
-    assert counts.shape == (50, 7)
-    assert (counts.sum(axis=1) == 7).all()
-    np.testing.assert_array_equal(counts[4], np.bincount(draws[4], minlength=7))
 
 
 def test_mean_ranks_have_the_interval_of_a_mean() -> None:
@@ -197,3 +189,9 @@ def test_pairs_are_those_of_the_multi_comparison_matrix() -> None:
     tests = pairwise_wilcoxon(scores)
     assert pairs.at[("a", "c"), "adjusted_pvalue"] == tests.adjusted_pvalue[0, 2]
     assert compare_pairs(scores[["a"]]).empty
+
+
+def test_imputed_scores_are_the_mean_of_the_others_on_the_task() -> None:
+    scores, tasks, models = resolve_missing(pd.DataFrame({"a": [0.9, NAN], "b": [0.5, 0.4], "c": [NAN, 0.8]}), "impute")
+    assert scores.to_dict("list") == {"a": [0.9, 0.6], "b": [0.5, 0.4], "c": [0.7, 0.8]}
+    assert (tasks, models) == ({}, {})

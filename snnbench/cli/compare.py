@@ -40,6 +40,7 @@ class Format(StrEnum):
     csv = "csv"
     markdown = "markdown"
     latex = "latex"
+    text = "text"
 
 
 @asks
@@ -55,7 +56,9 @@ def compare(
             help="By split: Wilcoxon's test (default), or a t-test corrected for the training rows that splits share."
         ),
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How the table is printed.")] = Format.table,
+    format_: Annotated[
+        Format, typer.Option("--format", help="How it is printed; text: methods and results for a paper.")
+    ] = Format.table,
     details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Add what was selected, and what it took.")] = False,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
 ) -> None:

@@ -36,6 +36,7 @@ class Correction(StrEnum):
 
     holm = "holm"
     hochberg = "hochberg"
+    shaffer = "shaffer"
     none = "none"
 
 
@@ -67,11 +68,12 @@ class Metric(StrEnum):
 
 
 class Missing(StrEnum):
-    """What becomes of missing scores; worst: the worst rank on their task."""
+    """What becomes of missing scores; worst: the worst rank on their task, impute: the mean score of the other models."""
 
     worst = "worst"
     drop_task = "drop-task"
     drop_model = "drop-model"
+    impute = "impute"
 
 
 Sources = Annotated[

@@ -18,14 +18,16 @@ from snnbench.report.compare import COMPARISON_COLUMNS, choose_rows, compare_res
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.details import render_details
 from snnbench.report.document import render_json
+from snnbench.report.latex import render_latex
 from snnbench.report.options import CONVENTIONS, DEFAULT, ComparisonOptions
 from snnbench.report.page import render_page
 from snnbench.report.pair_chart import draw_pairs
+from snnbench.report.prose import render_prose
 from snnbench.report.ranking import ModelComparison, rank_models
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
 from snnbench.report.runs import Runs
 from snnbench.report.sources import Sources, read_sources
-from snnbench.report.tables import TEXT_WIDTH, as_text, render_csv, render_latex, render_markdown, render_table, render_text
+from snnbench.report.tables import TEXT_WIDTH, as_text, render_csv, render_markdown, render_table, render_text
 from snnbench.results.selection import DESCRIPTION_COLUMNS
 
 COMPARE_COLUMNS = tuple(dict.fromkeys([*COMPARISON_COLUMNS, *BREAKDOWN_COLUMNS, *DESCRIPTION_COLUMNS]))
@@ -37,6 +39,7 @@ FORMATS: dict[str, Callable[[ModelComparison], str]] = {
     "csv": render_csv,
     "markdown": render_markdown,
     "latex": render_latex,
+    "text": render_prose,
 }
 """How ``snnbench compare`` writes a ranking."""
 

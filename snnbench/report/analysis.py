@@ -11,8 +11,8 @@ from snnbench.report.ranking import MANY_MODELS, PRIOR, SEED, ModelComparison
 
 N_RESAMPLES = 10_000
 N_RESAMPLES_RANK = 0
-"""Mean ranks have an interval that needs none."""
-N_RESAMPLES_ELO = 1_000
+"""Mean ranks and Elo ratings have intervals that need none."""
+N_RESAMPLES_ELO = 0
 N_RESAMPLES_MANY = 200
 """Resamples for more than ``MANY_MODELS`` models, which would take minutes otherwise."""
 N_SAMPLES_PAIRS = 4_000
@@ -34,11 +34,6 @@ class Analysis:
         """Resamples of the tasks behind the interval of a median difference."""
         return N_RESAMPLES if self.comparison.n_models <= MANY_MODELS else N_RESAMPLES_MANY
 
-    @property
-    def n_resamples_elo(self) -> int:
-        """Resamples of the tasks behind the interval of an Elo rating."""
-        return N_RESAMPLES_ELO if self.comparison.n_models <= MANY_MODELS else N_RESAMPLES_MANY
-
     @cached_property
     def effects(self) -> pd.DataFrame:
         """See ``stats.effects``: median differences, rank-biserial correlations, wins, ties, losses and win rates."""
@@ -52,7 +47,7 @@ class Analysis:
     @cached_property
     def elo(self) -> pd.DataFrame:
         """See ``stats.elo``."""
-        return stats.elo(self.comparison.scores, CONFIDENCE, self.n_resamples_elo, SEED)
+        return stats.elo(self.comparison.scores, CONFIDENCE)
 
     @cached_property
     def win_rates(self) -> pd.DataFrame:

@@ -26,7 +26,6 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
     """Return the document of a ranking."""
     analysis = Analysis(comparison)
     several = comparison.n_models > 1
-    n_missing = comparison.scores.isna().sum(axis="index")
     sensitivity = compare_without_flagged(comparison) if comparison.flags else None
     options = comparison.options
     return schema.ComparisonDocument(
@@ -65,12 +64,12 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
             confidence=settings.CONFIDENCE,
             n_resamples_rank=settings.N_RESAMPLES_RANK,
             n_resamples_effect=analysis.n_resamples,
-            n_resamples_elo=analysis.n_resamples_elo,
+            n_resamples_elo=settings.N_RESAMPLES_ELO,
             seed=SEED,
         ),
         left_out=dict(comparison.left_out),
         models_left_out=dict(comparison.models_left_out),
-        n_missing={str(model): int(count) for model, count in n_missing.items() if count},
+        n_missing=dict(comparison.n_missing),
         flags={task: list(flags) for task, flags in comparison.flags.items()},
         sensitivity=schema.Sensitivity(**vars(sensitivity)) if sensitivity else None,
         scores=_by_row(comparison.scores),

@@ -68,6 +68,7 @@ class ModelComparison:
         left_out: The reason for every task that was asked for and not compared.
         models_left_out: The reason for every model that was not compared.
         origin: Where the scores come from; its flags are those of the compared tasks.
+        n_missing: How many scores each model lacks on the compared tasks, those of models that lack any; imputed ones, too.
     """
 
     table: pd.DataFrame
@@ -81,6 +82,7 @@ class ModelComparison:
     left_out: Mapping[str, str]
     models_left_out: Mapping[str, str]
     origin: ScoreOrigin = UNKNOWN
+    n_missing: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def suite(self) -> str:
@@ -175,6 +177,9 @@ def rank_models(
     reference = stats.choose_baseline(complete, options.baseline)
     tests = stats.wilcoxon(complete, options.baseline, options.alternative, options.correction, options.zero_method)
     n_models = complete.shape[1]
+    n_missing = (
+        present.loc[complete.index, complete.columns].isna().sum(axis="index").sort_values(ascending=False, kind="stable")
+    )
     return ModelComparison(
         table=_tabulate(complete, reference, tests, options.alpha),
         scores=complete,
@@ -189,6 +194,7 @@ def rank_models(
         left_out=reasons,
         models_left_out=models_left_out,
         origin=replace(origin, flags={task: list(names) for task, names in origin.flags.items() if task in remaining}),
+        n_missing={str(model): int(count) for model, count in n_missing.items() if count},
     )
 
 

@@ -37,7 +37,7 @@ class Options(BaseModel):
     """Whether tasks that the audit of the data flags are left out."""
     data: list[str]
     """Versions of the data that were asked for; empty = the newest of each task."""
-    missing: Literal["worst", "drop-task", "drop-model"]
+    missing: Literal["worst", "drop-task", "drop-model", "impute"]
     """What becomes of missing scores."""
     alpha: float
     """Adjusted p-values below this are called significant."""
@@ -98,7 +98,7 @@ class Model(BaseModel):
     elo: float
     """Elo rating among these models; their mean is 1000."""
     elo_low: float
-    """Lower end of its bootstrap interval over the tasks."""
+    """Lower end of its interval over the tasks."""
     elo_high: float
     """Upper end of its interval."""
     effect: Effect
@@ -150,7 +150,7 @@ class BaselineTest(BaseModel):
     """The model that the others are compared with."""
     alternative: Literal["two-sided", "greater"]
     """``greater``: the baseline scores higher."""
-    correction: Literal["holm", "hochberg", "none"]
+    correction: Literal["holm", "hochberg", "shaffer", "none"]
     """For the number of comparisons."""
     zero_method: Literal["wilcox", "pratt", "zsplit"] | None
     """What a Wilcoxon test does with differences of zero."""
@@ -182,7 +182,7 @@ class PairTest(BaseModel):
 
     test: Literal["nemenyi", "pairwise_wilcoxon"]
     """Name of the test."""
-    correction: Literal["holm", "hochberg", "none"]
+    correction: Literal["holm", "hochberg", "shaffer", "none"]
     """For the number of pairs; the Nemenyi test needs none."""
     critical_difference: float | None
     """Nemenyi: how far apart two mean ranks must be to differ at ``alpha``."""
@@ -260,7 +260,7 @@ class Bayesian(BaseModel):
 
 
 class Resampling(BaseModel):
-    """How the bootstrap intervals of effects and ratings were made: percentiles over resampled tasks."""
+    """How the bootstrap intervals of effects were made: percentiles over resampled tasks."""
 
     model_config = _CONFIG
 
@@ -271,7 +271,7 @@ class Resampling(BaseModel):
     n_resamples_effect: int
     """Number of resamples for median differences."""
     n_resamples_elo: int
-    """Number of resamples for Elo ratings."""
+    """Number of resamples for Elo ratings; 0, because their interval needs none."""
     seed: int
     """Seed of the random resamples."""
 
@@ -341,7 +341,7 @@ class ComparisonDocument(BaseModel):
     models_left_out: dict[str, str]
     """The reason for every model that was not compared."""
     n_missing: dict[str, int]
-    """Missing scores of the models that have any."""
+    """Missing scores of the models that lack any, imputed ones included."""
     flags: dict[str, list[str]]
     """The flags of the compared tasks whose data the audit finds at fault."""
     sensitivity: Sensitivity | None

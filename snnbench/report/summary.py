@@ -126,13 +126,12 @@ def describe_comparison(comparison: ModelComparison) -> list[str]:
 
 def describe_missing(comparison: ModelComparison) -> list[str]:
     """Return a line on the scores that are missing and yet compared; none if there is none."""
-    n_missing = comparison.scores.isna().sum(axis="index")
-    n_missing = n_missing[n_missing > 0].sort_values(ascending=False)
-    if n_missing.empty:
+    if not comparison.n_missing:
         return []
-    names = [f"{model} {count}" for model, count in n_missing.items()]
-    some = ", ".join(names[:MAX_MODELS]) + (f" and {len(names) - MAX_MODELS} more models" if len(names) > MAX_MODELS else "")
-    total = int(n_missing.sum())
+    some = _list_some(f"{model} {count}" for model, count in comparison.n_missing.items())
+    total = sum(comparison.n_missing.values())
+    if comparison.options.missing == "impute":
+        return [f"{plural(total, 'missing score')} taken for the mean of the other models' scores on the task: {some}."]
     if total == 1:
         return [f"1 missing score takes the worst rank on its task and is in no pair of a Wilcoxon test: {some}."]
     return [f"{total} missing scores take the worst rank on their tasks and are in no pair of a Wilcoxon test: {some}."]

@@ -77,29 +77,6 @@ def markdown_lines(cells: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
 
 
-def render_latex(comparison: ModelComparison) -> str:
-    r"""Return a LaTeX table in the style of booktabs, with its caption; it needs ``\usepackage{booktabs}``."""
-    header, *rows = _cells(comparison)
-    lines = [" & ".join(_escape_latex(cell.strip()) for cell in row) + r" \\" for row in (header, *rows)]
-    caption = " ".join([*describe_comparison(comparison), conclude(comparison), *describe_test(comparison)])
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_escape_latex(caption)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
 def render_csv(comparison: ModelComparison) -> str:
     """Return one row a model at full precision, empty = no value; captions would not be numbers, so there are none."""
     return comparison.table.to_csv(lineterminator="\n")
@@ -152,23 +129,3 @@ def _fit(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
             break
         columns = [column for column in columns if column[0] != name]
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
-
-
-def _escape_latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
