@@ -10,20 +10,24 @@ from snnbench.execution.plan import Plan, Stored, plan_evaluation, plan_search
 from snnbench.execution.request import Request, RunOutcome
 from snnbench.execution.stage import Progress, run_jobs
 from snnbench.report import (
+    BREAKDOWN_COLUMNS,
     COMPARISON_COLUMNS,
     DEFAULT,
     Analysis,
+    Breakdown,
     ComparisonOptions,
     ModelComparison,
+    Sources,
+    break_down_results,
     choose_rows,
     compare_results,
+    read_sources,
     render_page,
 )
 from snnbench.report.runs import DIAGNOSTIC_COLUMNS, Runs, examine_runs
 from snnbench.results.provenance import describe_environment
 from snnbench.results.selection import (
     DESCRIPTION_COLUMNS,
-    OUTPUT_COLUMNS,
     RUN_COLUMNS,
     describe_models,
     finished,
@@ -89,36 +93,44 @@ def run(
     return RunOutcome(n_trained, failures, unselected, evaluated.n_left, searched.refused + evaluated.refused, missing)
 
 
-def compare(folders: Sequence[Path], options: ComparisonOptions = DEFAULT) -> ModelComparison:
-    """Rank the models of a suite by the test scores of their selected configurations, beside published scores if named.
+def compare(sources: Sequence[Path] | Sources, options: ComparisonOptions = DEFAULT) -> ModelComparison:
+    """Rank models by the test scores of their selected configurations, and by those of published and other tables if named.
 
     Raises:
         SnnbenchError: If there is nothing to compare, or results of several suites and none was named.
     """
-    return compare_results(options, _rows(folders, options, COMPARISON_COLUMNS), own=bool(folders))
+    found = _read(sources, options, COMPARISON_COLUMNS)
+    return compare_results(options, found.rows, bool(found.folders), found.tables)
 
 
-def examine(folders: Sequence[Path], options: ComparisonOptions = DEFAULT) -> Runs:
+def break_down(
+    sources: Sequence[Path] | Sources, options: ComparisonOptions = DEFAULT, by: str = "", fold_test: str = ""
+) -> Breakdown | None:
+    """Return the scores by depth or by split; None if neither is asked for and the results are not of one task on several."""
+    return break_down_results(_read(sources, options, BREAKDOWN_COLUMNS).rows, options, by, fold_test)
+
+
+def examine(sources: Sequence[Path] | Sources, options: ComparisonOptions = DEFAULT) -> Runs:
     """Return what the runs behind a comparison tell: learning curves, selected hyperparameters, costs, provenance."""
-    rows = _rows(folders, options, DIAGNOSTIC_COLUMNS)
-    return examine_runs(rows, compare_results(options, rows, own=bool(folders)), read_settings(folders))
+    found = _read(sources, options, DIAGNOSTIC_COLUMNS)
+    return examine_runs(found.rows, compare(found, options), read_settings(found.folders))
 
 
-def report(folders: Sequence[Path], options: ComparisonOptions = DEFAULT) -> str:
+def report(sources: Sequence[Path], options: ComparisonOptions = DEFAULT) -> str:
     """Return a comparison and the runs behind it as one page of HTML."""
-    rows = _rows(folders, options, DIAGNOSTIC_COLUMNS)
-    comparison = compare_results(options, rows, own=bool(folders))
-    return render_page(Analysis(comparison), examine_runs(rows, comparison, read_settings(folders)), folders)
+    found = _read(sources, options, DIAGNOSTIC_COLUMNS)
+    comparison = compare(found, options)
+    return render_page(Analysis(comparison), examine_runs(found.rows, comparison, read_settings(found.folders)), sources)
 
 
-def describe(folders: Sequence[Path], options: ComparisonOptions = DEFAULT) -> pd.DataFrame:
+def describe(sources: Sequence[Path] | Sources, options: ComparisonOptions = DEFAULT) -> pd.DataFrame:
     """Return what was selected and what it took, by model; see ``selection.describe_models``."""
-    rows, _ = choose_rows(_rows(folders, options, DESCRIPTION_COLUMNS), options)
+    rows, _ = choose_rows(_read(sources, options, DESCRIPTION_COLUMNS).rows, options)
     return describe_models(rows)
 
 
-def _rows(folders: Sequence[Path], options: ComparisonOptions, columns: Sequence[str]) -> pd.DataFrame:
-    return read_results(folders, [*columns, *(OUTPUT_COLUMNS if options.metric else ())])
+def _read(sources: Sequence[Path] | Sources, options: ComparisonOptions, columns: Sequence[str]) -> Sources:
+    return sources if isinstance(sources, Sources) else read_sources(sources, options, columns)
 
 
 def _stored(request: Request) -> pd.DataFrame:

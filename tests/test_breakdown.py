@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import t as student_t
 from scipy.stats import wilcoxon
 
-from snnbench.cli.breakdown import show_breakdown
 from snnbench.errors import ConfigError, SnnbenchError
-from snnbench.report import BREAKDOWNS, ComparisonOptions, as_text, natural_breakdown, render_breakdown
-from snnbench.report.breakdown import by_depth, by_split
+from snnbench.report import BREAKDOWNS, ComparisonOptions, as_text, break_down_results, natural_breakdown, render_breakdown
+from snnbench.report.by_depth import by_depth
+from snnbench.report.by_split import by_split
 from snnbench.results.published import load_reference
 
 
@@ -101,8 +101,8 @@ def test_the_corrected_t_test_allows_for_shared_training_rows():
 
 
 def test_a_test_by_split_needs_a_comparison_by_split():
-    with pytest.raises(ConfigError, match="--fold-test needs RESULTS"):
-        show_breakdown([], "", ComparisonOptions(), "table", None, "corrected-t")
+    with pytest.raises(ConfigError, match="--fold-test is part of a comparison by split only"):
+        break_down_results(DEPTHS, ComparisonOptions(), "depth", "corrected-t")
 
 
 def test_repeated_hold_outs_have_a_larger_share_of_test_rows():

@@ -10,6 +10,7 @@ from test_charts import RUNS
 from test_page import NASTY, synthetic_runs
 
 from snnbench.report import Analysis, ComparisonOptions, rank_models, render_page
+from snnbench.report.ranking import ScoreOrigin
 from snnbench.results.published import load_published
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright: pip install -e '.[dev]'")
@@ -31,9 +32,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     comparison = rank_models(
         load_published("snn2017"),
         options=ComparisonOptions(published=("snn2017",)),
-        suite="uci",
-        metric="accuracy",
-        flags={"monks-3": ["train-not-standardised: x"]},
+        origin=ScoreOrigin("uci", "accuracy", {"monks-3": ["train-not-standardised: x"]}),
     )
     file = tmp_path_factory.mktemp("page") / "report.html"
     file.write_text(
@@ -193,7 +192,7 @@ def test_a_narrow_window_does_not_scroll_sideways_and_paper_is_white(browser: "p
 
 def test_a_name_that_looks_like_a_script_is_a_name(browser: "playwright.Browser", tmp_path: Path) -> None:
     scores = load_published("snn2017").iloc[:, :3].rename(columns={"snn": NASTY})
-    comparison = rank_models(scores, options=ComparisonOptions(baseline=NASTY), suite="uci", metric="accuracy")
+    comparison = rank_models(scores, options=ComparisonOptions(baseline=NASTY), origin=ScoreOrigin("uci", "accuracy"))
     file = tmp_path / "nasty.html"
     file.write_text(render_page(Analysis(comparison), RUNS, []), encoding="utf-8")
     page = visit(browser, file)

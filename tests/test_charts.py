@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from snnbench.errors import SnnbenchError
 from snnbench.report import FIGURES, RUN_FIGURES, Analysis, ComparisonOptions, Runs, rank_models
 from snnbench.report.cliques import find_cliques
+from snnbench.report.ranking import ScoreOrigin
 from snnbench.results.published import load_published
 
 RUNS = Runs(
@@ -32,7 +33,7 @@ RUNS = Runs(
 
 @pytest.fixture(scope="module")
 def analysis() -> Analysis:
-    return Analysis(rank_models(load_published("snn2017"), suite="uci", metric="accuracy"))
+    return Analysis(rank_models(load_published("snn2017"), origin=ScoreOrigin("uci", "accuracy")))
 
 
 @given(

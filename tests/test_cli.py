@@ -27,6 +27,7 @@ from small_run import PROGRAM
 
 from snnbench.cli import main
 from snnbench.models import NETWORKS
+from snnbench.report.prose import REFERENCES
 from snnbench.suites import SUITES, load_suite
 
 TINY = """
@@ -137,8 +138,8 @@ def assert_refused(answer: Answer, expected: str) -> None:
         ("data list cor", "Unknown suite 'cor'. Did you mean 'core'?"),
         ("data fetch core --source x", "embedded and has no --source, found 'x'"),
         ("data verify cor", "Unknown suite 'cor'. Did you mean 'core'?"),
-        ("compare nowhere", "RESULTS must be folders with results, but nowhere is none. Name the --results of a run."),
-        ("compare tiny.toml", "RESULTS must be folders with results, but tiny.toml is none."),
+        ("compare nowhere", "RESULTS must be folders with results or tables of scores, but nowhere does not exist."),
+        ("compare tiny.toml", "tiny.toml must be a table with a header and a column for each model"),
         ("compare empty", "must hold results, found none. Train models with `snnbench run` first."),
         ("compare results --suite ucy", "Unknown suite 'ucy'. Did you mean 'uci'?"),
         (
@@ -552,7 +553,7 @@ def test_a_comparison_in_every_format(program, results, tmp_path):
 def test_the_papers_tables_need_no_results(program):
     paper = program("compare", "--published", "snn2017", "--convention", "paper")
     assert (paper.code, paper.err) == (0, "")
-    assert "msrainit    3.78  3.46-4.11  -0.219  0.8011  66/13/42  2.8e-02  * worse" in paper.out
+    assert "msrainit    3.78  3.46-4.11  -0.219  0.8011  66/13/42  2.8e-02    0.15  * worse" in paper.out
     assert "4 missing scores take the worst rank" in paper.out
     own = program(
         "compare", "--published", "snn2017", "--convention", "paper", "--correction", "hochberg", "--missing", "drop-task"
@@ -583,10 +584,42 @@ def test_tasks_and_models_can_be_chosen(program):
 
 def test_a_table_for_a_paper(program):
     latex = program("compare", "--published", "snn2017", "--convention", "paper", "--format", "latex").out
-    assert r"\begin{tabular}{lrrrrrrr}" in latex
-    assert "msrainit & 3.78 & 3.46-4.11 & -0.219 & 0.8011 & 66/13/42 & 2.8e-02 & * worse \\\\\n" in latex
-    assert r"p \textless{} 0.05" in latex
+    assert r"\begin{tabular}{lrrrrrr}" in latex
+    assert "MSRAinit & 3.78 & 3.46--4.11 & $-0.22$ & 0.8011 & 66/13/42 & 0.028 \\\\\n" in latex
+    assert r"SNN & \textbf{3.26} & 2.93--3.61 & $-0.74$ & \textbf{0.8139} & -- & -- \\" in latex
+    assert r"\caption{Mean ranks of 7 models on 121 tasks of uci by accuracy (1 is best), with 95\,\% intervals." in latex
+    assert "% p: Wilcoxon signed-rank test of snn against each model" in latex
+    text = program("compare", "--published", "snn2017", "--format", "text").out
+    methods, results, *references = text.split("\n\n")
+    assert "adjusted by Holm's method (Holm 1979) over all pairs of models" in " ".join(methods.split())
+    assert "The models differ (F(6, 720) = 5.24, p < 0.001)." in " ".join(results.split())
+    assert "resnet (rank 4.25; 65 wins, 19 ties, 37 losses of snn; p = 0.020)" in " ".join(results.split())
+    assert {f"({key})" in methods.replace("\n", " ") for key in REFERENCES if f"({key})" in references[0]} == {True}
     assert latex.count(r"\\") == 8
+
+
+def test_a_table_of_scores_is_compared_drawn_and_reported(program, results, tmp_path, monkeypatch):
+    (tmp_path / "scores.csv").write_text("dataset,a,b\niris,0.9,0.8\nwine,0.7,0.6\nzoo,0.5,\n")
+    table = program("compare", "scores.csv")
+    assert table.out.startswith("2 models on 3 tasks of scores.\n1 missing score takes the worst rank")
+    content = json.loads(program("compare", "scores.csv", "--format", "json", "--lower-is-better").out)
+    assert [model["model"] for model in content["models"]] == ["b", "a"]
+    assert (content["suite"], content["tables"], content["options"]["lower_is_better"]) == ("", ["scores"], True)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "scores.csv").read_bytes())))
+    assert program("compare", "-").out.splitlines()[2:] == table.out.splitlines()[2:]
+    assert program("figure", "cd", "scores.csv", "--output", "cd.svg").code == 0
+    assert program("report", "scores.csv", "--index", "dataset").code == 0
+    page = Path("report.html").read_text()
+    assert "2 models on 3 tasks of scores</h1>" in page
+    assert "<pre>snnbench report scores.csv --index dataset</pre>" in page
+    assert "The data behind them is not known" in page.replace("the data", "The data")
+    beside = json.loads(program("compare", "results", "--published", "scores.csv", "--format", "json").out)
+    assert {model["model"] for model in beside["models"]} == {"snn", "svm", "a[scores]", "b[scores]"}
+    assert sorted(beside["scores"]) == ["iris", "wine"]
+    assert "Of the 3 tasks of scores 2 are compared." in beside["notes"]
+    assert_refused(program("compare", "scores.csv", "--by", "split"), "--by needs RESULTS of one's own, found none")
+    assert_refused(program("compare", "scores.csv", "--details"), "--details needs RESULTS of one's own, found none")
+    assert_refused(program("compare", "--published", "scorse.csv"), "Unknown published results 'scorse.csv'")
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])

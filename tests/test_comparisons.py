@@ -28,6 +28,7 @@ from snnbench.stats import (
     wilcoxon,
     wins,
 )
+from snnbench.stats.correction import shaffer, shaffer_factors
 from snnbench.stats.ranks import compare_scores
 
 NAN = float("nan")
@@ -180,3 +181,25 @@ def test_bad_options_are_refused_before_anything_is_computed() -> None:
             test(DEMSAR, correction="home")
     with pytest.raises(UnknownNameError, match="Unknown zero method"):
         pairwise_wilcoxon(DEMSAR, zero_method="zero")
+
+
+def test_shaffer_multiplies_by_the_pairs_that_can_still_be_equal() -> None:
+    """The factors for four and five models as García and Herrera (2008) derive them; never above Holm's."""
+    assert shaffer_factors(3).tolist() == [3, 1, 1]
+    assert shaffer_factors(4).tolist() == [6, 3, 3, 3, 2, 1]
+    assert shaffer_factors(5).tolist() == [10, 6, 6, 6, 6, 4, 4, 3, 2, 1]
+    pvalues = np.array([0.02, 0.001, 0.5, 0.015, 0.04, 0.3])
+    np.testing.assert_allclose(shaffer(pvalues, 4), [0.06, 0.006, 0.6, 0.045, 0.12, 0.6])
+    assert (shaffer(pvalues, 4) <= holm(pvalues)).all()
+    np.testing.assert_array_equal(shaffer(pvalues), holm(pvalues))
+    with_gap = np.where(pvalues == 0.5, np.nan, pvalues)
+    np.testing.assert_array_equal(shaffer(with_gap, 4), holm(with_gap))
+
+
+def test_shaffer_is_for_all_pairs_two_sided_and_holm_otherwise() -> None:
+    for baseline, alternative in (("c45", "two-sided"), ("best", "greater")):
+        tests = [wilcoxon(DEMSAR, baseline, alternative, correction).adjusted_pvalue for correction in ("shaffer", "holm")]
+        np.testing.assert_array_equal(*tests)
+    tests = [pairwise_wilcoxon(DEMSAR, correction=correction).adjusted_pvalue for correction in ("shaffer", "holm")]
+    assert (tests[0] <= tests[1])[~np.eye(4, dtype=bool)].all()
+    assert (tests[0] < tests[1]).any()

@@ -8,7 +8,7 @@ import pytest
 
 from snnbench import stats
 from snnbench.report import ComparisonOptions, rank_models
-from snnbench.report.breakdown import describe_untested
+from snnbench.report.by_split import describe_untested
 from snnbench.report.summary import conclude, describe_comparison
 
 NAN, INF = float("nan"), float("inf")
@@ -76,11 +76,11 @@ def test_the_reason_is_said(differences: list[float], reason: str) -> None:
 
 def test_a_comparison_by_split_says_which_models_no_test_can_compare() -> None:
     folds = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.9], "b": [0.8, 0.7, 0.6, 0.8], "c": [0.9, 0.8, 0.7, 0.9]})
-    assert describe_untested(folds, "a", "corrected-t") == (
+    assert " ".join(describe_untested(folds, "a", "corrected-t")) == (
         "No test is possible of a against b (the same difference on every split, so no variance to measure it by); "
         "c (the same score on every split)."
     )
-    assert describe_untested(folds, "a", "wilcoxon") == (
+    assert " ".join(describe_untested(folds, "a", "wilcoxon")) == (
         "No test is possible of a against c (the same score on every split). "
         "On 4 splits no difference can reach p < 0.12 two-sided, whatever the scores."
     )

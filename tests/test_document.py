@@ -11,6 +11,7 @@ from test_report import COMPLETE, SCORES
 from snnbench import benchmark, stats
 from snnbench.report import FORMATS, ComparisonOptions, rank_models
 from snnbench.report.document import build_document
+from snnbench.report.ranking import ScoreOrigin
 from snnbench.report.schema import SCHEMA_VERSION, ComparisonDocument
 
 CHECKOUT = Path(__file__).parents[1]
@@ -30,7 +31,10 @@ def test_the_documented_schema_is_that_of_the_program() -> None:
 @pytest.mark.parametrize("missing", ["worst", "drop-task"])
 def test_a_comparison_has_every_number(missing: str) -> None:
     comparison = rank_models(
-        SCORES, {"task-9": "damaged"}, ComparisonOptions(missing=missing), "core", "accuracy", {"task-0": ["imbalanced: x"]}
+        SCORES,
+        {"task-9": "damaged"},
+        ComparisonOptions(missing=missing),
+        ScoreOrigin("core", "accuracy", {"task-0": ["imbalanced: x"]}),
     )
     content = json.loads(FORMATS["json"](comparison))
     assert ComparisonDocument.model_validate(content) == build_document(comparison)

@@ -11,9 +11,11 @@ from textbook import DEMSAR
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.stats import (
     MISSING,
+    compare_pairs,
     count_wins,
     effects,
     mean_ranks,
+    pairwise_wilcoxon,
     rank_biserial,
     rank_intervals,
     resolve_missing,
@@ -21,7 +23,7 @@ from snnbench.stats import (
     wilcoxon,
     win_rates,
 )
-from snnbench.stats.bootstrap import count_draws, interval, resample_tasks
+from snnbench.stats.bootstrap import interval
 
 NAN = float("nan")
 
@@ -89,14 +91,6 @@ def test_win_rates_and_counts_mirror_each_other() -> None:
     # A model's mean rank is what it loses to the others.
     np.testing.assert_allclose(1 + (1 - rates).sum(axis="columns"), mean_ranks(DEMSAR))
     assert win_rates(DEMSAR.head(0)).isna().all().all()
-
-
-def test_draws_are_counted() -> None:
-    draws = resample_tasks(7, 50, seed=3)
-    counts = count_draws(draws)
-    assert counts.shape == (50, 7)
-    assert (counts.sum(axis=1) == 7).all()
-    np.testing.assert_array_equal(counts[4], np.bincount(draws[4], minlength=7))
 
 
 def test_mean_ranks_have_the_interval_of_a_mean() -> None:
@@ -179,3 +173,25 @@ def test_nothing_is_lost_without_a_reason(missing: str, pattern: int) -> None:
     assert sorted([*scores.columns, *models]) == list("abc")
     if missing != "worst":
         assert not scores.isna().any().any()
+
+
+def test_pairs_are_those_of_the_multi_comparison_matrix() -> None:
+    """Four tasks by hand; the p-values are those of the pairwise tests, the other direction has the signs reversed."""
+    scores = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.6], "b": [0.8, 0.8, 0.9, np.nan], "c": [0.1, 0.2, 0.3, 0.4]})
+    pairs = compare_pairs(scores)
+    assert len(pairs) == 6
+    first, back = pairs.loc[("a", "b")], pairs.loc[("b", "a")]
+    assert first["mean_difference"] == pytest.approx((0.1 + 0 - 0.2) / 3)
+    assert first[["won", "tied", "lost", "n_tasks"]].tolist() == [2, 1, 1, 3]
+    assert back[["won", "tied", "lost"]].tolist() == [1, 1, 2]
+    assert back["mean_difference"] == -first["mean_difference"]
+    assert first["rank_biserial"] == pytest.approx((1 - 2) / 3) == -back["rank_biserial"]
+    tests = pairwise_wilcoxon(scores)
+    assert pairs.at[("a", "c"), "adjusted_pvalue"] == tests.adjusted_pvalue[0, 2]
+    assert compare_pairs(scores[["a"]]).empty
+
+
+def test_imputed_scores_are_the_mean_of_the_others_on_the_task() -> None:
+    scores, tasks, models = resolve_missing(pd.DataFrame({"a": [0.9, NAN], "b": [0.5, 0.4], "c": [NAN, 0.8]}), "impute")
+    assert scores.to_dict("list") == {"a": [0.9, 0.6], "b": [0.5, 0.4], "c": [0.7, 0.8]}
+    assert (tasks, models) == ({}, {})

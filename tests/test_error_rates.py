@@ -26,3 +26,9 @@ def test_without_the_correction_over_all_pairs_it_would_be_more() -> None:
 @pytest.mark.parametrize("n_models", [2, 8, 20])
 def test_intervals_of_mean_ranks_hold_what_they_say(n_models: int, spread: float) -> None:
     assert error_rates.coverage(error_rates.student, 30, n_models, spread, 300) > 0.93
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0])
+@pytest.mark.parametrize("n_models", [2, 8, 20])
+def test_intervals_of_elo_ratings_hold_what_they_say(n_models: int, spread: float) -> None:
+    assert error_rates.elo_coverage(30, n_models, spread, 200) > 0.92

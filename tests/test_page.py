@@ -12,6 +12,7 @@ import pytest
 from test_charts import RUNS
 
 from snnbench.report import Analysis, ComparisonOptions, Runs, rank_models, render_page
+from snnbench.report.ranking import ScoreOrigin
 from snnbench.results.published import load_published
 from snnbench.suites import uci
 
@@ -58,7 +59,7 @@ def synthetic_runs(models: list[str], tasks: list[str]) -> Runs:
 @pytest.fixture(scope="module")
 def page() -> str:
     comparison = rank_models(
-        load_published("snn2017"), options=ComparisonOptions(published=("snn2017",)), suite="uci", metric="accuracy"
+        load_published("snn2017"), options=ComparisonOptions(published=("snn2017",)), origin=ScoreOrigin("uci", "accuracy")
     )
     return render_page(Analysis(comparison), RUNS, [Path("my results")])
 
@@ -99,7 +100,9 @@ def test_names_from_data_stay_names() -> None:
     scores = load_published("snn2017").iloc[:, :3].rename(columns={"snn": NASTY})
     flags = {"abalone": [f"odd: {NASTY}"]}
     runs = Runs((NASTY,), RUNS.curves.assign(model=NASTY), RUNS.selected, RUNS.costs, commands=(f"snnbench run {NASTY}",))
-    comparison = rank_models(scores, {"miniboone ": NASTY}, ComparisonOptions(baseline=NASTY), "uci", "accuracy", flags)
+    comparison = rank_models(
+        scores, {"miniboone ": NASTY}, ComparisonOptions(baseline=NASTY), ScoreOrigin("uci", "accuracy", flags)
+    )
     page = render_page(Analysis(comparison), runs, [Path(NASTY)])
     assert "<img" not in page[: page.index('<script type="application/json"')]
     assert page.count("</script>") == 3
@@ -118,7 +121,7 @@ def test_the_page_says_how_its_rows_are_trained_again(page: str) -> None:
 
 def test_published_scores_alone_have_no_runs() -> None:
     comparison = rank_models(
-        load_published("snn2017"), options=ComparisonOptions(published=("snn2017",)), suite="uci", metric="accuracy"
+        load_published("snn2017"), options=ComparisonOptions(published=("snn2017",)), origin=ScoreOrigin("uci", "accuracy")
     )
     tags = read(render_page(Analysis(comparison), Runs(("snn",)), []))
     assert not {"curves", "hyperparameters", "cost"} & set(tags.ids)
@@ -126,7 +129,9 @@ def test_published_scores_alone_have_no_runs() -> None:
 
 
 def test_one_model_is_a_page_too() -> None:
-    page = render_page(Analysis(rank_models(load_published("snn2017")[["snn"]], suite="uci", metric="accuracy")), RUNS, [])
+    page = render_page(
+        Analysis(rank_models(load_published("snn2017")[["snn"]], origin=ScoreOrigin("uci", "accuracy"))), RUNS, []
+    )
     assert "nothing to compare a single model with" in page
     assert not {"critical", "scatter", "bayes"} & set(read(page).ids)
 
@@ -134,7 +139,7 @@ def test_one_model_is_a_page_too() -> None:
 def test_nine_models_on_121_tasks_are_small_and_quick() -> None:
     both = load_published("snn2017").join(load_published("delgado2014").iloc[:, :2])
     tasks = list(map(str, uci.catalogue().index))
-    comparison = rank_models(both, suite="uci", metric="accuracy")
+    comparison = rank_models(both, origin=ScoreOrigin("uci", "accuracy"))
     runs = synthetic_runs(list(map(str, both.columns)), tasks)
     start = time.process_time()
     page = render_page(Analysis(comparison), runs, [])

@@ -119,7 +119,7 @@ def test_the_terminal_table_fits_in_80_columns_and_shows_names_as_they_are(compa
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "snn[paper]" in text
     assert [line.split() for line in text.splitlines() if line.startswith("msrainit ")] == [
-        ["msrainit", "2.10", "+0.100", "0.7000", "4/1/0", "1.2e-01", "2.5e-01", "undecided"]
+        ["msrainit", "2.10", "+0.100", "0.7000", "4/1/0", "1.2e-01", "2.5e-01", "0.02", "undecided"]
     ]
 
 
@@ -154,8 +154,8 @@ def test_markdown_is_a_table_between_captions(comparison: ModelComparison) -> No
     text = FORMATS["markdown"](comparison)
     first, table, *notes = text.split("\n\n")
     assert first.startswith("3 models on 5 of 7 tasks. Friedman")
-    assert table.splitlines()[0] == "| model | rank | 95% | diff. | score | w/t/l | p | p (holm) | verdict |"
-    assert table.splitlines()[2] == "| snn[paper] | 1.10 | 1.00-2.05 | -0.900 | 0.8100 | - | - | - | baseline |"
+    assert table.splitlines()[0] == "| model | rank | 95% | diff. | score | w/t/l | p | p (holm) | equiv. | verdict |"
+    assert table.splitlines()[2] == "| snn[paper] | 1.10 | 1.00-2.05 | -0.900 | 0.8100 | - | - | - | - | baseline |"
     assert table.splitlines()[4].startswith(r"| a\|b | 2.80 | 1.84-3.00 | +0.800 |")
     assert notes[-1] == "- task-9_R.dat is missing: task-9\n- no score of msrainit, a|b: task-5\n"
 

@@ -108,3 +108,37 @@ def test_a_comparison_by_split_tells_unequal_seeds_and_missing_splits() -> None:
     assert "The score on a split is the mean of 5 seeds." in equal
     assert "its 4 splits" in equal
     assert "seeds" not in " ".join(by_split(rows(("a", ("iris",), FOUR, (0,)), ("b", ("iris",), FOUR, (0,)))).notes)
+
+
+def with_searches(found: pd.DataFrame, **n_configs: int) -> pd.DataFrame:
+    """Return the rows with those of a search of so many configurations a model."""
+    first = found.drop_duplicates("model").set_index("model", drop=False)
+    searches = [first.loc[[name]].assign(stage="search", config_key=f"k{k}") for name, n in n_configs.items() for k in range(n)]
+    return pd.concat([found, *searches], ignore_index=True)
+
+
+def test_grids_that_differ_are_named_and_presets_that_differ_are_a_caution() -> None:
+    both = rows(("a", TASKS, ONE, (0,)), ("b", TASKS, ONE, (0,)))
+    alike = compare_results(ComparisonOptions(), with_searches(both, a=12, b=12))
+    assert not any("grids" in line for line in (*alike.notes, conclude(alike)))
+    sizes = compare_results(ComparisonOptions(), with_searches(both, a=12, b=1))
+    assert sizes.notes[0] == (
+        "Selected from unlike grids: a from 12 configurations (preset quick); b from 1 configuration (preset quick)."
+    )
+    assert sizes.origin.caution == ""
+    presets = with_searches(both.assign(preset=both["model"].map({"a": "quick", "b": "paper"})), a=12, b=216)
+    comparison = compare_results(ComparisonOptions(), presets)
+    assert "b from 216 configurations (preset paper)" in comparison.notes[0]
+    assert comparison.origin.caution.startswith("The models were not selected from the same grids")
+
+
+def test_a_quick_grid_beside_the_published_scores_is_said() -> None:
+    own = with_searches(rows(("mine", tuple(load_published("snn2017").index[:30]), ONE, (0,)), suite="uci"), mine=12)
+    comparison = compare_results(ComparisonOptions(published=("snn2017",)), own)
+    assert comparison.notes[0] == (
+        "Selected from unlike grids: mine from 12 configurations (preset quick); those of snn2017 from 36 to 216 "
+        "configurations (the paper's grids, one hold-out)."
+    )
+    assert conclude(comparison).endswith(
+        "The models were not selected from the same grids, so a difference may be one of the search."
+    )

@@ -9,6 +9,7 @@ import pytest
 from snnbench import stats
 from snnbench.records import Alternative
 from snnbench.report import ComparisonOptions, rank_models
+from snnbench.report.ranking import ScoreOrigin
 from snnbench.report.sensitivity import compare_without_flagged
 from snnbench.report.summary import conclude, describe_comparison, describe_sensitivity, describe_test, name_models
 from snnbench.results.published import load_published
@@ -43,7 +44,34 @@ def test_no_difference_is_not_called_equality() -> None:
     assert conclude(comparison).startswith(
         f"No difference is shown at p < 0.05: {comparison.baseline} ranks best, but a difference"
     )
-    assert conclude(comparison).endswith("is neither shown nor excluded.")
+    assert "is neither shown nor excluded." in conclude(comparison)
+
+
+def test_practical_equivalence_is_concluded_where_it_is_probable_and_not_from_few_tasks() -> None:
+    close = table(n_tasks=40, a=0.001, b=0.0, c=-0.2)
+    comparison = rank_models(close, options=ComparisonOptions(baseline="a"))
+    assert conclude(comparison).endswith(
+        " Practically equivalent to a, with a probability of at least 0.95 that the difference is at most 0.01: b."
+    )
+    probability = stats.bayesian_signed_rank(close, 0.01, "a", n_samples=20_000).at[("a", "b"), "p_equivalent"]
+    assert comparison.bayesian.at[("a", "b"), "p_equivalent"] == probability > 0.95
+    assert "equivalent" not in conclude(rank_models(close, options=ComparisonOptions(baseline="a", rope=0.0)))
+    assert "equivalent" not in conclude(rank_models(close.iloc[:4], options=ComparisonOptions(baseline="a")))
+
+
+@pytest.mark.parametrize(
+    ("scores", "rope"),
+    [
+        ({"a": [0.8, 0.9], "b": [0.7, 1.0]}, 0.01),
+        ({"a": [80.0, 90.0], "b": [70.0, 0.5]}, 1.0),
+        ({"a": [-0.2, -0.1], "b": [-0.3, 0.0]}, 0.01),
+        ({"a": [100.0, 300.0, 500.0], "b": [200.0, 200.0, 200.0]}, 10.0),
+        ({"a": [1.0, 1.0], "b": [1.5, 1.5]}, 1.0),
+    ],
+)
+def test_the_region_of_equivalence_follows_the_scores(scores: dict[str, list[float]], rope: float) -> None:
+    assert rank_models(pd.DataFrame(scores)).rope == pytest.approx(rope)
+    assert rank_models(pd.DataFrame(scores), options=ComparisonOptions(rope=0.3)).rope == 0.3
 
 
 def test_too_few_tasks_are_called_so() -> None:
@@ -77,7 +105,7 @@ def test_many_models_are_counted() -> None:
 def test_averaging_and_gaps_are_said() -> None:
     scores = table(a=0.2, b=0.0)
     scores.iloc[0, 1] = NAN
-    comparison = rank_models(scores, suite="core", metric="auc", averaged="4 repetitions and 3 seeds")
+    comparison = rank_models(scores, origin=ScoreOrigin("core", "auc", averaged="4 repetitions and 3 seeds"))
     assert describe_comparison(comparison)[:2] == [
         "2 models on 12 tasks of core, by auc. "
         "The score of a task is the mean of 4 repetitions and 3 seeds; a task counts once.",
@@ -89,7 +117,7 @@ def test_the_ranking_without_flagged_tasks_is_compared() -> None:
     scores = table(n_tasks=20, a=0.2, b=0.0)
     scores.iloc[:8] = scores.iloc[:8, ::-1].to_numpy()
     flags = {f"task-{k}": ["class-not-in-test: 2 of 13 classes"] for k in range(8)} | {"elsewhere": ["x"]}
-    comparison = rank_models(scores, flags=flags)
+    comparison = rank_models(scores, origin=ScoreOrigin(flags=flags))
     assert set(comparison.flags) == {f"task-{k}" for k in range(8)}
     without = compare_without_flagged(comparison)
     assert without is not None
@@ -100,18 +128,18 @@ def test_the_ranking_without_flagged_tasks_is_compared() -> None:
         "Without the 8 tasks whose data the audit finds at fault (--exclude-flagged), on 12, the order is the same; "
         "verdicts change: b from undecided to worse."
     )
-    unmoved = rank_models(table(n_tasks=20, a=0.2, b=0.0), flags=flags)
+    unmoved = rank_models(table(n_tasks=20, a=0.2, b=0.0), origin=ScoreOrigin(flags=flags))
     assert describe_sensitivity(unmoved)[0].endswith("on 12, order and verdicts are the same.")
     assert describe_sensitivity(rank_models(scores)) == []
-    only = rank_models(scores.iloc[:8], flags=flags)
+    only = rank_models(scores.iloc[:8], origin=ScoreOrigin(flags=flags))
     assert describe_sensitivity(only)[0].endswith("no task is left to compare.")
 
 
 def test_one_task_is_no_sample_of_tasks():
     one = table(n_tasks=1, a=0.2, b=0.0)
     assert conclude(rank_models(one)).endswith("one task is no sample of them.")
-    assert conclude(rank_models(one, averaged="2 seeds")).endswith("are no further tasks.")
-    assert "compare --by split" in conclude(rank_models(one, averaged="10 repetitions and 2 seeds"))
+    assert conclude(rank_models(one, origin=ScoreOrigin(averaged="2 seeds"))).endswith("are no further tasks.")
+    assert "compare --by split" in conclude(rank_models(one, origin=ScoreOrigin(averaged="10 repetitions and 2 seeds")))
 
 
 def test_the_smallest_possible_pvalue_is_that_of_the_correction() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnbench.cli.options import Folders, asks
+from snnbench.cli.options import Sources, asks
 from snnbench.cli.output import errors, say_notes
 from snnbench.cli.paper_figures import PAPER_FIGURES
 
@@ -20,6 +20,7 @@ Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its s
 OF_SCORES = {
     "cd": "Critical-difference diagram: mean ranks, and bars over models that the Nemenyi test does not tell apart.",
     "cd-wilcoxon": "The same with pairwise Wilcoxon tests and Holm's correction.",
+    "pairs": "Every model against every other: mean difference, wins/ties/losses, p.",
     "ranks": "The ranks of every model on all tasks, as boxes.",
     "heatmap": "The rank of every model on every task.",
     "scatter": "One model against another, task by task: the two named with --model, or the best two.",
@@ -37,12 +38,12 @@ OF_RUNS = {
 
 def _of_scores(name: str) -> Callable[..., None]:
     @asks
-    def command(options: "ComparisonOptions", output: Output, folders: Folders = None) -> None:
+    def command(options: "ComparisonOptions", output: Output, sources: Sources = None) -> None:
         from snnbench import benchmark
         from snnbench.figure_files import write_figure
         from snnbench.report import FIGURES, Analysis
 
-        comparison = benchmark.compare(folders or [], options)
+        comparison = benchmark.compare(sources or [], options)
         say_notes(comparison.notes)
         write_figure(FIGURES[name](Analysis(comparison)), output)
         errors().print(f"Written to {output}", soft_wrap=True)
@@ -52,12 +53,12 @@ def _of_scores(name: str) -> Callable[..., None]:
 
 def _of_runs(name: str) -> Callable[..., None]:
     @asks
-    def command(options: "ComparisonOptions", output: Output, folders: Folders = None) -> None:
+    def command(options: "ComparisonOptions", output: Output, sources: Sources = None) -> None:
         from snnbench import benchmark
         from snnbench.figure_files import write_figure
         from snnbench.report import RUN_FIGURES
 
-        runs = benchmark.examine(folders or [], options)
+        runs = benchmark.examine(sources or [], options)
         say_notes(runs.notes)
         write_figure(RUN_FIGURES[name](runs), output)
         errors().print(f"Written to {output}", soft_wrap=True)

@@ -36,6 +36,7 @@ class Correction(StrEnum):
 
     holm = "holm"
     hochberg = "hochberg"
+    shaffer = "shaffer"
     none = "none"
 
 
@@ -67,14 +68,21 @@ class Metric(StrEnum):
 
 
 class Missing(StrEnum):
-    """What becomes of missing scores; worst: the worst rank on their task."""
+    """What becomes of missing scores; worst: the worst rank on their task, impute: the mean score of the other models."""
 
     worst = "worst"
     drop_task = "drop-task"
     drop_model = "drop-model"
+    impute = "impute"
 
 
-Folders = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")]
+Sources = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="RESULTS",
+        help="Results folders of `snnbench run`, or tables of scores: CSV, TSV, Parquet, - for standard input.",
+    ),
+]
 
 
 def build_options(
@@ -82,10 +90,17 @@ def build_options(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Published scores beside them, or alone: snn2017, delgado2014, delgado2014-groups.",
+            help="Published scores beside them, or alone: snn2017, delgado2014, delgado2014-groups, or a table of scores.",
             autocompletion=completion.published,
         ),
     ] = None,
+    index: Annotated[
+        str,
+        typer.Option(metavar="COLUMN", help="Column of a table of scores that names the tasks. Default: found by its name."),
+    ] = "",
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", metavar=FLAG, help="The scores of a table are errors or losses.")
+    ] = False,
     convention: Annotated[
         Convention, typer.Option(help="Paper: one-sided, uncorrected, against the best, worst rank for missing scores.")
     ] = Convention.standard,
@@ -121,9 +136,14 @@ def build_options(
     correction: Annotated[Correction | None, typer.Option(help="For multiple comparisons. Default: holm.")] = None,
     zero_method: Annotated[ZeroMethod | None, typer.Option(help="Tasks without a difference. Default: wilcox.")] = None,
     alpha: Annotated[float, typer.Option(metavar="P", help="Level below which a p-value is significant.")] = 0.05,
-    rope: Annotated[float, typer.Option(metavar="D", help="Differences up to here are practically none.", min=0)] = 0.01,
+    rope: Annotated[
+        float | None,
+        typer.Option(
+            metavar="D", help="Differences up to here are practically none. Default: 0.01 for shares, 1 for percent.", min=0
+        ),
+    ] = None,
 ) -> "ComparisonOptions":
-    """Make a question of the options; what a convention sets can be set otherwise beside it."""
+    """Return the options of a comparison; what a convention sets can be set otherwise beside it."""
     from snnbench.report import CONVENTIONS, ComparisonOptions
 
     chosen = {
@@ -140,6 +160,8 @@ def build_options(
     return ComparisonOptions(
         suite=suite,
         published=tuple(dict.fromkeys(published or ())),
+        index=index,
+        lower_is_better=lower_is_better,
         models=tuple(dict.fromkeys(model or ())),
         tasks=tuple(dict.fromkeys(task or ())),
         subset=subset.value,
@@ -156,7 +178,7 @@ def build_options(
 def asks(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of ``build_options`` after its own, and hand it the ``options`` that they make.
 
-    Its ``folders`` are checked on the way.
+    Its ``sources`` are checked on the way.
     """
     own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "options"]
     shared = list(inspect.signature(build_options).parameters.values())
@@ -164,22 +186,30 @@ def asks(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**values: Any) -> None:
         asked = build_options(**{parameter.name: values.pop(parameter.name) for parameter in shared})
-        command(**(values | {"folders": check_folders(values.get("folders"), asked.published)}), options=asked)
+        command(**(values | {"sources": check_sources(values.get("sources"), asked.published)}), options=asked)
 
     run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
     return run
 
 
-def check_folders(folders: list[Path] | None, published: tuple[str, ...]) -> list[Path]:
-    """Return the results folders.
+def check_sources(sources: list[Path] | None, published: tuple[str, ...]) -> list[Path]:
+    """Return the results folders and tables of scores, each once.
 
     Raises:
-        ConfigError: If one of them is none, or there is nothing to compare.
+        ConfigError: If one of them is neither, or there is nothing to compare.
     """
-    for folder in folders or []:
-        if not folder.is_dir():
-            raise ConfigError(f"RESULTS must be folders with results, but {folder} is none. Name the --results of a run.")
-    if not folders and not published:
-        raise ConfigError("RESULTS or --published must be given, found neither. Name the --results of a run.")
-    return list(dict.fromkeys(folder.resolve() for folder in folders or [])) if len(folders or []) > 1 else folders or []
+    named = sources or []
+    for source in named:
+        if str(source) != "-" and not source.exists():
+            raise ConfigError(
+                f"RESULTS must be folders with results or tables of scores, but {source} does not exist. "
+                "Name the --results of a run, or a CSV, TSV or Parquet file."
+            )
+    if not named and not published:
+        raise ConfigError(
+            "RESULTS or --published must be given, found neither. Name the --results of a run, or a table of scores."
+        )
+    if len(named) < 2:
+        return named
+    return list(dict.fromkeys(source if str(source) == "-" else source.resolve() for source in named))

@@ -7,19 +7,17 @@ import pandas as pd
 
 from snnbench import stats
 from snnbench.records import TestResult
-from snnbench.report.ranking import ModelComparison
+from snnbench.report.ranking import MANY_MODELS, PRIOR, SEED, ModelComparison
 
 N_RESAMPLES = 10_000
 N_RESAMPLES_RANK = 0
-"""Mean ranks have an interval that needs none."""
-N_RESAMPLES_ELO = 1_000
+"""Mean ranks and Elo ratings have intervals that need none."""
+N_RESAMPLES_ELO = 0
 N_RESAMPLES_MANY = 200
 """Resamples for more than ``MANY_MODELS`` models, which would take minutes otherwise."""
-MANY_MODELS = 40
-N_SAMPLES = 20_000
+N_SAMPLES_PAIRS = 4_000
+"""Posterior draws for each of all pairs."""
 CONFIDENCE = 0.95
-PRIOR = 0.5
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,6 @@ class Analysis:
         """Resamples of the tasks behind the interval of a median difference."""
         return N_RESAMPLES if self.comparison.n_models <= MANY_MODELS else N_RESAMPLES_MANY
 
-    @property
-    def n_resamples_elo(self) -> int:
-        """Resamples of the tasks behind the interval of an Elo rating."""
-        return N_RESAMPLES_ELO if self.comparison.n_models <= MANY_MODELS else N_RESAMPLES_MANY
-
     @cached_property
     def effects(self) -> pd.DataFrame:
         """See ``stats.effects``: median differences, rank-biserial correlations, wins, ties, losses and win rates."""
@@ -54,7 +47,7 @@ class Analysis:
     @cached_property
     def elo(self) -> pd.DataFrame:
         """See ``stats.elo``."""
-        return stats.elo(self.comparison.scores, CONFIDENCE, self.n_resamples_elo, SEED)
+        return stats.elo(self.comparison.scores, CONFIDENCE)
 
     @cached_property
     def win_rates(self) -> pd.DataFrame:
@@ -62,12 +55,11 @@ class Analysis:
         return stats.win_rates(self.comparison.scores)
 
     @cached_property
-    def bayesian(self) -> pd.DataFrame:
-        """See ``stats.bayesian_signed_rank``: the baseline against each other model."""
+    def bayesian_pairs(self) -> pd.DataFrame:
+        """See ``stats.bayesian_signed_rank``: every ordered pair, with fewer draws; none for more than ``MANY_MODELS``."""
         comparison = self.comparison
-        return stats.bayesian_signed_rank(
-            comparison.scores, comparison.options.rope, comparison.baseline, PRIOR, N_SAMPLES, SEED
-        )
+        scores = comparison.scores if comparison.n_models <= MANY_MODELS else comparison.scores.iloc[:, :1]
+        return stats.bayesian_signed_rank(scores, comparison.rope, None, PRIOR, N_SAMPLES_PAIRS, SEED)
 
     @cached_property
     def sign(self) -> TestResult:
@@ -85,6 +77,11 @@ class Analysis:
         """The Wilcoxon tests of all pairs, two-sided; Holm's correction unless another one was asked for."""
         zero_method = self.comparison.options.zero_method
         return stats.pairwise_wilcoxon(self.comparison.scores, "two-sided", self.pairwise_correction, zero_method)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """See ``stats.compare_pairs``: every ordered pair, with the tests of ``pairwise``."""
+        return stats.compare_pairs(self.comparison.scores, self.pairwise_correction, self.comparison.options.zero_method)
 
     @property
     def pairwise_correction(self) -> str:

@@ -144,13 +144,13 @@ def draw_bayes(analysis: Analysis) -> Any:
     comparison = analysis.comparison
     if comparison.n_models < 2:
         raise SnnbenchError("A Bayesian comparison needs two models, found one; run or name another.")
-    rope = f"{comparison.options.rope:g}"
+    rope = f"{comparison.rope:.2g}"
     names = {
         "p_higher": f"{comparison.baseline} better",
         "p_equivalent": f"equivalent (within {rope})",
         "p_lower": f"{comparison.baseline} worse",
     }
-    table = analysis.bayesian.reset_index()[["other", *names]].rename(columns=names)
+    table = analysis.comparison.bayesian.reset_index()[["other", *names]].rename(columns=names)
     long = table.melt("other", var_name="outcome", value_name="probability")
     long["place"] = long["outcome"].map({name: place for place, name in enumerate(names.values())})
     models = [str(model) for model in comparison.table.index if model != comparison.baseline]

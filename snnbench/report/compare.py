@@ -1,49 +1,137 @@
 """From stored rows and a question to a ranking: which scores, which tasks, which models."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from snnbench.report.options import ComparisonOptions, choose_models, choose_tasks
-from snnbench.report.ranking import ModelComparison, rank_models
-from snnbench.report.summary import name_models
+from snnbench.errors import DataError, SnnbenchError
+from snnbench.report.grids import describe_grids
+from snnbench.report.options import DEFAULT, ComparisonOptions, choose_listed_tasks, choose_models, choose_tasks
+from snnbench.report.ranking import ModelComparison, ScoreOrigin, rank_models
+from snnbench.report.summary import name_models, plural
 from snnbench.results.data_versions import check_versions, choose_versions
 from snnbench.results.published import PUBLISHED, beside_published, published_suite
+from snnbench.results.score_tables import ScoreTable, describe_units, make_score_table
 from snnbench.results.selection import SCORE_COLUMNS, count_averaged, left_out, only_suite, score_table
 from snnbench.stats import resolve_missing
 from snnbench.suites.audit.flags import task_flags
 
 COMPARISON_COLUMNS = (*SCORE_COLUMNS, "metric")
 """The columns of the stored rows that a comparison needs."""
+_NO_ROWS = pd.DataFrame(columns=[*COMPARISON_COLUMNS, "status", "finished_at"])
 
 
-def compare_results(options: ComparisonOptions, rows: pd.DataFrame, own: bool = True) -> ModelComparison:
-    """Rank the models of a suite by the test scores of their selected configurations, beside published scores if named.
+def compare_table(
+    table: pd.DataFrame, options: ComparisonOptions = DEFAULT, index: str = "", lower_is_better: bool = False
+) -> ModelComparison:
+    """Rank and test the models of any table of scores.
 
-    Beside published scores, tasks are compared that were run at all; a model that has no score on such a task misses one.
+    Args:
+        table: A row a task and a column a model, or a row a score; see ``score_tables.make_score_table``.
+        options: What is asked.
+        index: The column that names the tasks; empty to find it.
+        lower_is_better: Whether the scores are errors or losses.
+
+    Raises:
+        SnnbenchError: If it is no table of scores, or there is nothing to compare.
+    """
+    return compare_results(options, _NO_ROWS, own=False, tables=[make_score_table(table, "table", index, lower_is_better)])
+
+
+def compare_results(
+    options: ComparisonOptions, rows: pd.DataFrame, own: bool = True, tables: Sequence[ScoreTable] = ()
+) -> ModelComparison:
+    """Rank the models of a suite by the test scores of their selected configurations, beside other scores if named.
+
+    Beside other scores, tasks are compared that were run at all, or that a table of the user's has; a model that has no score
+    on such a task misses one.
 
     Args:
         options: What is asked.
-        rows: Stored rows with the columns ``COMPARISON_COLUMNS``; no rows for published scores alone.
+        rows: Stored rows with the columns ``COMPARISON_COLUMNS``; no rows for other scores alone.
         own: Whether results of one's own were named, even if they turn out to be empty.
+        tables: Score tables of the user's.
 
     Raises:
         SnnbenchError: If there is nothing to compare, or results of several suites and none was named.
     """
-    suite = only_suite(rows, options.suite or (None if own else published_suite(options.published)))
-    asked = choose_tasks(options, suite)
+    names = [name for name in options.published if name in PUBLISHED]
+    listed = list(dict.fromkeys(str(task) for table in tables for task in table.scores.index))
+    _check_tables(options, own, names, tables)
+    if own or names or options.suite:
+        suite = only_suite(rows, options.suite or (None if own else published_suite(names)))
+        asked = choose_tasks(options, suite)
+    else:
+        suite, asked = "", choose_listed_tasks(options, listed)
     all_rows = rows
-    rows, on_versions = choose_rows(rows, options, suite)
+    rows, on_versions = choose_rows(rows, options, suite) if own else (rows, ())
     scores = score_table(rows, options.metric)
-    at_hand = set(rows["task"]) if own else set(asked)
-    together = beside_published(scores, options.published, suite, options.metric)
+    at_hand = [task for task in asked if task in (set(rows["task"]) if own else set(listed or asked))]
+    together = beside_published(scores, names, suite, options.metric, {table.name: table.scores for table in tables})
+    if tables and not set(at_hand) & set(together.index):
+        raise DataError(_no_common_task(tables, suite, asked))
     together = choose_models(together.loc[together.index.isin(at_hand)], options.models)
+    if tables and together.shape[1] < 2:
+        raise SnnbenchError(f"A table of scores must have two models to compare, found {together.shape[1]}: add a column.")
     scores = scores[[model for model in scores if model in together]]
     reasons = left_out(rows, scores, asked) if own else {}
-    metrics = {PUBLISHED[name].metric for name in options.published} | set(rows["metric"].dropna())
-    metric = options.metric or " or ".join(sorted(metrics))
+    if suite and not own and not options.tasks:
+        reasons |= {task: f"not a task of {suite}" for task in listed if task not in set(asked)}
+    metrics = {PUBLISHED[name].metric for name in names} | set(rows["metric"].dropna()) | {of.metric for of in tables} - {""}
     compared, _, _ = resolve_missing(together, options.missing)
-    averaged, unlike = describe_averaging(rows, compared)
-    notes = (*unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions, *describe_code(rows))
-    return rank_models(together, reasons, options, suite, metric, task_flags(suite), averaged, notes)
+    averaged, unlike = describe_averaging(rows, compared) if own else (tables[0].averaged if len(tables) == 1 else "", ())
+    grids, caution = describe_grids(rows, list(compared), names, [table.name for table in tables]) if own else ((), "")
+    notes = (*grids, *unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions, *describe_code(rows))
+    origin = ScoreOrigin(
+        suite=suite,
+        metric=options.metric or " or ".join(sorted(metrics)),
+        flags=task_flags(suite) if suite else {},
+        averaged=averaged,
+        notes=(*notes, *_describe_tables(tables, together)),
+        tables=tuple(table.name for table in tables),
+        caution=caution,
+    )
+    return rank_models(together, reasons, options, origin)
+
+
+def _check_tables(options: ComparisonOptions, own: bool, names: Sequence[str], tables: Sequence[ScoreTable]) -> None:
+    """Refuse options that mean nothing for tables of scores, or nothing without any."""
+    if tables and options.metric:
+        raise SnnbenchError(
+            "--metric needs stored outputs, which a table of scores has not. Leave it out, or compare results alone."
+        )
+    if tables and options.lower_is_better and (own or names):
+        raise SnnbenchError(
+            "--lower-is-better is for tables of scores alone: of results and published scores higher is better. "
+            "Turn the table's errors into scores (1 - error) first."
+        )
+    if not tables and (options.index or options.lower_is_better):
+        raise SnnbenchError(
+            f"{'--index' if options.index else '--lower-is-better'} says how a table of scores is read, found none. "
+            "Name a CSV, TSV or Parquet file, or leave it out."
+        )
+
+
+def _no_common_task(tables: Sequence[ScoreTable], suite: str, asked: Sequence[str]) -> str:
+    found = [str(task) for table in tables for task in table.scores.index]
+    return (
+        f"A table beside results of {suite or 'another table'} must name their tasks, in its first column or the one of "
+        f"--index; found {', '.join(found[:3])}. Tasks that are compared: {', '.join(list(asked)[:3])}."
+    )
+
+
+def _describe_tables(tables: Sequence[ScoreTable], together: pd.DataFrame) -> tuple[str, ...]:
+    """Return sentences on the user's tables: how they were read, how many of their tasks are compared, unlike units."""
+    if not tables:
+        return ()
+    notes = [note for table in tables for note in table.notes]
+    for table in tables:
+        n_used = int(table.scores.index.isin(together.index).sum())
+        if n_used < len(table.scores):
+            notes.append(f"Of the {plural(len(table.scores), 'task')} of {table.name} {n_used} are compared.")
+        if table.averaged and len(tables) > 1:
+            notes.append(f"Scores of {table.name} are means of {table.averaged}.")
+    return (*notes, *describe_units(together))
 
 
 def describe_averaging(rows: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from snnbench.records import TestResult
 from snnbench.report import analysis as settings
 from snnbench.report import schema
 from snnbench.report.analysis import Analysis
-from snnbench.report.ranking import ModelComparison
+from snnbench.report.ranking import PRIOR, SEED, ModelComparison
 from snnbench.report.sensitivity import compare_without_flagged
 from snnbench.report.summary import conclude, describe_baseline_test
 
@@ -26,16 +26,18 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
     """Return the document of a ranking."""
     analysis = Analysis(comparison)
     several = comparison.n_models > 1
-    n_missing = comparison.scores.isna().sum(axis="index")
     sensitivity = compare_without_flagged(comparison) if comparison.flags else None
     options = comparison.options
     return schema.ComparisonDocument(
         snnbench_version=__version__,
         suite=comparison.suite,
+        tables=list(comparison.origin.tables),
         metric=comparison.metric,
         conclusion=conclude(comparison),
         options=schema.Options(
             published=list(options.published),
+            index=options.index,
+            lower_is_better=options.lower_is_better,
             models=list(options.models),
             tasks=list(options.tasks),
             subset=_known(options.subset),
@@ -44,7 +46,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
             data=list(options.data),
             missing=_known(options.missing),
             alpha=options.alpha,
-            rope=options.rope,
+            rope=comparison.rope,
         ),
         n_tasks=comparison.n_tasks,
         n_models=comparison.n_models,
@@ -55,18 +57,19 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
         omnibus=[_omnibus(comparison.friedman, comparison), _omnibus(comparison.iman_davenport, comparison)],
         baseline_tests=[_baseline_test(test, comparison) for test in (comparison.wilcoxon, analysis.sign)] if several else [],
         pair_tests=[_pair_test(test, analysis) for test in (analysis.nemenyi, analysis.pairwise)] if several else [],
+        pairs=list(_pairs(analysis)),
         bayesian=_bayesian(analysis) if several else None,
         win_rates=_by_row(analysis.win_rates),
         resampling=schema.Resampling(
             confidence=settings.CONFIDENCE,
             n_resamples_rank=settings.N_RESAMPLES_RANK,
             n_resamples_effect=analysis.n_resamples,
-            n_resamples_elo=analysis.n_resamples_elo,
-            seed=settings.SEED,
+            n_resamples_elo=settings.N_RESAMPLES_ELO,
+            seed=SEED,
         ),
         left_out=dict(comparison.left_out),
         models_left_out=dict(comparison.models_left_out),
-        n_missing={str(model): int(count) for model, count in n_missing.items() if count},
+        n_missing=dict(comparison.n_missing),
         flags={task: list(flags) for task, flags in comparison.flags.items()},
         sensitivity=schema.Sensitivity(**vars(sensitivity)) if sensitivity else None,
         scores=_by_row(comparison.scores),
@@ -161,6 +164,19 @@ def _pair_test(test: TestResult, analysis: Analysis) -> schema.PairTest:
     )
 
 
+def _pairs(analysis: Analysis) -> Iterator[schema.Pair]:
+    pairs, places = analysis.pairs, {model: place for place, model in enumerate(analysis.comparison.table.index)}
+    probabilities = analysis.bayesian_pairs.reindex(pairs.index) if len(pairs) else pairs
+    for (model, other), row in pairs.iterrows():
+        if places[model] < places[other]:
+            probable = probabilities.loc[(model, other)]
+            counts = {name: int(row[name]) for name in ("won", "tied", "lost", "n_tasks")}
+            sizes = {name: _number(row[name]) for name in ("mean_difference", "rank_biserial", "pvalue", "adjusted_pvalue")}
+            probable = probabilities.loc[(model, other)]
+            shares = {name: _number(probable[name]) for name in ("p_higher", "p_equivalent", "p_lower")}
+            yield schema.Pair.model_validate({"model": str(model), "other": str(other), **counts, **sizes, **shares})
+
+
 def _bayesian(analysis: Analysis) -> schema.Bayesian:
     results = [
         schema.BayesianResult(
@@ -170,14 +186,14 @@ def _bayesian(analysis: Analysis) -> schema.Bayesian:
             p_lower=_number(row["p_lower"]),
             n_tasks=int(row["n_tasks"]),
         )
-        for (_, other), row in analysis.bayesian.iterrows()
+        for (_, other), row in analysis.comparison.bayesian.iterrows()
     ]
     return schema.Bayesian(
         baseline=analysis.comparison.baseline,
-        rope=analysis.comparison.options.rope,
-        prior=settings.PRIOR,
-        n_samples=settings.N_SAMPLES,
-        seed=settings.SEED,
+        rope=analysis.comparison.rope,
+        prior=PRIOR,
+        n_samples=analysis.comparison.n_samples,
+        seed=SEED,
         results=results,
     )
 

@@ -34,7 +34,9 @@ class ComparisonOptions:
 
     Attributes:
         suite: Whose tasks; None = the only one in the results.
-        published: Names of published score tables to put beside the results.
+        published: Names of published score tables, or files of scores, to put beside the results.
+        index: The column that names the tasks in files of scores; empty to find it.
+        lower_is_better: Whether the scores of such files are errors or losses.
         models: The models to compare; none for all. Ranks depend on which models take part.
         tasks: The tasks to compare on; none for all.
         subset: ``"all"``, or the tasks that the catalogue calls ``"small"`` or ``"large"``.
@@ -48,11 +50,14 @@ class ComparisonOptions:
         correction: Name in ``stats.CORRECTIONS``.
         zero_method: Name in ``stats.ZERO_METHODS``.
         alpha: Level below which an adjusted p-value is called significant.
-        rope: Half the width of the region of practical equivalence of the Bayesian test, in units of the score.
+        rope: Half the width of the region of practical equivalence of the Bayesian test, in units of the score; None for one
+            that follows the scores, see ``stats.choose_rope``.
     """
 
     suite: str | None = None
     published: tuple[str, ...] = ()
+    index: str = ""
+    lower_is_better: bool = False
     models: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     subset: str = "all"
@@ -66,11 +71,11 @@ class ComparisonOptions:
     correction: str = "holm"
     zero_method: str = "wilcox"
     alpha: float = 0.05
-    rope: float = 0.01
+    rope: float | None = None
 
 
 DEFAULT = ComparisonOptions()
-"""Everything as it is if nobody says otherwise."""
+"""The options where none is named."""
 
 
 def choose_tasks(options: ComparisonOptions, suite: str) -> list[str]:
@@ -97,6 +102,27 @@ def choose_tasks(options: ComparisonOptions, suite: str) -> list[str]:
             f"none. `snnbench data list {suite}` shows their sizes."
         )
     return chosen
+
+
+def choose_listed_tasks(options: ComparisonOptions, listed: Sequence[str]) -> list[str]:
+    """Return the tasks of tables of scores that are asked for.
+
+    Raises:
+        UnknownNameError: If a task is in none of the tables.
+        SnnbenchError: If tasks are chosen by what only a suite knows of them.
+    """
+    of_suites = {"--subset": options.subset != "all", "--min-samples": options.min_samples, "--data": options.data}
+    of_suites["--exclude-flagged"] = options.exclude_flagged
+    asked = [name for name, value in of_suites.items() if value]
+    if asked:
+        raise SnnbenchError(
+            f"{', '.join(asked)} needs the tasks of a suite, found a table of scores alone. If its tasks are those of a suite, "
+            "name it, for example --suite uci."
+        )
+    for task in options.tasks:
+        if task not in listed:
+            raise UnknownNameError("task", task, listed, "" if len(listed) <= MAX_KNOWN else "The table does not have it.")
+    return [task for task in listed if not options.tasks or task in options.tasks]
 
 
 def choose_models(scores: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:

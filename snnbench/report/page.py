@@ -16,13 +16,15 @@ import jinja2
 import pandas as pd
 
 from snnbench import __version__, stats
-from snnbench.report.analysis import MANY_MODELS, Analysis
+from snnbench.report.analysis import Analysis
 from snnbench.report.charts import draw_bayes, draw_ranks, draw_scatter
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.options import DEFAULT, ComparisonOptions
-from snnbench.report.ranking import ModelComparison
+from snnbench.report.pair_chart import draw_pairs
+from snnbench.report.ranking import MANY_MODELS, ModelComparison
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
 from snnbench.report.runs import Runs
+from snnbench.report.sources import is_table
 from snnbench.report.summary import (
     conclude,
     describe_comparison,
@@ -34,16 +36,18 @@ from snnbench.report.summary import (
 from snnbench.results.published import PUBLISHED
 from snnbench.suites import load_suite
 
+MOST_PAIRED = 20
+"""Models whose pairs the page shows: a matrix of more is wider than two screens."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
+def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
     """Return the page.
 
     Args:
         analysis: What was compared.
         runs: What one's own runs tell; parts without data are left out.
-        folders: The results folders, for the command that makes the page again.
+        sources: The results folders and tables of scores, for the command that makes the page again.
     """
     import vl_convert
 
@@ -60,20 +64,25 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
         comparison=comparison,
         analysis=analysis,
         runs=runs,
-        title=f"{plural(comparison.n_models, 'model')} on {plural(comparison.n_tasks, 'task')} of {comparison.suite}",
+        title=f"{plural(comparison.n_models, 'model')} on {plural(comparison.n_tasks, 'task')}{_of_what(comparison)}",
         conclusion=conclude(comparison),
         description=describe_comparison(comparison),
         sensitivity=describe_sensitivity(comparison),
         notes=describe_test(comparison),
         left_out=describe_left_out(comparison),
         many_models=MANY_MODELS,
+        pairs=list(_pairs(analysis)) if "pairs" in charts else [],
         heatmap=list(_heatmap(comparison)),
         charts=charts,
         specs=_as_script(charts),
         library=_without_closing_tag(vl_convert.javascript_bundle()),  # type: ignore[call-arg]
-        published=[PUBLISHED[name] for name in comparison.options.published],
-        repetitions=[shlex.join(["snnbench", "rerun", str(folder), "--suite", comparison.suite]) for folder in folders],
-        command=_command(folders, comparison.options),
+        published=[PUBLISHED[name] for name in comparison.options.published if name in PUBLISHED],
+        repetitions=[
+            shlex.join(["snnbench", "rerun", str(folder), "--suite", comparison.suite])
+            for folder in sources
+            if not is_table(folder)
+        ],
+        command=_command(sources, comparison.options),
         version=__version__,
         today=datetime.now(UTC).date().isoformat(),
     )
@@ -85,6 +94,8 @@ def _charts(analysis: Analysis, runs: Runs) -> dict[str, Callable[[], Any]]:
     n_models = analysis.comparison.n_models
     if 1 < n_models <= MANY_MODELS:
         charts |= {"cd": lambda: draw_nemenyi(analysis), "cd-wilcoxon": lambda: draw_wilcoxon(analysis)}
+    if 1 < n_models <= MOST_PAIRED:
+        charts["pairs"] = lambda: draw_pairs(analysis)
     if n_models > 1:
         charts |= {
             "ranks": lambda: draw_ranks(analysis),
@@ -124,7 +135,7 @@ def _without_closing_tag(script: str) -> str:
 def _heatmap(comparison: ModelComparison) -> Any:
     """Yield one row a task: its name, number of rows, flags, and a cell a model with score, rank and shade (1 = best)."""
     ranks = stats.rank(comparison.scores)
-    sizes = load_suite(comparison.suite).catalogue()["n_samples"]
+    sizes = load_suite(comparison.suite).catalogue()["n_samples"] if comparison.suite else {}
     for task in comparison.scores.index:
         cells = [
             {
@@ -135,12 +146,30 @@ def _heatmap(comparison: ModelComparison) -> Any:
             }
             for model, score in comparison.scores.loc[task].items()
         ]
-        yield {"task": str(task), "n_samples": int(sizes[task]), "flags": comparison.flags.get(str(task), []), "cells": cells}
+        yield {
+            "task": str(task),
+            "n_samples": int(sizes[task]) if task in sizes else None,
+            "flags": comparison.flags.get(str(task), []),
+            "cells": cells,
+        }
 
 
-def _command(folders: Sequence[Path], options: ComparisonOptions) -> str:
+def _pairs(analysis: Analysis) -> Any:
+    """Yield every pair of models once: both names, its numbers, and how probable it is that they are equivalent."""
+    places = {model: place for place, model in enumerate(analysis.comparison.table.index)}
+    for (model, other), row in analysis.pairs.iterrows():
+        if places[model] < places[other]:
+            yield model, other, row, float(analysis.bayesian_pairs.at[(model, other), "p_equivalent"])
+
+
+def _of_what(comparison: ModelComparison) -> str:
+    name = comparison.suite or ", ".join(comparison.origin.tables)
+    return f" of {name}" if name else ""
+
+
+def _command(sources: Sequence[Path], options: ComparisonOptions) -> str:
     """Return the command that makes the page again."""
-    words = ["snnbench", "report", *map(str, folders)]
+    words = ["snnbench", "report", *map(str, sources)]
     names = {"models": "model", "tasks": "task"}
     for field in fields(options):
         value, option = getattr(options, field.name), "--" + names.get(field.name, field.name).replace("_", "-")

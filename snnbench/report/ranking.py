@@ -1,7 +1,8 @@
 """From a score table to everything that a comparison prints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,40 @@ from snnbench.errors import SnnbenchError
 from snnbench.records import TestResult
 from snnbench.report.options import DEFAULT, ComparisonOptions
 
+MANY_MODELS = 40
+"""Beyond these, what grows with the models is drawn less often, or left out."""
+N_SAMPLES, N_SAMPLES_MANY = 20_000, 2_000
+"""Draws from the posterior of the Bayesian test, and for more than ``MANY_MODELS`` models."""
+PRIOR = 0.5
+SEED = 0
 BASELINE, BETTER, WORSE, UNDECIDED = "baseline", "better", "worse", "undecided"
+
+
+@dataclass(frozen=True)
+class ScoreOrigin:
+    """Where the scores of a comparison come from.
+
+    Attributes:
+        suite: Whose tasks; empty if unknown.
+        metric: What the scores are; empty if unknown.
+        flags: The flags of the tasks that the audit of the data finds at fault.
+        averaged: What the score of a task is a mean of, in words; empty if it is one number.
+        notes: What else should be known of the scores, in sentences.
+        tables: The names of the user's own score tables among them.
+        caution: A sentence for the conclusion on what makes the scores unlike; empty if nothing is known to.
+    """
+
+    suite: str = ""
+    metric: str = ""
+    flags: Mapping[str, list[str]] = field(default_factory=dict)
+    averaged: str = ""
+    notes: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    caution: str = ""
+
+
+UNKNOWN = ScoreOrigin()
+"""Of scores alone nothing is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +65,10 @@ class ModelComparison:
         critical_difference: Of two mean ranks, by the Nemenyi test; NaN with fewer than two models.
         baseline: The model that the others were compared with.
         options: What was asked.
-        suite: Whose tasks; empty if unknown.
-        metric: What the scores are; empty if unknown.
         left_out: The reason for every task that was asked for and not compared.
         models_left_out: The reason for every model that was not compared.
-        flags: The flags of every compared task that the audit of the data finds at fault.
-        averaged: What the score of a task is a mean of, in words; empty if it is one number.
-        notes: What else should be known of the scores, in sentences.
+        origin: Where the scores come from; its flags are those of the compared tasks.
+        n_missing: How many scores each model lacks on the compared tasks, those of models that lack any; imputed ones, too.
     """
 
     table: pd.DataFrame
@@ -48,13 +79,35 @@ class ModelComparison:
     critical_difference: float
     baseline: str
     options: ComparisonOptions
-    suite: str
-    metric: str
     left_out: Mapping[str, str]
     models_left_out: Mapping[str, str]
-    flags: Mapping[str, list[str]] = field(default_factory=dict)
-    averaged: str = ""
-    notes: tuple[str, ...] = ()
+    origin: ScoreOrigin = UNKNOWN
+    n_missing: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def suite(self) -> str:
+        """Whose tasks were compared; empty if unknown."""
+        return self.origin.suite
+
+    @property
+    def metric(self) -> str:
+        """What the scores are; empty if unknown."""
+        return self.origin.metric
+
+    @property
+    def flags(self) -> Mapping[str, list[str]]:
+        """The flags of every compared task that the audit of the data finds at fault."""
+        return self.origin.flags
+
+    @property
+    def averaged(self) -> str:
+        """What the score of a task is a mean of, in words; empty if it is one number."""
+        return self.origin.averaged
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else should be known of the scores, in sentences."""
+        return self.origin.notes
 
     @property
     def n_tasks(self) -> int:
@@ -65,6 +118,21 @@ class ModelComparison:
     def n_models(self) -> int:
         """Number of models, the baseline among them."""
         return self.scores.shape[1]
+
+    @cached_property
+    def rope(self) -> float:
+        """Half the width of the region of practical equivalence: as asked for, or one that follows the scores."""
+        return stats.choose_rope(self.scores) if self.options.rope is None else self.options.rope
+
+    @property
+    def n_samples(self) -> int:
+        """Draws from the posterior of the Bayesian test."""
+        return N_SAMPLES if self.n_models <= MANY_MODELS else N_SAMPLES_MANY
+
+    @cached_property
+    def bayesian(self) -> pd.DataFrame:
+        """See ``stats.bayesian_signed_rank``: the baseline against each other model, index = (baseline, other)."""
+        return stats.bayesian_signed_rank(self.scores, self.rope, self.baseline, PRIOR, self.n_samples, SEED)
 
     @property
     def is_chosen(self) -> bool:
@@ -80,11 +148,7 @@ def rank_models(
     scores: pd.DataFrame,
     left_out: Mapping[str, str] | None = None,
     options: ComparisonOptions = DEFAULT,
-    suite: str = "",
-    metric: str = "",
-    flags: Mapping[str, list[str]] | None = None,
-    averaged: str = "",
-    notes: tuple[str, ...] = (),
+    origin: ScoreOrigin = UNKNOWN,
 ) -> ModelComparison:
     """Rank and test the models.
 
@@ -92,11 +156,7 @@ def rank_models(
         scores: (n_tasks, n_models), higher is better, NaN = no score.
         left_out: Why tasks have no score, or not of every model; those that are left out are named with it.
         options: The options; of them, those that choose scores and tasks are only reported.
-        suite: Whose tasks.
-        metric: What the scores are.
-        flags: The flags of flagged tasks.
-        averaged: What the score of a task is a mean of.
-        notes: What else should be known of the scores.
+        origin: Where the scores come from.
 
     Raises:
         SnnbenchError: If no task remains.
@@ -117,6 +177,9 @@ def rank_models(
     reference = stats.choose_baseline(complete, options.baseline)
     tests = stats.wilcoxon(complete, options.baseline, options.alternative, options.correction, options.zero_method)
     n_models = complete.shape[1]
+    n_missing = (
+        present.loc[complete.index, complete.columns].isna().sum(axis="index").sort_values(ascending=False, kind="stable")
+    )
     return ModelComparison(
         table=_tabulate(complete, reference, tests, options.alpha),
         scores=complete,
@@ -128,13 +191,10 @@ def rank_models(
         ),
         baseline=reference,
         options=options,
-        suite=suite,
-        metric=metric,
         left_out=reasons,
         models_left_out=models_left_out,
-        flags={task: list(names) for task, names in (flags or {}).items() if task in remaining},
-        averaged=averaged,
-        notes=notes,
+        origin=replace(origin, flags={task: list(names) for task, names in origin.flags.items() if task in remaining}),
+        n_missing={str(model): int(count) for model, count in n_missing.items() if count},
     )
 
 

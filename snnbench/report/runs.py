@@ -10,7 +10,9 @@ import pandas as pd
 
 from snnbench.config import load_config, presets
 from snnbench.records import ON_CPU
-from snnbench.report.breakdown import BREAKDOWN_COLUMNS, Breakdown, by_split, natural_breakdown
+from snnbench.report.breakdown import BREAKDOWN_COLUMNS, natural_breakdown
+from snnbench.report.breakdown_parts import Breakdown
+from snnbench.report.by_split import by_split
 from snnbench.report.compare import COMPARISON_COLUMNS
 from snnbench.report.ranking import ModelComparison
 from snnbench.results.data_versions import choose_versions

@@ -20,7 +20,11 @@ class Options(BaseModel):
     model_config = _CONFIG
 
     published: list[str]
-    """Names of the published score tables beside the results."""
+    """Names of the published score tables, or files of scores, beside the results."""
+    index: str
+    """The column that names the tasks in files of scores; empty = found by its name."""
+    lower_is_better: bool
+    """Whether the scores of such files are errors or losses; they are negative here."""
     models: list[str]
     """The models that were asked for; empty = all."""
     tasks: list[str]
@@ -33,7 +37,7 @@ class Options(BaseModel):
     """Whether tasks that the audit of the data flags are left out."""
     data: list[str]
     """Versions of the data that were asked for; empty = the newest of each task."""
-    missing: Literal["worst", "drop-task", "drop-model"]
+    missing: Literal["worst", "drop-task", "drop-model", "impute"]
     """What becomes of missing scores."""
     alpha: float
     """Adjusted p-values below this are called significant."""
@@ -70,15 +74,15 @@ class Model(BaseModel):
     model_config = _CONFIG
 
     model: str
-    """Its name."""
+    """Name of the model."""
     verdict: Literal["baseline", "better", "worse", "undecided"]
     """Significantly better or worse than the baseline by the Wilcoxon test, or undecided."""
     mean_rank: float
     """Mean over the tasks, 1 = best; ties share their mean rank, a missing score has the worst."""
     mean_rank_low: float
-    """Lower end of its interval over the tasks."""
+    """Lower end of its interval over the tasks, at the level ``confidence``."""
     mean_rank_high: float
-    """Upper end."""
+    """Upper end of its interval."""
     rank_difference: float
     """Mean rank minus the mean of all ranks, (n_models + 1) / 2; Table 1 of the paper prints this."""
     n_scores: int
@@ -94,9 +98,9 @@ class Model(BaseModel):
     elo: float
     """Elo rating among these models; their mean is 1000."""
     elo_low: float
-    """Lower end of its bootstrap interval over the tasks."""
+    """Lower end of its interval over the tasks."""
     elo_high: float
-    """Upper end."""
+    """Upper end of its interval."""
     effect: Effect
     """The baseline against this model."""
 
@@ -107,7 +111,7 @@ class Omnibus(BaseModel):
     model_config = _CONFIG
 
     test: Literal["friedman", "iman_davenport"]
-    """Its name."""
+    """Name of the test."""
     statistic: float | None
     """Chi-square or F; null with fewer than two models or tasks, or if infinite."""
     degrees_of_freedom: list[int]
@@ -139,14 +143,14 @@ class BaselineTest(BaseModel):
     model_config = _CONFIG
 
     test: Literal["wilcoxon", "sign"]
-    """Its name."""
+    """Name of the test."""
     description: str
     """The test in a sentence."""
     baseline: str
     """The model that the others are compared with."""
     alternative: Literal["two-sided", "greater"]
     """``greater``: the baseline scores higher."""
-    correction: Literal["holm", "hochberg", "none"]
+    correction: Literal["holm", "hochberg", "shaffer", "none"]
     """For the number of comparisons."""
     zero_method: Literal["wilcox", "pratt", "zsplit"] | None
     """What a Wilcoxon test does with differences of zero."""
@@ -177,13 +181,46 @@ class PairTest(BaseModel):
     model_config = _CONFIG
 
     test: Literal["nemenyi", "pairwise_wilcoxon"]
-    """Its name."""
-    correction: Literal["holm", "hochberg", "none"]
+    """Name of the test."""
+    correction: Literal["holm", "hochberg", "shaffer", "none"]
     """For the number of pairs; the Nemenyi test needs none."""
     critical_difference: float | None
     """Nemenyi: how far apart two mean ranks must be to differ at ``alpha``."""
     pairs: list[PairResult]
     """Every pair once."""
+
+
+class Pair(BaseModel):
+    """Two models at a glance: a cell of the pairwise matrix."""
+
+    model_config = _CONFIG
+
+    model: str
+    """The one of the better mean rank."""
+    other: str
+    """The other."""
+    mean_difference: float | None
+    """Mean over the tasks of the model's score minus the other's."""
+    won: int
+    """Tasks on which the model scores higher; a missing score is a loss."""
+    tied: int
+    """Tasks on which both score the same."""
+    lost: int
+    """Tasks on which the other scores higher."""
+    n_tasks: int
+    """Tasks on which both have a score."""
+    rank_biserial: float | None
+    """Matched-pairs rank-biserial correlation, -1 to 1; positive if the model scores higher."""
+    pvalue: float | None
+    """Of the two-sided Wilcoxon test, not corrected."""
+    adjusted_pvalue: float | None
+    """Corrected for the number of pairs."""
+    p_higher: float | None
+    """Bayesian signed-rank test: probability that the model is better; null for more than 40 models."""
+    p_equivalent: float | None
+    """Probability that both are practically equivalent."""
+    p_lower: float | None
+    """Probability that the other is better."""
 
 
 class BayesianResult(BaseModel):
@@ -217,26 +254,26 @@ class Bayesian(BaseModel):
     n_samples: int
     """Draws from the posterior."""
     seed: int
-    """Of the draws."""
+    """Seed of the random draws."""
     results: list[BayesianResult]
     """One entry a model, without the baseline."""
 
 
 class Resampling(BaseModel):
-    """How the bootstrap intervals of effects and ratings were made: percentiles over resampled tasks."""
+    """How the bootstrap intervals of effects were made: percentiles over resampled tasks."""
 
     model_config = _CONFIG
 
     confidence: float
-    """Of all intervals."""
+    """Confidence level of all intervals, for example 0.95."""
     n_resamples_rank: int
-    """For mean ranks; 0, as their interval is Student's."""
+    """Number of resamples for mean ranks; 0, because their interval is Student's and needs none."""
     n_resamples_effect: int
-    """For median differences."""
+    """Number of resamples for median differences."""
     n_resamples_elo: int
-    """For Elo ratings."""
+    """Number of resamples for Elo ratings; 0, because their interval needs none."""
     seed: int
-    """Of the draws."""
+    """Seed of the random resamples."""
 
 
 class Sensitivity(BaseModel):
@@ -260,11 +297,13 @@ class ComparisonDocument(BaseModel):
     model_config = _CONFIG
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    """Of this document."""
+    """Version of the form of this document."""
     snnbench_version: str
-    """Of the program that wrote it."""
+    """Version of the program that wrote it."""
     suite: str
-    """Whose tasks."""
+    """Whose tasks; empty for tables of scores alone."""
+    tables: list[str]
+    """Names of the tables of scores that were read from files or data frames."""
     metric: str
     """What the scores are; higher is better."""
     conclusion: str
@@ -289,18 +328,20 @@ class ComparisonDocument(BaseModel):
     """The baseline against each model; none for a single model."""
     pair_tests: list[PairTest]
     """All pairs; none for a single model."""
+    pairs: list[Pair]
+    """Every pair once, best models first; none for a single model."""
     bayesian: Bayesian | None
     """Null for a single model."""
     win_rates: dict[str, dict[str, float | None]]
     """Share of tasks on which the first model scores higher than the second, a tie counting half."""
     resampling: Resampling
-    """Behind every interval."""
+    """How the intervals were computed."""
     left_out: dict[str, str]
     """The reason for every task that was asked for and not compared."""
     models_left_out: dict[str, str]
     """The reason for every model that was not compared."""
     n_missing: dict[str, int]
-    """Missing scores of the models that have any."""
+    """Missing scores of the models that lack any, imputed ones included."""
     flags: dict[str, list[str]]
     """The flags of the compared tasks whose data the audit finds at fault."""
     sensitivity: Sensitivity | None

@@ -13,6 +13,8 @@ UNCORRECTED = (
     "The baseline was chosen as the best on these very tasks and nothing is corrected: of 8 equal models on 121 tasks at least "
     "one would be called worse in 67 of 100 such comparisons."
 )
+EQUIVALENT = 0.95
+"""The probability from which on two models are called practically equivalent."""
 MAX_TASKS = 20
 """Tasks named for one reason; the JSON format names all."""
 MAX_MODELS = 8
@@ -20,7 +22,7 @@ MAX_MODELS = 8
 
 
 def conclude(comparison: ModelComparison) -> str:
-    """Return one sentence that says what can and what cannot be concluded from the tests against the baseline."""
+    """Return in a sentence or two what can and what cannot be concluded from the tests against the baseline."""
     baseline = comparison.baseline
     if comparison.n_models == 1:
         return "There is nothing to compare a single model with: no tests, no p-values."
@@ -56,7 +58,22 @@ def conclude(comparison: ModelComparison) -> str:
         best = f"{best}, but " if baseline in first else ""
         parts.append(none if shown else f"No difference is shown at p < {level}: {best}{none}")
     sentence = "; ".join(parts + untested) + "."
-    return sentence if shown or (alike and not open_) else sentence[0].upper() + sentence[1:]
+    sentence = sentence if shown or (alike and not open_) else sentence[0].upper() + sentence[1:]
+    caution = f" {comparison.origin.caution}" if comparison.origin.caution else ""
+    return sentence + _conclude_equivalence(comparison, alike) + caution
+
+
+def _conclude_equivalence(comparison: ModelComparison, alike: list[str]) -> str:
+    """Return a sentence on the models that are practically equivalent to the baseline; empty if none is shown to be."""
+    probable = comparison.bayesian["p_equivalent"].droplevel(0)
+    models = [str(model) for model in comparison.table.index.drop(comparison.baseline) if probable[model] >= EQUIVALENT]
+    models = [model for model in models if model not in alike]
+    if not models:
+        return ""
+    return (
+        f" Practically equivalent to {comparison.baseline}, with a probability of at least {EQUIVALENT} that the difference is "
+        f"at most {comparison.rope:.2g}: {name_models(models)}."
+    )
 
 
 def _untested(comparison: ModelComparison) -> tuple[list[str], list[str]]:
@@ -84,7 +101,8 @@ def describe_comparison(comparison: ModelComparison) -> list[str]:
     subset = "" if options.subset == "all" else f"{options.subset} "
     n_asked = comparison.n_tasks + len(comparison.left_out)
     n_tasks = f"{comparison.n_tasks}" if n_asked == comparison.n_tasks else f"{comparison.n_tasks} of {n_asked}"
-    of_suite = f" of {comparison.suite}" if comparison.suite else ""
+    name = comparison.suite or ", ".join(comparison.origin.tables)
+    of_suite = f" of {name}" if name else ""
     metric = f", by {comparison.metric}" if comparison.metric else ""
     counts = f"{plural(comparison.n_models, 'model')} on {n_tasks} {subset}task{'' if n_asked == 1 else 's'}{of_suite}{metric}."
     if comparison.averaged:
@@ -108,13 +126,12 @@ def describe_comparison(comparison: ModelComparison) -> list[str]:
 
 def describe_missing(comparison: ModelComparison) -> list[str]:
     """Return a line on the scores that are missing and yet compared; none if there is none."""
-    n_missing = comparison.scores.isna().sum(axis="index")
-    n_missing = n_missing[n_missing > 0].sort_values(ascending=False)
-    if n_missing.empty:
+    if not comparison.n_missing:
         return []
-    names = [f"{model} {count}" for model, count in n_missing.items()]
-    some = ", ".join(names[:MAX_MODELS]) + (f" and {len(names) - MAX_MODELS} more models" if len(names) > MAX_MODELS else "")
-    total = int(n_missing.sum())
+    some = _list_some(f"{model} {count}" for model, count in comparison.n_missing.items())
+    total = sum(comparison.n_missing.values())
+    if comparison.options.missing == "impute":
+        return [f"{plural(total, 'missing score')} taken for the mean of the other models' scores on the task: {some}."]
     if total == 1:
         return [f"1 missing score takes the worst rank on its task and is in no pair of a Wilcoxon test: {some}."]
     return [f"{total} missing scores take the worst rank on their tasks and are in no pair of a Wilcoxon test: {some}."]
@@ -131,7 +148,10 @@ def describe_columns(comparison: ModelComparison) -> str:
         text += f" of the tasks with a score, so not of the same tasks for all ({_list_some(some)} of {comparison.n_tasks})"
     if comparison.n_models == 1:
         return "rank: mean over the tasks, 1 = best, ties share; 95%: interval over the tasks."
-    return f"{text}; w/t/l: tasks on which {comparison.baseline} scores higher, equal, lower."
+    return (
+        f"{text}; w/t/l: tasks on which {comparison.baseline} scores higher, equal, lower; equiv.: probability that the two "
+        f"differ by at most {comparison.rope:.2g} (Bayesian signed-rank test)."
+    )
 
 
 def describe_test(comparison: ModelComparison) -> list[str]:

@@ -16,7 +16,7 @@ from snnbench.report.summary import conclude, describe_comparison, describe_left
 TEXT_WIDTH = 100
 _NAME_WIDTH = 22
 """Columns that a model's name keeps before other columns are dropped; a longer name is folded."""
-_DROPPED_FIRST = ("95%", "p", "diff.", "w/t/l", "score")
+_DROPPED_FIRST = ("95%", "equiv.", "p", "diff.", "w/t/l", "score")
 """Columns that a narrow terminal does without, in this order; every other format has them."""
 _MARKS = {WORSE: "* worse", BETTER: "* better"}
 
@@ -56,9 +56,7 @@ def render_text(comparison: ModelComparison) -> str:
 
 def render_markdown(comparison: ModelComparison) -> str:
     """Return a Markdown table between its captions, ready to paste."""
-    header, *rows = [[cell.strip().replace("|", r"\|") for cell in row] for row in _cells(comparison)]
-    rule = [":---", *["---:"] * (len(header) - 1)]
-    lines = ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
+    lines = markdown_lines([[cell.strip() for cell in row] for row in _cells(comparison)])
     title, *reasons = describe_left_out(comparison) or [""]
     left_out = [title, "\n".join(f"- {line}" for line in reasons)] if title else []
     conclusion = [f"**{conclude(comparison)}**", *describe_sensitivity(comparison)]
@@ -72,27 +70,11 @@ def render_markdown(comparison: ModelComparison) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-def render_latex(comparison: ModelComparison) -> str:
-    r"""Return a LaTeX table in the style of booktabs, with its caption; it needs ``\usepackage{booktabs}``."""
-    header, *rows = _cells(comparison)
-    lines = [" & ".join(_escape_latex(cell.strip()) for cell in row) + r" \\" for row in (header, *rows)]
-    caption = " ".join([*describe_comparison(comparison), conclude(comparison), *describe_test(comparison)])
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_escape_latex(caption)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+def markdown_lines(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table of a header and rows; the first column is of words, the others of numbers."""
+    header, *rows = [[cell.replace("|", r"\|") for cell in row] for row in cells]
+    rule = [":---", *["---:"] * (len(header) - 1)]
+    return ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
 
 
 def render_csv(comparison: ModelComparison) -> str:
@@ -103,6 +85,11 @@ def render_csv(comparison: ModelComparison) -> str:
 def cell_pvalue(value: float) -> str:
     """Return a p-value as the tables show it."""
     return "-" if math.isnan(value) else f"{value:.1e}"
+
+
+def cell_probability(value: float) -> str:
+    """Return a probability as the tables show it."""
+    return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 def cell_signed(difference: float) -> str:
@@ -117,7 +104,8 @@ def _cells(comparison: ModelComparison) -> list[list[str]]:
     tested = comparison.n_models > 1
     corrected = tested and comparison.options.correction != "none"
     if tested:
-        header += ["w/t/l", "p", *([f"p ({comparison.options.correction})"] if corrected else []), "verdict"]
+        header += ["w/t/l", "p", *([f"p ({comparison.options.correction})"] if corrected else []), "equiv.", "verdict"]
+    equivalent = comparison.bayesian["p_equivalent"].droplevel(0) if tested else {}
     rows = []
     for row in comparison.table.itertuples():
         is_baseline = row.verdict == BASELINE
@@ -126,6 +114,7 @@ def _cells(comparison: ModelComparison) -> list[list[str]]:
         if tested:
             cells += ["-" if is_baseline else f"{row.won}/{row.tied}/{row.lost}", cell_pvalue(row.pvalue)]
             cells += [cell_pvalue(row.adjusted_pvalue)] if corrected else []
+            cells += ["-" if is_baseline else cell_probability(float(equivalent[row.Index]))]
             cells += [_MARKS.get(row.verdict, f"  {row.verdict}")]
         rows.append(cells)
     return [header, *rows]
@@ -140,23 +129,3 @@ def _fit(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
             break
         columns = [column for column in columns if column[0] != name]
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
-
-
-def _escape_latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)

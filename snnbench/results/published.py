@@ -1,6 +1,6 @@
 """Published results as score tables, to be compared with one's own and to test the statistics against."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ class Published:
         source: Authors, title and table, to be printed beside the scores.
         address: Where the publication is.
         decimals: How many digits of a share are printed.
+        search: What the published models were selected from, and what a score is of.
         models: Which of the file's models; none for all.
     """
 
@@ -31,6 +32,7 @@ class Published:
     source: str
     address: str
     decimals: int
+    search: str
     models: tuple[str, ...] = ()
 
 
@@ -42,6 +44,7 @@ _DELGADO = Published(
     "JMLR 15 (2014)",
     address="https://jmlr.org/papers/v15/delgado14a.html",
     decimals=3,
+    search="their authors' own settings and splits",
 )
 _REPRESENTATIVES = (
     "LibSVM_weka",
@@ -72,6 +75,7 @@ PUBLISHED: dict[str, Published] = {
         source='Klambauer et al., "Self-Normalizing Neural Networks", NIPS 2017, Table A11',
         address="https://arxiv.org/abs/1706.02515",
         decimals=4,
+        search="36 to 216 configurations (the paper's grids, one hold-out)",
     ),
     "delgado2014": _DELGADO,
     "delgado2014-groups": replace(_DELGADO, models=_REPRESENTATIVES),
@@ -122,17 +126,24 @@ def published_suite(names: Sequence[str]) -> str:
     return PUBLISHED[names[0]].suite
 
 
-def beside_published(scores: pd.DataFrame, names: Sequence[str], suite: str, metric: str = "") -> pd.DataFrame:
-    """Put published score tables beside one's own, each model under ``model[name]``.
+def beside_published(
+    scores: pd.DataFrame, names: Sequence[str], suite: str, metric: str = "", tables: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """Put published and other score tables beside one's own, by task.
 
-    Published scores alone keep their names, but for those that several tables have, and are compared as printed. Beside one's
-    own, all are rounded to the digits of the table that prints the fewest: 36 right of 37 must tie with a printed 0.9730.
+    Beside one's own, all are rounded to the digits of the published table that prints the fewest: 36 right of 37 must tie with
+    a printed 0.9730.
 
     Args:
         scores: (n_tasks, n_models); may be empty.
         names: Keys of ``PUBLISHED``.
         suite: Whose tasks the scores are of.
         metric: What they are, if not the suite's own metric.
+        tables: Score tables that the user has, by name.
+
+    Returns:
+        (n_tasks, n_models). Beside one's own a model that stands in a table is called ``model[table]``; tables alone keep
+        their models' names, but for those that several have.
 
     Raises:
         UnknownNameError: If there is no such table.
@@ -145,18 +156,19 @@ def beside_published(scores: pd.DataFrame, names: Sequence[str], suite: str, met
             raise DataError(
                 f"Published scores must be compared by their metric: {name} is {PUBLISHED[name].metric}, not {metric}."
             )
-    if not names:
+    own_tables = dict(tables or {})
+    joined = {name: load_published(name) for name in names} | own_tables
+    if not joined:
         return scores
-    tables = {name: load_published(name) for name in names}
-    columns = pd.Series([column for table in tables.values() for column in table.columns])
+    columns = pd.Series([column for table in joined.values() for column in table.columns], dtype=object)
     ambiguous = set(columns[columns.duplicated()]) if scores.empty else set(columns)
     renamed = [
         table.rename(columns={model: f"{model}[{name}]" for model in table.columns if model in ambiguous})
-        for name, table in tables.items()
+        for name, table in joined.items()
     ]
-    if scores.empty:
-        return pd.concat(renamed, axis="columns")
-    return pd.concat([scores, *renamed], axis="columns").round(min(PUBLISHED[name].decimals for name in names))
+    together = pd.concat(renamed if scores.empty else [scores, *renamed], axis="columns")
+    are_printed_alone = not names or (scores.empty and not own_tables)
+    return together if are_printed_alone else together.round(min(PUBLISHED[name].decimals for name in names))
 
 
 def load_reference(name: str) -> pd.DataFrame:

@@ -119,7 +119,7 @@ def score_table(rows: pd.DataFrame, metric: str = "") -> pd.DataFrame:
     """
     evaluated = rows["stage"] == "evaluate"
     models = sorted({*column_names(rows[evaluated]), *(set(rows["model"]) - set(rows.loc[evaluated, "model"]))})
-    shared = _on_shared_splits(scored_evaluations(rows, metric)).reindex(columns=models)
+    shared = on_shared_splits(scored_evaluations(rows, metric)).reindex(columns=models)
     # Rounded, because the mean of equal scores in another order differs in its last bits and would lose its ties.
     table = shared.groupby("task").agg(lambda scores: scores.mean(skipna=False)).round(12)
     return table.rename_axis(columns="model")
@@ -136,7 +136,7 @@ def count_averaged(rows: pd.DataFrame) -> pd.DataFrame:
         and max_seeds of a split.
     """
     scored = scored_evaluations(rows)
-    shared = _on_shared_splits(scored)
+    shared = on_shared_splits(scored)
     complete = shared.notna().groupby("task").all().stack()
     n_seeds = scored.groupby(["task", "split", "column"])["seed"].nunique()
     n_seeds = n_seeds[n_seeds.index.droplevel("column").isin(shared.index)].groupby(["column", "task"])
@@ -144,7 +144,7 @@ def count_averaged(rows: pd.DataFrame) -> pd.DataFrame:
     return counts[[bool(complete.get((task, column), False)) for column, task in counts.index]]
 
 
-def _on_shared_splits(scored: pd.DataFrame) -> pd.DataFrame:
+def on_shared_splits(scored: pd.DataFrame) -> pd.DataFrame:
     """Return the mean scores (task and split, column) on the splits of each task that most models have a score on."""
     by_split = scored.pivot_table(index=["task", "split"], columns="column", values="test_score")
     n_scores = by_split.notna().sum(axis="columns")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from snnbench.records import TestResult
 from snnbench.stats.baseline import adjust_pairs
-from snnbench.stats.bayesian import bayesian_signed_rank, sample_posterior
+from snnbench.stats.bayesian import bayesian_signed_rank, choose_rope, sample_posterior
 from snnbench.stats.correction import CORRECTIONS, hochberg, holm, none
 from snnbench.stats.differences import paired_differences
 from snnbench.stats.effects import count_wins, effects, rank_biserial, win_rates
@@ -16,6 +16,7 @@ from snnbench.stats.elo import bradley_terry, elo
 from snnbench.stats.friedman import friedman, iman_davenport
 from snnbench.stats.missing import MISSING, resolve_missing
 from snnbench.stats.nemenyi import critical_difference, nemenyi
+from snnbench.stats.pairs import compare_pairs
 from snnbench.stats.pairwise import pairwise_wilcoxon
 from snnbench.stats.rank_intervals import rank_intervals
 from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks, order_models, rank, wins
@@ -48,6 +49,8 @@ __all__ = [
     "bayesian_signed_rank",
     "bradley_terry",
     "choose_baseline",
+    "choose_rope",
+    "compare_pairs",
     "compare_scores",
     "count_wins",
     "critical_difference",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from snnbench.records import Alternative, TestResult
-from snnbench.stats.correction import CORRECTIONS
+from snnbench.stats.correction import CORRECTIONS, shaffer
 from snnbench.stats.ranks import choose_baseline, mean_ranks
 
 
@@ -70,7 +70,10 @@ def adjust_pairs(pvalues: np.ndarray, alternative: Alternative, correction: str)
     n_models = len(pvalues)
     adjusted = np.full((n_models, n_models), np.nan)
     pairs = np.triu_indices(n_models, 1) if alternative == "two-sided" else np.nonzero(~np.eye(n_models, dtype=bool))
-    adjusted[pairs] = CORRECTIONS[correction](pvalues[pairs])
+    if correction == "shaffer" and alternative == "two-sided":
+        adjusted[pairs] = shaffer(pvalues[pairs], n_models)
+    else:
+        adjusted[pairs] = CORRECTIONS[correction](pvalues[pairs])
     if alternative == "two-sided":
         adjusted[pairs[::-1]] = adjusted[pairs]
     return adjusted

@@ -16,6 +16,29 @@ DECIMALS = 12
 TIE = 1e-6
 
 
+def choose_rope(scores: pd.DataFrame) -> float:
+    """Return a region of practical equivalence that follows the scores, where none is given: half its width.
+
+    0.01 for shares, that is one percent, the choice of Benavoli et al. (2017) for accuracies; 1 for percent; for scores of any
+    other scale a tenth of their typical standard deviation over the tasks (half of a small effect in Kruschke's sense).
+
+    Args:
+        scores: (n_tasks, n_models), higher is better, NaN = missing.
+
+    Source:
+        Kruschke, "Rejecting or Accepting Parameter Values in Bayesian Estimation", Advances in Methods and Practices in
+        Psychological Science 1 (2018).
+    """
+    lowest, highest = scores.min(axis=None), scores.max(axis=None)
+    sizes = (-highest, -lowest) if highest <= 0 else (lowest, highest)  # errors have their sign reversed
+    if sizes[0] >= 0 and sizes[1] <= 1:
+        return 0.01
+    if sizes[0] >= 0 and sizes[1] <= 100 and scores.abs().stack().median() > 1:
+        return 1.0
+    deviation = float(scores.std(axis="index").median())
+    return 0.1 * deviation if np.isfinite(deviation) else 0.0
+
+
 def bayesian_signed_rank(
     scores: pd.DataFrame,
     rope: float = 0.01,

@@ -24,13 +24,6 @@ def resample_tasks(n_tasks: int, n_resamples: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(n_tasks, size=(n_resamples, n_tasks))
 
 
-def count_draws(draws: np.ndarray) -> np.ndarray:
-    """Return how often each task was drawn, (n_resamples, n_tasks), from the draws of ``resample_tasks``."""
-    n_resamples, n_tasks = draws.shape
-    offsets = n_tasks * np.arange(n_resamples)[:, np.newaxis]
-    return np.bincount((draws + offsets).ravel(), minlength=draws.size).reshape(draws.shape).astype(float)
-
-
 def interval(resampled: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower and the upper end of the percentile interval.
 

@@ -57,7 +57,49 @@ def none(pvalues: np.ndarray) -> np.ndarray:
     return np.array(pvalues, dtype=float)
 
 
-CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"holm": holm, "hochberg": hochberg, "none": none}
+def shaffer(pvalues: np.ndarray, n_models: int = 0) -> np.ndarray:
+    """Adjust the p-values of all pairs of models by Shaffer's static procedure.
+
+    As Holm's, but a factor is never larger than the number of pairs that can still be equal: of four models, if one pair
+    differs, at most three of the other five pairs are equal. Comparisons that are not all pairs have no such relation, and the
+    procedure is Holm's.
+
+    Args:
+        pvalues: (n_comparisons,), in any order; NaN (not a comparison) stays NaN.
+        n_models: Whose pairs they are; 0 for other comparisons.
+
+    Returns:
+        (n_comparisons,), in the order of ``pvalues``.
+
+    Source:
+        Shaffer, "Modified Sequentially Rejective Multiple Test Procedures", JASA 81 (1986); García and Herrera, JMLR 9 (2008).
+    """
+    pvalues = np.asarray(pvalues, dtype=float)
+    if len(pvalues) != n_models * (n_models - 1) // 2 or np.isnan(pvalues).any():
+        return holm(pvalues)
+    ascending = np.argsort(pvalues, kind="stable")
+    adjusted = np.empty(pvalues.shape)
+    adjusted[ascending] = np.minimum(np.maximum.accumulate(shaffer_factors(n_models) * pvalues[ascending]), 1.0)
+    return adjusted
+
+
+def shaffer_factors(n_models: int) -> np.ndarray:
+    """Return by what the ordered p-values of all pairs are multiplied, (n_pairs,): how many pairs may be equal."""
+    # possible[k] holds how many pairs of k models can be equal: a group of j equal ones, and any grouping of the others.
+    possible: list[set[int]] = [{0}, {0}]
+    for k in range(2, n_models + 1):
+        possible.append({j * (j - 1) // 2 + rest for j in range(1, k + 1) for rest in possible[k - j]})
+    counts = np.array(sorted(possible[n_models]))
+    left = np.arange(n_models * (n_models - 1) // 2, 0, -1)
+    return np.asarray(counts[np.searchsorted(counts, left, side="right") - 1])
+
+
+CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "holm": holm,
+    "hochberg": hochberg,
+    "shaffer": shaffer,
+    "none": none,
+}
 
 
 def _sort_comparisons(pvalues: np.ndarray) -> np.ndarray:

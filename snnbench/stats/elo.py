@@ -2,16 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.sparse.csgraph import connected_components
 
 from snnbench.errors import SnnbenchError, UnknownNameError
-from snnbench.stats.bootstrap import count_draws, interval, resample_tasks
+from snnbench.stats.options import check_share
 from snnbench.stats.ranks import compare_scores
 
 # Rating points for tenfold odds.
 SCALE = 400
-# Numbers that the ratings of a chunk of resamples may hold at a time.
-CHUNK = 2_000_000
 N_STEPS = 100
 TOLERANCE = 1e-9
 
@@ -19,8 +18,6 @@ TOLERANCE = 1e-9
 def elo(
     scores: pd.DataFrame,
     confidence: float = 0.95,
-    n_resamples: int = 1_000,
-    seed: int = 0,
     prior: float = 0.5,
     anchor: str | None = None,
     anchor_rating: float = 1000.0,
@@ -32,12 +29,15 @@ def elo(
     updated game by game, they depend on no order of tasks or models. They depend on which models take part, so they are
     computed anew for the field shown.
 
+    The intervals are over the tasks: a task's pairs rise and fall together, so the variance is that of the influences of whole
+    tasks on a rating (a sandwich estimator), with Student's quantile. Two imaginary tasks join, on one of which the model is
+    the best and on the other the worst, as in ``rank_intervals``. Of 95 % intervals at least 92 % held the rating of very many
+    tasks in simulations of 2, 8 and 20 models, equal and unlike, on 5, 10, 30 and 121 tasks (with few tasks nearly all); of
+    percentile bootstrap intervals 84 % at 5 tasks.
+
     Args:
         scores: (n_tasks, n_models), higher is better; a missing score loses to every score.
-        confidence: Of the percentile bootstrap intervals over the tasks. On few tasks they are too narrow: of 95 % intervals of
-            equal models 91 % held at 10 tasks and 84 % at 5 in simulations.
-        n_resamples: How often the tasks are drawn again.
-        seed: Of the draws.
+        confidence: Of the intervals.
         prior: Wins that every model has over every other in advance, and as many losses. Half a win (Haldane and Anscombe)
             keeps the ratings finite where a model wins everywhere; 0 is plain maximum likelihood.
         anchor: The model whose rating is ``anchor_rating``; by default the mean of all ratings is.
@@ -53,22 +53,48 @@ def elo(
 
     Source:
         Bradley and Terry, "Rank Analysis of Incomplete Block Designs", Biometrika 39 (1952); the scale is Elo's, "The Rating of
-        Chessplayers" (1978).
+        Chessplayers" (1978). Liang and Zeger, "Longitudinal Data Analysis Using Generalized Linear Models", Biometrika 73
+        (1986), for the variance.
     """
+    check_share("the confidence", confidence)
     if anchor is not None and anchor not in scores.columns:
         raise UnknownNameError("model", anchor, map(str, scores.columns))
-    n_tasks, n_models = scores.shape
-    draws = count_draws(resample_tasks(n_tasks, n_resamples, seed))
-    points = (1 + compare_scores(scores).reshape(n_tasks, -1).astype(float)) / 2
-    # The first row counts every task once: the ratings themselves.
-    counts = np.concatenate([np.ones((1, n_tasks)), draws])
-    n_rows = max(1, CHUNK // max(n_models**2, 1))
-    chunks = [counts[start : start + n_rows] @ points for start in range(0, len(counts), n_rows)]
-    strengths = np.concatenate([bradley_terry(wins.reshape(-1, n_models, n_models), prior) for wins in chunks])
-    zero = strengths[:, scores.columns.get_loc(anchor)] if anchor is not None else strengths.mean(axis=1)
-    ratings = anchor_rating + SCALE / np.log(10) * (strengths - zero[:, np.newaxis])
-    low, high = interval(ratings[1:], confidence)
-    return pd.DataFrame({"rating": ratings[0], "low": low, "high": high}, index=scores.columns)
+    if scores.empty:
+        raise SnnbenchError("Elo ratings need at least one task, found none; compare more tasks.")
+    points = (1 + compare_scores(scores).astype(float)) / 2
+    strengths = bradley_terry(points.sum(axis=0), prior)
+    influence = _influence(points, strengths)
+    zero, of_zero = strengths.mean(), np.zeros(len(influence))
+    if anchor is not None:
+        position = scores.columns.get_loc(anchor)
+        zero, of_zero = strengths[position], influence[:, position]
+    influence = influence - of_zero[:, np.newaxis]
+    n = len(influence)
+    half = stats.t.ppf((1 + confidence) / 2, n - 1) * influence.std(axis=0, ddof=1) / np.sqrt(n)
+    ends = [strengths + influence.mean(axis=0) + sign * half for sign in (-1, 1)]
+    low, high = np.minimum(ends[0], strengths), np.maximum(ends[1], strengths)
+    ratings = (anchor_rating + SCALE / np.log(10) * (values - zero) for values in (strengths, low, high))
+    return pd.DataFrame(dict(zip(("rating", "low", "high"), ratings, strict=True)), index=scores.columns)
+
+
+def _influence(points: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """Return how far each task moves each strength, were all tasks like it, (n_tasks + 2, n_models); imaginary tasks last.
+
+    Args:
+        points: (n_tasks, n_models, n_models), 1 where the first model scores higher, 1/2 where both score the same.
+        strengths: (n_models,).
+    """
+    n_models = len(strengths)
+    others = ~np.eye(n_models, dtype=bool)
+    expected = 1 / (1 + np.exp(strengths - strengths[:, np.newaxis]))
+    weights = expected * (1 - expected) * others
+    # As in the fit, 1 / n_models fixes the mean of the strengths.
+    inverse = np.linalg.inv(np.diag(weights.sum(axis=1)) - weights + 1 / n_models)
+    of_tasks = ((points - expected) * others).sum(axis=2) @ inverse
+    # On the imaginary tasks of a model all others tie. The rows of the inverse sum to 1.
+    of_ties = ((0.5 - expected) * others).sum(axis=1) @ inverse
+    of_win = 0.5 * (n_models * np.diag(inverse) - 1)
+    return np.concatenate([of_tasks, [of_ties + of_win, of_ties - of_win]])
 
 
 def bradley_terry(wins: np.ndarray, prior: float = 0.0) -> np.ndarray:

@@ -8,6 +8,7 @@ from snnbench.stats.options import check_option
 MISSING = {
     "worst": "a missing score takes the worst rank on its task",
     "drop-task": "tasks without a score of every model are left out",
+    "impute": "a missing score is taken for the mean of the other models' scores on its task",
     "drop-model": "models without a score on every task are left out",
 }
 
@@ -19,6 +20,8 @@ def resolve_missing(scores: pd.DataFrame, missing: str = "worst") -> tuple[pd.Da
     Friedman, Nemenyi, the sign test, wins and Elo. Whatever needs the size of a difference leaves the task out of the pairs
     that it belongs to: Wilcoxon, Bayesian, resampled t, median differences. Tables A12 and A13 of Klambauer et al. (2017) are
     reproduced by just that.
+
+    ``"impute"`` takes the mean of the other models' scores on the task, as Fernández-Delgado et al. (2014) did.
 
     Tasks without any score and models without any score are left out in every case, as there is nothing to compare.
 
@@ -42,6 +45,9 @@ def resolve_missing(scores: pd.DataFrame, missing: str = "worst") -> tuple[pd.Da
         incomplete = absent.any(axis="columns")
         tasks |= {str(task): f"no score of {_list(absent.columns[row])}" for task, row in absent[incomplete].iterrows()}
         scores = scores.loc[~incomplete]
+    elif missing == "impute":
+        means = scores.mean(axis="columns").round(12)
+        scores = scores.apply(lambda of_model: of_model.fillna(means))
     elif missing == "drop-model":
         incomplete = absent.any(axis="index")
         models |= {str(model): f"no score on {_list(absent.index[absent[model]])}" for model in absent.columns[incomplete]}

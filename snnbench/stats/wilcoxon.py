@@ -63,6 +63,7 @@ def describe_wilcoxon(baseline: str, alternative: str, correction: str, zero_met
         "none": "not corrected for multiple comparisons",
         "holm": "adjusted p by Holm's step-down correction",
         "hochberg": "adjusted p by Hochberg's step-up correction",
+        "shaffer": "adjusted p by Shaffer's correction (Holm's unless over all pairs, two-sided)",
     }
     return (
         f"Wilcoxon signed-rank test of {baseline} against each model, paired by task, {tail}; "

@@ -12,7 +12,7 @@ import pandas as pd
 from snnbench import stats
 from snnbench.stats.bootstrap import interval, resample_tasks
 
-TITLE = "h: family-wise error of the verdicts of equal models, and coverage of the intervals of mean ranks, in percent"
+TITLE = "h: family-wise error of the verdicts of equal models, and coverage of the intervals of mean ranks and Elo, in percent"
 ALPHA = 0.05
 N_TASKS = 121
 
@@ -76,6 +76,17 @@ def percentile(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return interval(stats.rank(scores).to_numpy()[draws].mean(axis=1), 0.95)
 
 
+def elo_coverage(n_tasks: int, n_models: int, spread: float, n_tables: int) -> float:
+    """Return in which share of tables the interval of an Elo rating holds that of very many tasks, mean of the models."""
+    generator = np.random.default_rng(0)
+    truth = stats.elo(draw_scores(generator, 20_000, n_models, spread))["rating"]
+    hits = []
+    for _ in range(n_tables):
+        table = stats.elo(draw_scores(generator, n_tasks, n_models, spread))
+        hits.append((table["low"] <= truth) & (truth <= table["high"]))
+    return float(np.mean(hits))
+
+
 def measure() -> dict:
     """Return the table of error rates, and that of coverages."""
     rows = []
@@ -88,5 +99,6 @@ def measure() -> dict:
             name: 100 * coverage(method, n_tasks, 8, 0.0, 300)
             for name, method in {"percentile (before)": percentile, "interval": student}.items()
         }
+        shares["elo"] = 100 * elo_coverage(n_tasks, 8, 0.0, 300)
         rows.append({"tasks": n_tasks, "models": 8, "tables": 300, **shares})
     return {"rows": rows}
