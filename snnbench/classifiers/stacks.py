@@ -1,0 +1,108 @@
+"""All that the classifiers ask of the trainer: train a stack and hand back its networks one by one; compute their outputs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
+
+import numpy as np
+import torch
+from threadpoolctl import ThreadpoolController
+from torch import nn
+
+from snnbench.config import ModelSettings, TrainingSettings
+from snnbench.models import NETWORKS, load_class
+from snnbench.models.cost.memory import STACK_BYTES, fitting, member_bytes
+from snnbench.models.layers.precision import precision
+from snnbench.records import Config, Dataset
+from snnbench.training.stacked import train_stack
+
+_N_PREDICTED_ROWS = 256
+"""Rows of one pass, filled up with zeros: a matrix product may round by its number of rows, and so the outputs of a row depend
+neither on how many rows are asked for at once nor on which they are."""
+
+
+def train_networks(
+    configs: Sequence[Config], rows: Dataset, n_outputs: int, seeds: Sequence[int], n_epochs: int, training: TrainingSettings
+) -> list[nn.Module | None]:
+    """Train networks of one shape on the same rows, as one stack or, if they are large, as a few.
+
+    Args:
+        configs: (n_stack,) that differ at most in what may differ within a stack.
+        rows: Float32 features and classes from 0 on.
+        n_outputs: Number of classes.
+        seeds: (n_stack,).
+        n_epochs: Passes over the rows.
+        training: Batch size and momentum.
+
+    Returns:
+        A stack of one for each config, with the bits that it has when it is trained alone; None for one that diverged.
+    """
+    sizes = rows.X.shape[1], n_outputs
+    n_batch = min(training.batch_size, len(rows.y))
+    needed = [member_bytes(config, ModelSettings(grid={}), sizes, n_batch, bool(training.momentum)) for config in configs]
+    trained: list[nn.Module | None] = []
+    with _exact_process():
+        for n_members in fitting(needed, STACK_BYTES):
+            part = slice(len(trained), len(trained) + n_members)
+            trained += _train(configs[part], rows, n_outputs, seeds[part], n_epochs, training)
+    return trained
+
+
+def _train(
+    configs: Sequence[Config], rows: Dataset, n_outputs: int, seeds: Sequence[int], n_epochs: int, training: TrainingSettings
+) -> list[nn.Module | None]:
+    build = partial(load_class(NETWORKS[configs[0].model]), n_features=rows.X.shape[1], n_outputs=n_outputs)
+    stack: nn.Module = build(configs)
+    # Members that diverged leave the stack, and what is registered here says who is left.
+    stack.register_buffer("members", torch.arange(len(configs)))
+    held_out = Dataset(rows.X[:1], rows.y[:1])
+    rates, l2 = ([float(config.get(name, 0.0)) for config in configs] for name in ("learning_rate", "l2"))
+    run = train_stack(stack, "evaluate", rows, held_out, rates, seeds, n_epochs, training, l2=l2)
+    places = {int(member): place for place, member in enumerate(stack.get_buffer("members"))}
+    return [
+        None if lost else _fill(build([configs[member]]), stack, places[member]) for member, lost in enumerate(run.diverged)
+    ]
+
+
+def _fill(network: nn.Module, stack: nn.Module, place: int) -> nn.Module:
+    """Give a stack of one the parameters and the running means of a member of another."""
+    found = dict([*stack.named_parameters(), *stack.named_buffers()])
+    for name, values in (*network.named_parameters(), *network.named_buffers()):
+        values.data = found[name].data[place : place + 1].clone()
+    return network.eval()
+
+
+def compute_probabilities(network: nn.Module, X: np.ndarray) -> np.ndarray:
+    """Return (n_samples, n_outputs) float64 probabilities of a stack of one for (n_samples, n_features) float32 rows."""
+    parts = []
+    with _exact_process(), torch.inference_mode():
+        for start in range(0, len(X), _N_PREDICTED_ROWS):
+            rows = X[start : start + _N_PREDICTED_ROWS]
+            filled = torch.zeros(1, _N_PREDICTED_ROWS, X.shape[1])
+            filled[0, : len(rows)] = torch.from_numpy(rows)
+            parts.append(network(filled)[0, : len(rows)].double().softmax(dim=-1).numpy())
+    return np.concatenate(parts)
+
+
+@contextmanager
+def _exact_process() -> Iterator[None]:
+    """Compute as a worker does, with one thread and no denormal numbers, and leave the process as it was found."""
+    n_threads, flushes = torch.get_num_threads(), _flushes_denormals()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        with _thread_pools().limit(limits=1), precision("float32"):
+            yield
+    finally:
+        torch.set_flush_denormal(flushes)
+        torch.set_num_threads(n_threads)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Return the thread pools of the numerical libraries; looking for them takes as long as some fits."""
+    return ThreadpoolController()
+
+
+def _flushes_denormals() -> bool:
+    return bool((torch.full((1,), 1e-300, dtype=torch.float64) * 1e-10 == 0).item())
