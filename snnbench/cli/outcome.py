@@ -4,7 +4,8 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from snnbench.cli.output import errors, name_some, plural, results, say
+from snnbench.cli.output import errors, results, say
+from snnbench.display.wording import name_some, plural
 
 if TYPE_CHECKING:
     from collections import Counter

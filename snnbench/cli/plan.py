@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from snnbench.cli.outcome import MAX_NAMES
-from snnbench.cli.output import duration, errors, missing_sentence, plural, quantity, results, say
+from snnbench.cli.output import errors, results, say
+from snnbench.display.wording import duration, missing_sentence, plural, quantity
 from snnbench.errors import SnnbenchError
 
 if TYPE_CHECKING:
