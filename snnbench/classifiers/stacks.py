@@ -1,19 +1,17 @@
 """All that the classifiers ask of the trainer: train a stack and hand back its networks one by one; compute their outputs."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController
 from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import NETWORKS, load_class
 from snnbench.models.cost.memory import STACK_BYTES, fitting, member_bytes
-from snnbench.models.layers.precision import precision
 from snnbench.records import Config, Dataset
+from snnbench.training.process import exact_process
 from snnbench.training.stacked import train_stack
 
 _N_PREDICTED_ROWS = 256
@@ -41,7 +39,7 @@ def train_networks(
     n_batch = min(training.batch_size, len(rows.y))
     needed = [member_bytes(config, ModelSettings(grid={}), sizes, n_batch, bool(training.momentum)) for config in configs]
     trained: list[nn.Module | None] = []
-    with _exact_process():
+    with exact_process():
         for n_members in fitting(needed, STACK_BYTES):
             part = slice(len(trained), len(trained) + n_members)
             trained += _train(configs[part], rows, n_outputs, seeds[part], n_epochs, training)
@@ -75,34 +73,10 @@ def _fill(network: nn.Module, stack: nn.Module, place: int) -> nn.Module:
 def compute_probabilities(network: nn.Module, X: np.ndarray) -> np.ndarray:
     """Return (n_samples, n_outputs) float64 probabilities of a stack of one for (n_samples, n_features) float32 rows."""
     parts = []
-    with _exact_process(), torch.inference_mode():
+    with exact_process(), torch.inference_mode():
         for start in range(0, len(X), _N_PREDICTED_ROWS):
             rows = X[start : start + _N_PREDICTED_ROWS]
             filled = torch.zeros(1, _N_PREDICTED_ROWS, X.shape[1])
             filled[0, : len(rows)] = torch.from_numpy(rows)
             parts.append(network(filled)[0, : len(rows)].double().softmax(dim=-1).numpy())
     return np.concatenate(parts)
-
-
-@contextmanager
-def _exact_process() -> Iterator[None]:
-    """Compute as a worker does, with one thread and no denormal numbers, and leave the process as it was found."""
-    n_threads, flushes = torch.get_num_threads(), _flushes_denormals()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        with _thread_pools().limit(limits=1), precision("float32"):
-            yield
-    finally:
-        torch.set_flush_denormal(flushes)
-        torch.set_num_threads(n_threads)
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    """Return the thread pools of the numerical libraries; looking for them takes as long as some fits."""
-    return ThreadpoolController()
-
-
-def _flushes_denormals() -> bool:
-    return bool((torch.full((1,), 1e-300, dtype=torch.float64) * 1e-10 == 0).item())

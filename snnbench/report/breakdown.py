@@ -18,7 +18,7 @@ from snnbench.results.selection import SCORE_COLUMNS, scored_evaluations
 from snnbench.stats.options import check_option
 from snnbench.suites import load_suite
 
-BREAKDOWN_COLUMNS = (*SCORE_COLUMNS, "metric", "task_source")
+BREAKDOWN_COLUMNS: tuple[str, ...] = (*SCORE_COLUMNS, "metric", "task_source")
 """The columns of the results that a breakdown needs."""
 
 

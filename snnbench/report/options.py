@@ -69,7 +69,7 @@ class ComparisonOptions:
     rope: float = 0.01
 
 
-DEFAULT = ComparisonOptions()
+DEFAULT: ComparisonOptions = ComparisonOptions()
 """Everything as it is if nobody says otherwise."""
 
 

@@ -60,7 +60,7 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
         comparison=comparison,
         analysis=analysis,
         runs=runs,
-        title=f"{plural(comparison.n_models, 'model')} on {plural(comparison.n_tasks, 'task')} of {comparison.suite}",
+        title=_title(comparison),
         conclusion=conclude(comparison),
         description=describe_comparison(comparison),
         sensitivity=describe_sensitivity(comparison),
@@ -73,10 +73,15 @@ def render_page(analysis: Analysis, runs: Runs, folders: Sequence[Path]) -> str:
         library=_without_closing_tag(vl_convert.javascript_bundle()),  # type: ignore[call-arg]
         published=[PUBLISHED[name] for name in comparison.options.published],
         repetitions=[shlex.join(["snnbench", "rerun", str(folder), "--suite", comparison.suite]) for folder in folders],
-        command=_command(folders, comparison.options),
+        command=_command(folders, comparison.options) if folders or comparison.options.published else "",
         version=__version__,
         today=datetime.now(UTC).date().isoformat(),
     )
+
+
+def _title(comparison: ModelComparison) -> str:
+    of_suite = f" of {comparison.suite}" if comparison.suite else ""
+    return f"{plural(comparison.n_models, 'model')} on {plural(comparison.n_tasks, 'task')}{of_suite}"
 
 
 def _charts(analysis: Analysis, runs: Runs) -> dict[str, Callable[[], Any]]:
@@ -122,9 +127,12 @@ def _without_closing_tag(script: str) -> str:
 
 
 def _heatmap(comparison: ModelComparison) -> Any:
-    """Yield one row a task: its name, number of rows, flags, and a cell a model with score, rank and shade (1 = best)."""
+    """Yield one row a task: its name, number of rows, flags, and a cell a model with score, rank and shade (1 = best).
+
+    Of tasks of no suite the number of rows is unknown.
+    """
     ranks = stats.rank(comparison.scores)
-    sizes = load_suite(comparison.suite).catalogue()["n_samples"]
+    sizes = load_suite(comparison.suite).catalogue()["n_samples"] if comparison.suite else {}
     for task in comparison.scores.index:
         cells = [
             {
@@ -135,7 +143,8 @@ def _heatmap(comparison: ModelComparison) -> Any:
             }
             for model, score in comparison.scores.loc[task].items()
         ]
-        yield {"task": str(task), "n_samples": int(sizes[task]), "flags": comparison.flags.get(str(task), []), "cells": cells}
+        n_samples = int(sizes[task]) if task in sizes else None
+        yield {"task": str(task), "n_samples": n_samples, "flags": comparison.flags.get(str(task), []), "cells": cells}
 
 
 def _command(folders: Sequence[Path], options: ComparisonOptions) -> str:

@@ -11,7 +11,10 @@ from snnbench.errors import SnnbenchError
 from snnbench.records import TestResult
 from snnbench.report.options import DEFAULT, ComparisonOptions
 
-BASELINE, BETTER, WORSE, UNDECIDED = "baseline", "better", "worse", "undecided"
+BASELINE: str = "baseline"
+BETTER: str = "better"
+WORSE: str = "worse"
+UNDECIDED: str = "undecided"
 
 
 @dataclass(frozen=True, eq=False)
