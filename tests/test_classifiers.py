@@ -13,7 +13,6 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from snnbench.classifiers import CLASSIFIERS, SNNClassifier
-from snnbench.classifiers.stacks import compute_probabilities
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
 from snnbench.records import Config, Dataset
@@ -157,4 +156,3 @@ def test_a_fitted_network_holds_no_more_than_itself(iris):
     n_weights = sum(parameter.numel() for parameter in classifier.network_.parameters())
     assert n_weights == 5 * 16 + 7 * 17 * 16 + 17 * 3
     assert len(pickle.dumps(classifier)) < 8 * n_weights + 30_000
-    assert compute_probabilities(classifier.network_, np.zeros((0, 4), dtype=np.float32)).shape == (0, 3)
