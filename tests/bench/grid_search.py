@@ -1,6 +1,7 @@
 """(c) A grid of networks against ``GridSearchCV(MLPClassifier, n_jobs=-1)``: same grid, rows, hold-out, batches and epochs.
 
-Once as a run of the benchmark, and once as a ``StackedSearchCV(n_jobs=-1)``, which like ``GridSearchCV`` scores each network once.
+Once as a run of the benchmark, and once as a ``StackedSearchCV(n_jobs=-1)``, which scores each network once, as
+``GridSearchCV`` does.
 """
 
 import time
