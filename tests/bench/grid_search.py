@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from rounds import interleave, ratio
 from runs import Where, run_whole
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
 
@@ -81,7 +81,8 @@ def _time_fit(search: GridSearchCV, X: np.ndarray, y: np.ndarray) -> float:
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", UserWarning)  # a diverged member has no score
+        for category in (UserWarning, FitFailedWarning):  # a diverged member has no score
+            warnings.simplefilter("ignore", category)
         search.fit(X, y)
     return time.perf_counter() - start
 
