@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from snnbench.cli.plan import estimate_seconds
+from snnbench.display.plan import estimate_seconds
 from snnbench.execution.engines import configure_engine
 from snnbench.records import ON_CPU, Compute
 from snnbench.training import speed

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import FLAG, errors, missing_sentence, name_some, results, say, write, write_text
+from snnbench.cli.output import FLAG, errors, results, say, write, write_text
+from snnbench.display.wording import missing_sentence, name_some
 
 if TYPE_CHECKING:
     import pandas as pd

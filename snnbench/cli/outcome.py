@@ -4,16 +4,15 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from snnbench.cli.output import errors, name_some, plural, results, say
+from snnbench.cli.output import errors, results, say
+from snnbench.display.plan import MAX_NAMES
+from snnbench.display.wording import name_some, plural
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from snnbench.benchmark import LoadedSuite, Request, RunOutcome
     from snnbench.execution.plan import Plan
-
-MAX_NAMES = 12
-"""Tasks named for one reason; ``snnbench data verify`` names all."""
 
 
 def print_unused(request: "Request", loaded: "LoadedSuite", plan: "Plan") -> None:

@@ -9,7 +9,8 @@ import typer
 
 from snnbench.cli import completion
 from snnbench.cli.machine import Device, choose_device
-from snnbench.cli.output import FLAG, MAX_SEED, duration, errors, results, write_text
+from snnbench.cli.output import FLAG, MAX_SEED, errors, results, write_text
+from snnbench.display.wording import duration
 from snnbench.errors import ConfigError
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its suffix says the format: .svg, .pdf, .png.")]

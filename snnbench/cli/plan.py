@@ -1,86 +1,34 @@
 """What `snnbench run` prints before it starts: the plan and an estimate of its time."""
 
-import math
 import sys
 from typing import TYPE_CHECKING
 
 import typer
 
-from snnbench.cli.outcome import MAX_NAMES
-from snnbench.cli.output import duration, errors, missing_sentence, plural, quantity, results, say
+from snnbench.cli.output import errors, results, say
+from snnbench.display.plan import describe_plan
+from snnbench.display.wording import duration
 from snnbench.errors import SnnbenchError
 
 if TYPE_CHECKING:
     from snnbench.benchmark import LoadedSuite, Request
     from snnbench.execution.plan import Plan
-    from snnbench.records import Compute
 
-_SHORT_SECONDS = 10
 _LONG_SECONDS = 12 * 3600
-
-
-def estimate_seconds(request: "Request", plan: "Plan") -> float:
-    """Return the run's seconds on this machine; the evaluations add little and are left out.
-
-    The machine is not measured for a run that will take a few seconds even if it is slow.
-    """
-    import torch
-
-    from snnbench.training.process import prepare_process
-    from snnbench.training.speed import measure_apart, measure_speed
-
-    on_gpu, engine_spec = request.compute.device == "cuda", request.engine_spec
-    if plan.seconds < _SHORT_SECONDS / 5 or (on_gpu and not torch.cuda.is_available()):
-        return plan.seconds
-    prepare_process()
-    n_workers = engine_spec.n_gpu_workers if on_gpu else engine_spec.n_workers
-    # The process in front would keep a GPU's memory for the whole run.
-    speed = measure_apart(request.compute) if on_gpu else measure_speed(request.compute)
-    return plan.seconds * speed / min(n_workers, len(plan.jobs))
 
 
 def print_plan(request: "Request", loaded: "LoadedSuite", plan: "Plan", seconds: float) -> None:
     """Show what a run will do."""
     from rich.table import Table
 
-    from snnbench.execution.plan import search_work
-
-    n_tasks = len(loaded.tasks)
-    sizes = [sum(1 for m in plan.members.values() if m.config.model == name) for name in request.models]
-    per_task = [size // max(1, sum(map(len, loaded.splits.values()))) for size in sizes]
-    grids = ", ".join(f"{name} {size}" for name, size in zip(request.models, per_task, strict=True))
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    table.add_row("suite", f"{request.suite}, preset {request.preset}, seed {request.seed}")
-    table.add_row("tasks", missing_sentence(n_tasks, n_tasks + len(loaded.missing), dict(loaded.missing), MAX_NAMES))
-    table.add_row("grids", f"{grids} configurations a task")
-    table.add_row("trainings", f"{len(plan.members):,} in the search, {plan.n_stored:,} of them stored already")
-    table.add_row("then", f"up to {plural(plan.n_evaluations * request.n_seeds, 'evaluation')} of the selected configurations")
-    accelerated = {name: request.settings.models[name].accelerator for name in request.models}
-    if by := "; ".join(f"{name} by {accelerator}" for name, accelerator in accelerated.items() if accelerator):
-        table.add_row("accelerated", by)
-    n_steps, flops = search_work(plan, request.specify(loaded))
-    if n_steps:
-        table.add_row("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations")
-    engine_spec = request.engine_spec
-    workers = plural(engine_spec.n_gpu_workers if request.compute.device == "cuda" else engine_spec.n_workers, "worker")
-    where = f"up to {workers} of {engine_spec.name}" if engine_spec.is_remote else workers
-    table.add_row("jobs", f"{len(plan.jobs):,} on {where} ({_describe(request.compute)})")
-    if request.limit_seconds < math.inf:
-        table.add_row("limit", f"{request.limit_seconds:g} s a training, of a stack for each of its members")
-    about = "a few seconds" if seconds < _SHORT_SECONDS else f"about {duration(seconds)}"
-    fast = "if all work at once, each as fast as this machine" if request.engine_spec.is_remote else "on this machine"
-    table.add_row("estimate", f"{about} {fast}" if plan.jobs else "nothing left to search")
+    for row in describe_plan(request, loaded, plan, seconds):
+        table.add_row(*row)
     results().print(table)
     for note in loaded.notes:
         say("Note:", note)
-
-
-def _describe(compute: "Compute") -> str:
-    """Return how networks are computed, leaving out what is usual."""
-    usual = {"float32", "within-task"} if compute.device == "cpu" else {"tf32", "across-tasks"}
-    return ", ".join([compute.device, *(word for word in (compute.precision, compute.stacking) if word not in usual)])
 
 
 def confirm(seconds: float) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from snnbench.cli import completion
-from snnbench.cli.output import errors, plural, results
+from snnbench.cli.output import errors, results
+from snnbench.display.wording import plural
 from snnbench.errors import ConfigError
 
 

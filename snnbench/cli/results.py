@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from snnbench.cli.output import FLAG, duration, errors, plural, print_table, results
+from snnbench.cli.output import FLAG, errors, print_table, results
+from snnbench.display.wording import duration, plural
 from snnbench.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Results folders: what is in them, merging, tidying.")

@@ -17,8 +17,9 @@ from snnbench.cli import completion
 from snnbench.cli.machine import Device, choose_device
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
 from snnbench.cli.output import FLAG, MAX_SEED, errors
-from snnbench.cli.plan import confirm, estimate_seconds, print_plan
-from snnbench.cli.progress import Mode, display
+from snnbench.cli.plan import confirm, print_plan
+from snnbench.display.plan import estimate_seconds
+from snnbench.display.progress import Mode, display
 from snnbench.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnbench.cli.output import FLAG, plural, results
-from snnbench.cli.progress import Mode
+from snnbench.cli.output import FLAG, results
+from snnbench.display.progress import Mode
+from snnbench.display.wording import plural
 from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from snnbench.cli.output import errors
-from snnbench.cli.progress import Mode
+from snnbench.display.progress import Mode
 
 if TYPE_CHECKING:
     from snnbench.paper.theory.subdivision import Report

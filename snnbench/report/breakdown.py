@@ -18,7 +18,7 @@ from snnbench.report.tables import as_text, markdown_lines
 from snnbench.results.data_versions import check_versions, choose_versions
 from snnbench.results.selection import SCORE_COLUMNS, only_suite
 
-BREAKDOWN_COLUMNS = (*SCORE_COLUMNS, "metric", "task_source")
+BREAKDOWN_COLUMNS: tuple[str, ...] = (*SCORE_COLUMNS, "metric", "task_source")
 """The columns of the results that a breakdown needs."""
 
 BREAKDOWNS: dict[str, Callable[..., Breakdown]] = {"depth": by_depth, "split": by_split}

@@ -16,7 +16,7 @@ from snnbench.results.selection import SCORE_COLUMNS, count_averaged, left_out, 
 from snnbench.stats import resolve_missing
 from snnbench.suites.audit.flags import task_flags
 
-COMPARISON_COLUMNS = (*SCORE_COLUMNS, "metric")
+COMPARISON_COLUMNS: tuple[str, ...] = (*SCORE_COLUMNS, "metric")
 """The columns of the stored rows that a comparison needs."""
 _NO_ROWS = pd.DataFrame(columns=[*COMPARISON_COLUMNS, "status", "finished_at"])
 

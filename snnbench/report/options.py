@@ -74,7 +74,7 @@ class ComparisonOptions:
     rope: float | None = None
 
 
-DEFAULT = ComparisonOptions()
+DEFAULT: ComparisonOptions = ComparisonOptions()
 """The options where none is named."""
 
 

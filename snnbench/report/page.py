@@ -82,7 +82,7 @@ def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
             for folder in sources
             if not is_table(folder)
         ],
-        command=_command(sources, comparison.options),
+        command=_command(sources, comparison.options) if sources or comparison.options.published else "",
         version=__version__,
         today=datetime.now(UTC).date().isoformat(),
     )
@@ -133,7 +133,10 @@ def _without_closing_tag(script: str) -> str:
 
 
 def _heatmap(comparison: ModelComparison) -> Any:
-    """Yield one row a task: its name, number of rows, flags, and a cell a model with score, rank and shade (1 = best)."""
+    """Yield one row a task: its name, number of rows, flags, and a cell a model with score, rank and shade (1 = best).
+
+    Of tasks of no suite the number of rows is unknown.
+    """
     ranks = stats.rank(comparison.scores)
     sizes = load_suite(comparison.suite).catalogue()["n_samples"] if comparison.suite else {}
     for task in comparison.scores.index:

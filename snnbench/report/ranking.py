@@ -18,7 +18,10 @@ N_SAMPLES, N_SAMPLES_MANY = 20_000, 2_000
 """Draws from the posterior of the Bayesian test, and for more than ``MANY_MODELS`` models."""
 PRIOR = 0.5
 SEED = 0
-BASELINE, BETTER, WORSE, UNDECIDED = "baseline", "better", "worse", "undecided"
+BASELINE: str = "baseline"
+BETTER: str = "better"
+WORSE: str = "worse"
+UNDECIDED: str = "undecided"
 
 
 @dataclass(frozen=True)

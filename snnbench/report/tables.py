@@ -45,7 +45,9 @@ def render_table(comparison: ModelComparison, width: int = TEXT_WIDTH) -> Render
 def as_text(content: RenderableType, width: int = TEXT_WIDTH) -> str:
     """Return what a terminal of so many columns shows as plain text, without blanks at the ends of its lines."""
     file = io.StringIO()
-    Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False).print(content)
+    # In a notebook rich would show the text below the cell and leave the file empty.
+    plain = Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False, force_jupyter=False)
+    plain.print(content)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 

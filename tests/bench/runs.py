@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snnbench import benchmark
-from snnbench.cli.plan import estimate_seconds
 from snnbench.config import RunSettings, load_config
+from snnbench.display.plan import estimate_seconds
 from snnbench.execution.engines import EngineSpec, configure_engine
 from snnbench.execution.request import Request
 from snnbench.results.store import read_results

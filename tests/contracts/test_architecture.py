@@ -22,11 +22,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN_NAMES = ("utils", "helpers", "common", "base", "manager")
 MAX_PARAMETERS = 7
 MORE_PARAMETERS = {
-    "report/ranking.py: rank_models",
+    "classifiers/networks.py: __init__",
+    "classifiers/search.py: __init__",
     "suites/fetch/source.py: locate",
     "suites/fetch/source.py: find_archive",
 }
-"""Functions that still have more; functions whose parameters are options of the command line are not counted."""
+"""Functions that have more, those of classifiers as scikit-learn asks for; functions whose parameters are options of the command line are not counted."""
 
 
 def test_imports_run_downward_only(tmp_path):

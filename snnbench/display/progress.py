@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from snnbench.cli.output import duration, errors, name_some, plural
+from snnbench.display.notebook import in_notebook, show_bars
+from snnbench.display.wording import duration, errors, name_some, plural
 
 if TYPE_CHECKING:
     from snnbench.execution.stage import Progress
@@ -17,7 +18,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Mode(StrEnum):
-    """How progress is shown; ``auto`` is ``rich`` in a terminal and ``plain`` elsewhere."""
+    """How progress is shown; ``auto`` is ``rich`` in a terminal, bars of its own in a notebook and ``plain`` elsewhere."""
 
     auto = "auto"
     rich = "rich"
@@ -28,6 +29,9 @@ class Mode(StrEnum):
 @contextmanager
 def display(mode: Mode) -> Iterator[Callable[["Progress"], None]]:
     """Yield the function that shows a run's progress on standard error."""
+    if mode is Mode.auto and in_notebook():
+        yield show_bars(_line)
+        return
     if mode is Mode.auto:
         # Not rich's own guess: FORCE_COLOR asks for colours in a log, not for bars in it.
         mode = Mode.rich if sys.stderr.isatty() and errors().is_interactive else Mode.plain
@@ -68,15 +72,20 @@ def _lines() -> Callable[["Progress"], None]:
         if not finished and time.monotonic() - last_line < _SECONDS_BETWEEN_LINES:
             return
         last_line = time.monotonic()
-        left = remaining(progress)
-        parts = [f"{progress.stage}: {progress.n_done}/{progress.n_jobs} jobs", f"{duration(progress.seconds)} elapsed"]
-        parts += [workers] if (workers := _describe_workers(progress)) else []
-        parts += [f"{duration(left)} left"] if left is not None and not finished else []
-        parts += [f"{progress.n_failed} failed"] if progress.n_failed else []
-        parts += [f"training {_training(progress.in_flight)}"] if progress.in_flight else []
-        console.print(", ".join(parts), soft_wrap=True)
+        console.print(_line(progress), soft_wrap=True)
 
     return report
+
+
+def _line(progress: "Progress") -> str:
+    """Say in one line how a stage stands."""
+    left = remaining(progress)
+    parts = [f"{progress.stage}: {progress.n_done}/{progress.n_jobs} jobs", f"{duration(progress.seconds)} elapsed"]
+    parts += [workers] if (workers := _describe_workers(progress)) else []
+    parts += [f"{duration(left)} left"] if left is not None and progress.n_done < progress.n_jobs else []
+    parts += [f"{progress.n_failed} failed"] if progress.n_failed else []
+    parts += [f"training {_training(progress.in_flight)}"] if progress.in_flight else []
+    return ", ".join(parts)
 
 
 @contextmanager
