@@ -27,7 +27,7 @@ MORE_PARAMETERS = {
     "suites/fetch/source.py: locate",
     "suites/fetch/source.py: find_archive",
 }
-"""Functions that have more, those of classifiers as scikit-learn asks for; functions whose parameters are options of the command line are not counted."""
+"""Functions that have more, those of classifiers as scikit-learn asks for; options of the command line are not counted."""
 
 
 def test_imports_run_downward_only(tmp_path):
