@@ -36,6 +36,7 @@ from snnbench.results.selection import (
 )
 from snnbench.results.stale import accepted_code
 from snnbench.results.store import prepare_store, read_results, read_settings, write_settings
+from snnbench.suites import keep_catalogue
 from snnbench.suites.loading import LoadedSuite, load_tasks
 from snnbench.training.context import JobContext
 
@@ -72,6 +73,7 @@ def run(
     prepare_store(request.results)
     provenance = describe_environment(request.compute)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
+    keep_catalogue(request.results, request.suite, request.folder)
     write_settings(request.results, request.settings.digest, request.settings.model_dump(), provenance)
     spec = request.specify(loaded)
     context = JobContext(spec, request.folder, provenance, request.node_setup, request.limit_seconds)

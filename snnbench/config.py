@@ -104,7 +104,13 @@ class RunSettings(BaseModel):
 
 def presets(suite: str) -> list[str]:
     """Return the names of a suite's presets."""
-    return sorted(path.stem for path in resource("configs", suite).glob("*.toml"))
+    return sorted(path.stem for path in _config_folder(suite).glob("*.toml"))
+
+
+def _config_folder(suite: str) -> Path:
+    """Return the folder with a suite's presets; suites of the user's share one."""
+    folder = resource("configs", suite)
+    return folder if folder.is_dir() else resource("configs", "own")
 
 
 def load_config(suite: str, preset: str = "quick", file: Path | None = None) -> RunSettings:
@@ -119,7 +125,7 @@ def load_config(suite: str, preset: str = "quick", file: Path | None = None) -> 
     if file is None:
         if preset not in presets(suite):
             raise UnknownNameError(f"preset of {suite}", preset, presets(suite))
-        file = resource("configs", suite, f"{preset}.toml")
+        file = _config_folder(suite) / f"{preset}.toml"
     tables = _read_toml(file)
     try:
         return RunSettings.model_validate(tables)

@@ -60,6 +60,36 @@ class Task:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table holds: numbers, or one of its declared ``levels``.
+
+    ``has_gaps`` is declared, too: whether values may be missing. Both decide how wide the encoded column is, whatever a split's
+    training rows hold.
+    """
+
+    name: str
+    levels: tuple[str, ...] = ()
+    has_gaps: bool = False
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How levels become numbers.
+
+    ``"one-hot"`` gives each level a column of zeros and ones; levels with fewer than ``min_rows`` training rows, and the rarest
+    beyond ``max_levels``, share one. ``"ordinal"`` numbers the levels, which is for trees.
+    """
+
+    kind: Literal["one-hot", "ordinal"] = "one-hot"
+    max_levels: int = 50
+    min_rows: int = 2
+
+
+ONE_HOT = Encoding()
+"""What is done unless somebody says otherwise."""
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """The arrays of a task.
@@ -68,17 +98,25 @@ class Dataset:
         X: (n_samples, n_features) float64 as read, float32 once they are standardised for training.
         y: (n_samples,) int64 class indices, or (n_samples, n_outputs) float32 with NaN = not measured.
 
+    A table has ``columns``, one for each column of X. X then holds numbers, level numbers and NaN (missing), and is encoded by
+    ``encoding`` for each split, on its training rows.
+
     Raises:
-        ValueError: If the row counts differ, ``X`` is not finite, or a label is neither 0, 1 nor NaN.
+        ValueError: If the row counts differ, ``X`` is not finite (a table's: holds what no column declares), or a label is
+            neither 0, 1 nor NaN.
     """
 
     X: np.ndarray
     y: np.ndarray
+    columns: tuple[Column, ...] = ()
+    encoding: Encoding = ONE_HOT
 
     def __post_init__(self) -> None:
         if len(self.X) != len(self.y):
             raise ValueError(f"X and y must have the same number of rows, found {len(self.X)} and {len(self.y)}.")
-        if not np.isfinite(self.X).all():
+        if self.columns:
+            self._check_columns()
+        elif not np.isfinite(self.X).all():
             row, column = np.argwhere(~np.isfinite(self.X))[0]
             raise ValueError(f"Features must be finite, found {self.X[row, column]} in row {row}, feature {column}.")
         if self.y.ndim == 2 and (wrong := ~(np.isin(self.y, (0, 1)) | np.isnan(self.y))).any():
@@ -86,6 +124,18 @@ class Dataset:
             raise ValueError(
                 f"Labels must be 0, 1 or NaN (not measured), found {self.y[row, column]} in row {row}, label {column}."
             )
+
+    def _check_columns(self) -> None:
+        if len(self.columns) != self.X.shape[1]:
+            raise ValueError(f"Every column of X must be declared, found {len(self.columns)} for {self.X.shape[1]}.")
+        for column, values in zip(self.columns, self.X.T, strict=True):
+            allowed = np.isfinite(values)
+            if column.levels:
+                allowed &= (values >= 0) & (values < len(column.levels)) & (values == np.floor(values))
+            wrong = ~allowed & ~np.isnan(values) if column.has_gaps else ~allowed
+            if wrong.any():
+                what = f"level numbers below {len(column.levels)}" if column.levels else "finite numbers"
+                raise ValueError(f"Column '{column.name}' must hold {what}, found {values[wrong][0]}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,8 @@ from archives import write_tox21
 from contracts.test_suites import MADE
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from openml_files import data_xml, features_xml, splits_arff, task_xml
+from openml_server import study_xml
 from test_source import make_tar, make_zip
 from test_store import job_of, result
 
@@ -33,8 +35,11 @@ from snnbench.results.store import read_results, write_results
 from snnbench.suites import SUITES, load_suite
 from snnbench.suites.fetch.archive import find_damage, list_members, unpack
 from snnbench.suites.fetch.bundle import add_to_bundle, find_in_bundle
+from snnbench.suites.folder import _read, open_frozen
+from snnbench.suites.openml_files import read_data, read_splits, read_study, read_task
+from snnbench.suites.own import TableOptions, open_own
 
-N_INPUTS = {"suite file": 40, "toml": 150, "results": 150, "expected": 150, "manifest": 150, "archive": 150}
+N_INPUTS = {"suite file": 40, "toml": 150, "results": 150, "expected": 150, "manifest": 150, "archive": 150, "table": 60}
 """Damaged inputs of each kind (for each of the files of that kind), before ``--fuzz-times``."""
 
 MAX_SECONDS = 5.0
@@ -220,6 +225,96 @@ def test_damaged_files_of_the_processed_copy_are_refused_or_read(draw, tmp_path)
     assert sum([fuzz(file, "suite file", draw, read) for file in sorted(place.iterdir())]) > 0
 
 
+def read_own(file: Path, folder: Path) -> None:
+    """Read a user's table as far as a run does; what was frozen before is not looked at."""
+    shutil.rmtree(folder, ignore_errors=True)
+    suite, frozen = open_own(file, TableOptions(target="y", keep=("i",)), folder)
+    for name in suite.entry.tasks:
+        suite.load(name, frozen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.arff", "t.csv.gz"])
+def test_damaged_tables_are_refused_or_read(name, draw, tmp_path):
+    file = tmp_path / name
+    rows = [(k, f"{k % 9}.5", "xyz"[k % 3] if k % 7 else "", "ab"[k % 2]) for k in range(30)]
+    separator = "\t" if "tsv" in name else ","
+    text = "".join(separator.join(map(str, row)) + "\n" for row in [("i", "n", "'c d'", "y"), *rows])
+    if name == "t.arff":
+        head = (
+            "@relation r\n@attribute i numeric\n@attribute n REAL\n@attribute 'c d' {x, y, 'z'}\n@attribute y string\n@data\n"
+        )
+        text = head + "".join(f"{i},{n},{c or '?'},{y}\n" for i, n, c, y in rows)
+    file.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    read_own(file, tmp_path / "frozen")
+    assert fuzz(file, "table", draw, lambda: read_own(file, tmp_path / "frozen")) > 0
+
+
+@pytest.mark.slow
+def test_damaged_descriptions_of_suites_are_refused_or_read(draw, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "t.csv").write_text("n,c,y\n" + "".join(f"{k % 9}.5,{'xyz'[k % 3]},{'ab'[k % 2]}\n" for k in range(30)))
+    file = tmp_path / "own" / "suite.toml"
+    file.write_text(
+        'name = "own"\n[tasks.t]\nfile = "t.csv"\ntarget = "y"\ncategorical = ["n"]\nmetric = "auc"\nencoding = "ordinal"\n'
+        "splits = { folds = 3, repeats = 1 }\nmax_levels = 5\nmin_rows = 1\n"
+    )
+    assert fuzz(file, "toml", draw, lambda: open_own(file.parent, TableOptions(), tmp_path / "frozen")) > 0
+    suite, frozen = open_own(file.parent, TableOptions(), tmp_path / "frozen")
+
+    def read() -> None:
+        _read.cache_clear()
+        for task in open_frozen(frozen).tasks(frozen)[0]:
+            suite.load(task.name, frozen)
+
+    assert fuzz(frozen / "suite.toml", "toml", draw, read) > 0
+
+
+@pytest.mark.slow
+def test_damaged_frozen_folders_and_parquet_tables_are_refused_or_read(draw, tmp_path):
+    """In a process of its own, which must not crash: Parquet is read by C++."""
+    fuzz_apart("fuzz_parquet", tmp_path, draw)
+
+
+def fuzz_parquet(folder: str, times: str, seed: str) -> None:
+    place, draw = Path(folder), Draw(int(times), int(seed))
+    (place / "t.csv").write_text("i,n,y\n" + "".join(f"{k},{'xyz'[k % 3]},{'ab'[k % 2]}\n" for k in range(30)))
+    suite, frozen = open_own(place / "t.csv", TableOptions(target="y", keep=("i",)), place / "cache")
+
+    def read() -> None:
+        _read.cache_clear()
+        suite.load("t", frozen)
+
+    for file in sorted(frozen.rglob("*.parquet")):
+        fuzz(file, "table", draw, read)
+    file = place / "u.parquet"
+    shutil.copy(frozen / "data" / "t.parquet", file)
+
+    def read_table() -> None:
+        shutil.rmtree(place / "other", ignore_errors=True)
+        open_own(file, TableOptions(target="target", keep=("x1",)), place / "other")
+
+    read_table()
+    fuzz(file, "table", draw, read_table)
+
+
+@pytest.mark.slow
+def test_damaged_files_of_openml_are_refused_or_read(draw, tmp_path):
+    texts = {
+        "study.xml": (study_xml(99, [1, 2, 3]).decode(), read_study),
+        "task.xml": (task_xml(31, "http://x/y", 1, 4), read_task),
+        "data.xml": (data_xml("http://x/y", "z"), lambda text: read_data(text, features_xml())),
+        "features.xml": (features_xml(), lambda text: read_data(data_xml("http://x/y", "z"), text)),
+        "splits.arff": ("".join(splits_arff(1, 2).splitlines(True)[:65]), lambda text: read_splits(text, 60)),
+    }
+    n_read = 0
+    for name, (text, read) in texts.items():
+        file = tmp_path / name
+        file.write_text(text)
+        n_read += fuzz(file, "table", draw, lambda file=file, read=read: read(file.read_bytes().decode("utf-8", "replace")))
+    assert n_read > 0
+
+
 def write_py(place: Path) -> None:
     """Write iris in the layout of ``data_py.zip``."""
     rows = range(150)
@@ -293,9 +388,12 @@ def test_damaged_archives_are_refused_or_read(draw, tmp_path):
 @pytest.mark.slow
 def test_damaged_results_are_refused_or_read(draw, tmp_path):
     """In a process of its own, which must not crash: Parquet is read by C++."""
-    code = (
-        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import test_fuzz; test_fuzz.fuzz_results(*sys.argv[1:])"
-    )
+    fuzz_apart("fuzz_results", tmp_path, draw)
+
+
+def fuzz_apart(what: str, tmp_path: Path, draw: Draw) -> None:
+    """Call a function of this module in another process, which must end well."""
+    code = f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import test_fuzz; test_fuzz.{what}(*sys.argv[1:])"
     words = [sys.executable, "-c", code, str(tmp_path), str(draw.times), str(draw.seed)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300 * draw.times)
     print(done.stdout, end="")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnbench.cli import completion
+from snnbench.cli import completion, own
 from snnbench.cli.output import FLAG, errors, results, say, write, write_text
 from snnbench.display.wording import missing_sentence, name_some
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The tasks and their files.")
 
 SuiteName = Annotated[
-    str, typer.Argument(metavar="SUITE", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
+    str, typer.Argument(metavar="SUITE|PATH", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
 ]
 Source = Annotated[
     str | None,
@@ -68,18 +68,38 @@ def list_tasks(
 @app.command()
 def fetch(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE|all", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
+        str, typer.Argument(metavar="SUITE|all|PATH", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
     ],
     source: Source = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Make or extend an offline bundle for --source.")] = None,
     offline: Offline = False,
+    target: own.Target = None,
+    drop: own.Drop = None,
+    keep: own.Keep = None,
+    categorical: own.Categorical = None,
+    date: own.Date = None,
+    group: own.Group = None,
+    metric: own.Metric = None,
+    encoding: own.TextEncoding = None,
 ) -> None:
     """Download and unpack a suite into the cache; nothing happens if it is there already.
+
+    A suite of OpenML is openml/cc18 (or another alias), openml/99 (its number), or openml/t/31 (a task). Tables of your own are
+    read and frozen: the folder that it gives is for clusters and machines without the tables.
 
     With `--to`, the archive is put into a bundle with a manifest, for machines without network: `--source DIR` reads it there.
     """
     from snnbench.suites import SUITES, bundle_source, load_suite, open_source
 
+    options = own.table_options(
+        target=target, drop=drop, keep=keep, categorical=categorical, date=date, group=group, metric=metric, encoding=encoding
+    )
+    if suite != "all" and suite not in SUITES:
+        frozen = own.fetch_suite(suite, options, to)
+        results().print(f"{suite} is in {frozen}", soft_wrap=True)
+        if to is not None:
+            errors().print(f"Use it with snnbench run {shlex.quote(str(frozen))}", soft_wrap=True)
+        return
     wanted = [name for name in SUITES if load_suite(name).URLS] if suite == "all" else [suite]
     for name in wanted:
         if to is not None:
@@ -103,8 +123,9 @@ def verify(suite: SuiteName, source: Source = None, offline: Offline = False) ->
     from snnbench.suites import load_suite, open_source
     from snnbench.suites.fetch.archive import find_damage
 
-    module = load_suite(suite)
+    suite, source = own.open_suite(suite, source, own.table_options())
     folder = open_source(suite, source, _report, offline=offline)
+    module = load_suite(suite, folder)
     if folder is not None and (damage := find_damage(folder, every_byte=True)):
         raise DataError(f"{folder} must hold what was unpacked, but {damage}. Remove that folder and fetch the data again.")
     found, missing = module.tasks(folder)
@@ -135,6 +156,14 @@ def audit(
     details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Print every finding, not a summary.")] = False,
     format_: Annotated[AuditFormat, typer.Option("--format", help="How findings are printed.")] = AuditFormat.table,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
+    target: own.Target = None,
+    drop: own.Drop = None,
+    keep: own.Keep = None,
+    categorical: own.Categorical = None,
+    date: own.Date = None,
+    group: own.Group = None,
+    metric: own.Metric = None,
+    encoding: own.TextEncoding = None,
 ) -> None:
     """Look for scientific faults: scales, missing classes, duplicates, leaks, imbalance, tiny test sets.
 
@@ -145,6 +174,20 @@ def audit(
     from snnbench.suites.audit.flags import COLUMNS, as_table
     from snnbench.suites.loading import check_tasks
 
+    suite, source = own.open_suite(
+        suite,
+        source,
+        own.table_options(
+            target=target,
+            drop=drop,
+            keep=keep,
+            categorical=categorical,
+            date=date,
+            group=group,
+            metric=metric,
+            encoding=encoding,
+        ),
+    )
     check_tasks(suite, task or ())
     folder = open_source(suite, source, _report, offline=offline)
     findings, missing = audit_suite(suite, folder, task or ())

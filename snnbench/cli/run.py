@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnbench import __version__
-from snnbench.cli import completion
+from snnbench.cli import completion, own
 from snnbench.cli.machine import Device, choose_device
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
 from snnbench.cli.output import FLAG, MAX_SEED, errors
@@ -63,7 +63,10 @@ class Stacking(StrEnum):
 
 def run(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help="Suite to run; see `snnbench data list`.", autocompletion=completion.suites)
+        str,
+        typer.Argument(
+            metavar="SUITE|PATH", help="Suite of `snnbench data list`, or a table or folder.", autocompletion=completion.suites
+        ),
     ],
     model: Annotated[
         list[str] | None,
@@ -195,6 +198,14 @@ def run(
             rich_help_panel=_CLUSTERS,
         ),
     ] = None,
+    target: own.Target = None,
+    drop: own.Drop = None,
+    keep: own.Keep = None,
+    categorical: own.Categorical = None,
+    date: own.Date = None,
+    group: own.Group = None,
+    metric: own.Metric = None,
+    encoding: own.TextEncoding = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=FLAG, help="Print the plan and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Do not ask before a long run.")] = False,
     progress: Annotated[Mode, typer.Option(help="How progress is shown.")] = Mode.auto,
@@ -228,6 +239,20 @@ def run(
     compute = _compute(device, precision, stacking, gpus_per_job, is_remote)
     if is_remote:
         asked["gpus_per_job"] = gpus_per_job or float(compute.device == "cuda")
+    suite, source = own.open_suite(
+        suite,
+        source,
+        own.table_options(
+            target=target,
+            drop=drop,
+            keep=keep,
+            categorical=categorical,
+            date=date,
+            group=group,
+            metric=metric,
+            encoding=encoding,
+        ),
+    )
     settings = _settings(suite, preset, config, accelerator, preprocessing)
     _check_choices(suite, settings, f"{config or f'preset {preset or _PRESET}'}", model or (), task or (), repetition or ())
     if seed + seeds - 1 > MAX_SEED:

@@ -17,7 +17,7 @@ from snnbench.report.compare import COMPARISON_COLUMNS
 from snnbench.report.ranking import ModelComparison
 from snnbench.results.data_versions import choose_versions
 from snnbench.results.selection import column_names, scored_evaluations, training_seconds
-from snnbench.suites import load_suite
+from snnbench.suites import command_words, load_suite, split_numbers
 
 HYPERPARAMETERS = {
     "n_layers": "depth (layers or blocks)",
@@ -202,7 +202,7 @@ def _commands(rows: pd.DataFrame) -> list[str]:
     for (suite, preset, digest, *compute), run in rows[rows["settings_digest"].notna()].groupby(how):
         if preset not in presets(str(suite)) or load_config(str(suite), str(preset)).digest != digest:
             continue
-        words = ["snnbench", "run", str(suite), "--preset", str(preset)]
+        words = ["snnbench", "run", *command_words(str(suite)), "--preset", str(preset)]
         words += [word for model in sorted(set(run["model"])) for word in ("--model", str(model))]
         tasks = sorted(set(run["task"]))
         if len(tasks) < len(load_suite(str(suite)).catalogue()):
@@ -221,6 +221,5 @@ def _commands(rows: pd.DataFrame) -> list[str]:
 
 def _repetitions(suite: str, run: pd.DataFrame) -> list[int]:
     """Return the numbers of the splits, none if they are those that are run unless others are asked for."""
-    endings = {str(split).rpartition("-")[2] for split in run["split"]}
-    numbers = sorted(int(ending) for ending in endings if ending.isdigit())
+    numbers = split_numbers(suite, run["split"].astype(str))
     return [] if tuple(numbers) == load_suite(suite).REPETITIONS else numbers

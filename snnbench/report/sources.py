@@ -13,6 +13,7 @@ from snnbench.results.score_tables import ScoreTable, read_score_tables
 from snnbench.results.selection import OUTPUT_COLUMNS
 from snnbench.results.store import read_results
 from snnbench.results.table_files import STANDARD_INPUT
+from snnbench.suites import know_suites
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,7 @@ def read_sources(sources: Sequence[Path], options: ComparisonOptions, columns: S
             raise UnknownNameError("published results", name, PUBLISHED, hint)
     files += [name for name in options.published if name not in PUBLISHED]
     tables = read_score_tables(files, options.index, options.lower_is_better)
+    know_suites(folders)
     return Sources(folders, read_results(folders, [*columns, *(OUTPUT_COLUMNS if options.metric else ())]), tables)
 
 

@@ -80,7 +80,7 @@ def rerun_rows(
     for (name, digest, *how), group in rows.groupby(_MADE_WITH, dropna=False):
         settings, folder = _settings(results, str(digest)), open_folder(str(name))
         check_imports(settings, set(group["model"]) & set(settings.models), allowed)
-        tasks = {task.name: task for task in load_suite(str(name)).tasks(folder)[0]}
+        tasks = {task.name: task for task in load_suite(str(name), folder).tasks(folder)[0]}
         spec = RunSpec(str(name), tasks, {}, settings, Compute(*how))
         jobs = {job.key: (job, row) for job, row in _jobs(group, spec)}
         context = JobContext(spec, folder)

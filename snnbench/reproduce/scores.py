@@ -16,6 +16,7 @@ from snnbench.results.data_versions import check_versions, choose_versions
 from snnbench.results.published import PUBLISHED, load_published
 from snnbench.results.selection import only_suite
 from snnbench.results.store import read_results
+from snnbench.suites import know_suites
 
 PLACE = ["task", "split", "preset", "model", "seed"]
 """What identifies an evaluation on both sides."""
@@ -58,6 +59,7 @@ def read_scores(folders: Sequence[Path], suite: str | None = None, data: Sequenc
     Raises:
         SnnbenchError: If there is none, or there are several suites and none was named.
     """
+    know_suites(folders)
     rows = read_results(folders, _READ)
     suite = only_suite(rows, suite)
     rows = rows[(rows["suite"] == suite) & (rows["stage"] == "evaluate")].sort_values("finished_at", kind="stable")

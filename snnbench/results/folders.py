@@ -132,6 +132,10 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
             place = settings_file(target, settings.stem)
             if not place.exists():
                 write_text(place, settings.read_text(encoding="utf-8"))
+        for catalogue in (source / "_suites").glob("*.json"):
+            place = target / "_suites" / catalogue.name
+            if not place.exists():
+                write_text(place, catalogue.read_text(encoding="utf-8"))
     return merged
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from snnbench.errors import DataError
 from snnbench.records import Dataset, Split
+from snnbench.suites.encoding import encode
 from snnbench.suites.scales import restandardise
 from snnbench.suites.splits import standardise
 
@@ -24,11 +25,15 @@ def split_features(dataset: Dataset, split: Split, is_raw: bool, preprocessing: 
         preprocessing: ``"restandardise"`` standardises published features again, ``"as-published"`` leaves them alone.
 
     Returns:
-        (n_samples, n_features) float32.
+        (n_samples, n_features) float32; of a table the encoded columns.
 
     Raises:
         DataError: If a feature's values cannot be represented, or published features cannot be standardised again.
     """
+    if dataset.columns:
+        X = encode(dataset, split.train)
+        _check_digits(X, split.train, np.float64, "Subtract a constant from it in the file.")
+        return _cut(standardise(X, split.train))
     _check_digits(dataset.X, split.train, np.float64, "Subtract a constant from it in the file.")
     if preprocessing == "restandardise":
         X = restandardise(dataset, split)

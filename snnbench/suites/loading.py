@@ -10,8 +10,9 @@ import numpy as np
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.metrics import one_class_labels
 from snnbench.records import Dataset, Split, Task
-from snnbench.suites import load_suite
+from snnbench.suites import Suite, load_suite
 from snnbench.suites.features import split_features
+from snnbench.suites.folder import FolderSuite
 from snnbench.suites.scales import restandardise
 
 
@@ -59,11 +60,11 @@ def load_tasks(
             ``preprocessing`` is for published features and those of the suite are standardised by us anyway.
         UnknownNameError: If there is no such task.
     """
-    module = load_suite(suite)
+    module = load_suite(suite, folder)
     known = [str(name) for name in module.catalogue().index]
     check_tasks(suite, tasks)
     found, missing = module.tasks(folder)
-    wanted = set(tasks or known)
+    wanted = set(tasks or (*known, *missing))
     missing = {name: reason for name, reason in missing.items() if name in wanted}
     if preprocessing == "restandardise":
         missing |= _not_restandardised(suite, folder, [task.name for task in found if task.name in wanted])
@@ -80,8 +81,14 @@ def load_tasks(
     for task in at_hand:
         dataset = module.load(task.name, folder)
         _check_features(task, dataset, splits[task.name], module.STANDARDISE, preprocessing)
+        notes += own_notes(module, task.name)
         notes += _label_notes(task, dataset.y, splits[task.name])
     return LoadedSuite(at_hand, splits, missing, tuple(notes))
+
+
+def own_notes(suite: Suite, task: str) -> list[str]:
+    """Return what was decided about a table of the user's when it was read; nothing for a task of another suite."""
+    return [f"{task}: {note}" for note in suite.notes(task)] if isinstance(suite, FolderSuite) else []
 
 
 def _label_notes(task: Task, y: np.ndarray, splits: Sequence[Split]) -> Iterator[str]:
@@ -107,7 +114,7 @@ def _check_features(task: Task, dataset: Dataset, splits: Sequence[Split], is_ra
 
 def _not_restandardised(suite: str, folder: Path | None, names: Sequence[str]) -> dict[str, str]:
     """Return the reason for every task whose features cannot be standardised again."""
-    module = load_suite(suite)
+    module = load_suite(suite, folder)
     if module.STANDARDISE:
         raise DataError(
             f"--preprocessing restandardise is for features that were published standardised; those of {suite} are "

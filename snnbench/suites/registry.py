@@ -1,14 +1,16 @@
 """What a suite is, and the suites that there are."""
 
 import re
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 import pandas as pd
 
-from snnbench.errors import UnknownNameError
 from snnbench.records import Dataset, Split, Task
+from snnbench.suites.folder import is_frozen, open_frozen
+from snnbench.suites.own import recall, remember_results, write_catalogue
 
 SUITES = {
     "core": "snnbench.suites.core",
@@ -55,12 +57,53 @@ class Suite(Protocol):
         ...
 
 
-def load_suite(name: str) -> Suite:
-    """Import a suite's module.
+def load_suite(name: str, folder: Path | None = None) -> Suite:
+    """Import a suite's module, or find a suite of the user's.
+
+    Args:
+        name: Of the suite.
+        folder: Where its files lie, if they are at hand: a suite of the user's describes itself there. Without them it is known
+            by name once it, or results of it, were opened in this process.
 
     Raises:
         UnknownNameError: If there is no such suite.
     """
-    if name not in SUITES:
-        raise UnknownNameError("suite", name, SUITES)
-    return cast(Suite, import_module(SUITES[name]))
+    if name in SUITES:
+        return cast(Suite, import_module(SUITES[name]))
+    if folder is not None and is_frozen(folder):
+        return cast(Suite, open_frozen(folder))
+    return cast(Suite, recall(name, SUITES))
+
+
+def keep_catalogue(results: Path, suite: str, folder: Path | None) -> None:
+    """Copy the catalogue of a suite of the user's into a results folder; comparisons then need no data."""
+    if suite not in SUITES:
+        write_catalogue(results, recall(suite, SUITES) if folder is None else open_frozen(folder))
+
+
+def know_suites(folders: Iterable[Path]) -> None:
+    """Let suites of the user's be found by their names, from the results of their runs.
+
+    Raises:
+        DataError: If a catalogue among the results is damaged.
+    """
+    remember_results(folders, SUITES)
+
+
+def command_words(suite: str) -> tuple[str, ...]:
+    """Return what one types after ``snnbench run`` for a suite: its name, or what opened tables of the user's."""
+    return (suite,) if suite in SUITES else tuple(recall(suite, SUITES).entry.command)
+
+
+def split_numbers(suite: str, names: Iterable[str]) -> list[int]:
+    """Return the numbers of splits by their names, as ``--repetition`` counts them; none of a split without a number."""
+    n_folds = {} if suite in SUITES else {entry.n_folds for entry in recall(suite, SUITES).entry.tasks.values()}
+    per_repeat = max(n_folds, default=0)
+    numbers = set()
+    for name in names:
+        found = re.fullmatch(r"repeat-(\d+)-fold-(\d+)|.*-(\d+)", name)
+        if found and found[1]:
+            numbers.add((int(found[1]) - 1) * per_repeat + int(found[2]))
+        elif found:
+            numbers.add(int(found[3]))
+    return sorted(numbers)

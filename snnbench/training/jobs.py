@@ -78,7 +78,7 @@ def job_rows(
     A search gets the validation rows and nothing of the test rows; an evaluation gets the test rows and nothing of the
     validation rows. So no trainer can look where it must not.
     """
-    module = load_suite(suite)
+    module = load_suite(suite, folder)
     dataset = module.load(task, folder)
     rows = next(one for one in module.splits(task, folder) if one.name == split)
     X = split_features(dataset, rows, module.STANDARDISE, preprocessing)

@@ -109,7 +109,7 @@ def _find_data(context: JobContext, node: str) -> Path | None:
                 found = open_source(spec.suite, node_setup.source, options=spec.settings.data, offline=node_setup.offline)
             assert found is not None, "only an embedded suite has no folder"
             folder = found
-        here = {task.name: task.sha256 for task in load_suite(spec.suite).tasks(folder)[0]}
+        here = {task.name: task.sha256 for task in load_suite(spec.suite, folder).tasks(folder)[0]}
     except DataError as error:
         raise DataError(
             f"Node {node} has no data of suite {spec.suite}: {error} "

@@ -14,6 +14,7 @@ from snnbench.errors import DataError
 from snnbench.records import Dataset, Split
 from snnbench.suites import load_suite
 from snnbench.suites.audit.flags import Finding
+from snnbench.suites.folder import FolderSuite
 from snnbench.suites.scales import scale_fault, varying_features
 
 TINY_INTERVAL = 0.2
@@ -41,7 +42,7 @@ def audit_suite(
     Returns:
         The findings in the order of the catalogue; and the reason for every task that could not be audited.
     """
-    module = load_suite(suite)
+    module = load_suite(suite, folder)
     found, missing = module.tasks(folder)
     wanted = set(tasks) or {str(name) for name in module.catalogue().index}
     missing = {name: reason for name, reason in missing.items() if name in wanted}
@@ -54,6 +55,8 @@ def audit_suite(
         except DataError as error:
             missing[task.name] = str(error)
             continue
+        if isinstance(module, FolderSuite):
+            findings += [Finding(task.name, flag, detail) for flag, detail in module.findings(task.name)]
         findings += [
             Finding(task.name, flag, detail)
             for flag, detail in audit_task(dataset, splits, as_published=not module.STANDARDISE)
@@ -69,7 +72,7 @@ def audit_task(dataset: Dataset, splits: Sequence[Split], as_published: bool) ->
         splits: Its repetitions; the first is looked at where one is enough.
         as_published: Whether the features are used without being standardised by us.
     """
-    finders: tuple[Finder, ...] = (_classes, _duplicates, _features, _hold_outs, _balance, _size)
+    finders: tuple[Finder, ...] = (_classes, _table, _duplicates, _features, _hold_outs, _balance, _size)
     for finder in (_scales, *finders) if as_published else finders:
         yield from finder(dataset, splits)
 
@@ -113,6 +116,28 @@ def _classes(dataset: Dataset, splits: Sequence[Split]) -> Iterator[tuple[str, s
         missing = _missing_classes(dataset.y, getattr(splits[0], part))
         if missing:
             yield f"class-not-in-{part}", missing
+
+
+def _table(dataset: Dataset, splits: Sequence[Split]) -> Iterator[tuple[str, str]]:
+    """Look at what only a table has: gaps and levels."""
+    gaps = {column.name: n for column, n in zip(dataset.columns, np.isnan(dataset.X).sum(axis=0), strict=False) if n}
+    if gaps:
+        worst = max(gaps, key=lambda name: gaps[name])
+        yield (
+            "missing-values",
+            f"in {len(gaps)} of {len(dataset.columns)} columns, most in {worst}: {_share(gaps[worst], len(dataset.X))}",
+        )
+    unseen = [
+        column.name
+        for number, column in enumerate(dataset.columns)
+        if column.levels and len(np.setdiff1d(_levels(dataset.X[:, number]), _levels(dataset.X[splits[0].train, number])))
+    ]
+    if unseen:
+        yield "level-not-in-train", f"in {len(unseen)} columns: {_numbers(unseen)}"
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    return np.unique(values[~np.isnan(values)])
 
 
 def _missing_classes(y: np.ndarray, rows: np.ndarray) -> str:
@@ -211,6 +236,6 @@ def _share(n: int, of: int) -> str:
     return f"{n} ({n / of:.1%})"
 
 
-def _numbers(found: Iterable[int]) -> str:
+def _numbers(found: Iterable[object]) -> str:
     names = [str(number) for number in found]
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

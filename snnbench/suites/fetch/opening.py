@@ -10,7 +10,8 @@ from snnbench.records import Value
 from snnbench.suites.fetch.archive import list_members
 from snnbench.suites.fetch.bundle import add_to_bundle
 from snnbench.suites.fetch.source import cache_folder, find_archive, locate
-from snnbench.suites.registry import load_suite
+from snnbench.suites.folder import is_frozen
+from snnbench.suites.registry import SUITES, load_suite
 
 
 def open_source(
@@ -34,6 +35,8 @@ def open_source(
         ConfigError: If an option has a wrong value.
         DataError: If the files cannot be had, or an embedded suite is given a source.
     """
+    if suite not in SUITES:
+        return _own_folder(suite, source)
     module = load_suite(suite)
     _check_options(suite, options or {})
     if module.URLS:
@@ -69,6 +72,17 @@ def bundle_source(
     # In the cache a name begins with a digest of the address, which is of no use elsewhere.
     name = next((name for name in module.ARCHIVES if archive.name.endswith(name)), archive.name)
     return add_to_bundle(bundle, suite, archive, name, source or ", ".join(module.URLS))
+
+
+def _own_folder(suite: str, source: str | None) -> Path:
+    """Return the frozen folder of a suite of the user's, which is its source."""
+    folder = Path(str(source)).expanduser().absolute()
+    if source is None or not is_frozen(folder):
+        raise DataError(
+            f"The files of the suite {suite} must be named, found {source or 'none'}: --source takes the "
+            "folder that `snnbench data fetch PATH --to DIR` makes."
+        )
+    return folder
 
 
 def _check_options(suite: str, options: Mapping[str, Value]) -> None:

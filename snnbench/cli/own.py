@@ -1,0 +1,150 @@
+"""Suites of the user's own on the command line: what is said of their tables, and from a path or OpenML's name to a suite."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from snnbench.cli.output import errors
+from snnbench.errors import ConfigError, SnnbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from snnbench.suites.folder import FolderSuite
+    from snnbench.suites.own import TableOptions
+
+_PANEL = "Your own tables"
+
+Target = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Column with the classes. Default: target or class.", rich_help_panel=_PANEL),
+]
+Drop = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN", help="Column to leave out; may be repeated.", rich_help_panel=_PANEL)
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Column to use though it seems to name rows; may be repeated.", rich_help_panel=_PANEL),
+]
+Categorical = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Column whose numbers are names of levels; may be repeated.", rich_help_panel=_PANEL),
+]
+Date = Annotated[
+    str | None,
+    typer.Option(metavar="PART,PART", help="Parts of dates to use: year, month, day, weekday, hour.", rich_help_panel=_PANEL),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Rows of one value train or test together.", rich_help_panel=_PANEL),
+]
+Metric = Annotated[
+    str | None, typer.Option(metavar="NAME", help="What selects and scores. Default: accuracy.", rich_help_panel=_PANEL)
+]
+TextEncoding = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="Character set of a text file. Default: utf-8.", rich_help_panel=_PANEL),
+]
+
+
+def table_options(**typed: str | list[str] | None) -> "TableOptions":
+    """Return what was typed, by the names of the options, as a record.
+
+    Raises:
+        UnknownNameError: If a part of dates does not exist.
+    """
+    from snnbench.suites.description import DATE_PARTS
+    from snnbench.suites.own import TableOptions
+
+    date, charset = typed.pop("date", None), typed.pop("encoding", None)
+    parts = tuple(part.strip() for part in str(date).split(",")) if date else ()
+    for part in parts:
+        if part not in DATE_PARTS:
+            raise UnknownNameError("part of dates", part, DATE_PARTS)
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in typed.items() if value}
+    return TableOptions(**given, date=parts, charset=str(charset) if charset else None)
+
+
+def open_suite(suite: str, source: str | None, options: "TableOptions", to: Path | None = None) -> tuple[str, str | None]:
+    """Return the name of a suite and where its files lie: as typed for one of snnbench's, else the frozen folder.
+
+    Args:
+        suite: A name, the path of a table or a folder, or OpenML's: ``openml/cc18``.
+        source: What ``--source`` says.
+        options: What is said of tables of the user's.
+        to: Where to put the frozen folder, instead of the cache.
+
+    Raises:
+        SnnbenchError: If there is no such suite, or something is said that does not go with it.
+    """
+    from snnbench.suites import SUITES
+    from snnbench.suites.fetch.source import cache_folder
+    from snnbench.suites.openml import is_openml
+    from snnbench.suites.own import open_own, remember
+
+    if suite in SUITES:
+        _check_decided(suite, options)
+        return suite, source
+    path = Path(suite).expanduser()
+    if is_openml(suite) and not path.exists():
+        opened, folder = _open_openml(suite, source, options)
+    elif not path.exists():
+        raise _unknown(suite)
+    elif source is not None:
+        raise ConfigError(f"--source is for suites of snnbench, found {source} beside {suite}. Leave it out.")
+    else:
+        opened, folder = open_own(path, options, cache_folder(), to, say_progress)
+    remember(opened, SUITES)
+    return opened.entry.name, str(folder.absolute())
+
+
+def fetch_suite(suite: str, options: "TableOptions", to: Path | None) -> Path:
+    """Fetch a suite of OpenML's, or freeze tables of the user's; return the frozen folder, or its copy under ``to``.
+
+    Raises:
+        SnnbenchError: If that cannot be done.
+    """
+    from snnbench.suites.fetch.source import cache_folder
+    from snnbench.suites.openml import fetch_openml, is_openml
+    from snnbench.suites.own import copy_frozen
+
+    if not is_openml(suite) or Path(suite).exists():
+        _, folder = open_suite(suite, None, options, to)
+        return Path(str(folder))
+    _check_decided(suite, options)
+    opened, place = fetch_openml(suite, cache_folder(), say_progress)
+    return place if to is None else copy_frozen(opened, place, to)
+
+
+def say_progress(words: str) -> None:
+    """Say what is being done."""
+    errors().print(words, soft_wrap=True)
+
+
+def _open_openml(suite: str, source: str | None, options: "TableOptions") -> tuple["FolderSuite", Path]:
+    from snnbench.suites.fetch.source import cache_folder
+    from snnbench.suites.folder import is_frozen, open_frozen
+    from snnbench.suites.openml import open_fetched, suite_name
+
+    _check_decided(suite, options)
+    if source is None:
+        return open_fetched(suite, cache_folder())
+    place = Path(source).expanduser()
+    folder = next((folder for folder in (place / suite_name(suite), place) if is_frozen(folder)), None)
+    if folder is None:
+        raise ConfigError(f"--source must hold the suite {suite}, found none in {source}: data fetch {suite} --to DIR.")
+    return open_frozen(folder), folder
+
+
+def _check_decided(suite: str, options: "TableOptions") -> None:
+    if options.given:
+        raise ConfigError(f"{' '.join(options.words)} is for tables of your own; the columns of {suite} are decided.")
+
+
+def _unknown(suite: str) -> SnnbenchError:
+    from snnbench.suites import SUITES
+
+    if "/" in suite or "\\" in suite or "." in suite:
+        return SnnbenchError(
+            f"A suite must be a name ({', '.join(SUITES)}), a table or a folder of tables, found nothing at {suite}."
+        )
+    return UnknownNameError("suite", suite, SUITES, f"Known: {', '.join(SUITES)}, a table, or a folder of tables.")

@@ -1,0 +1,230 @@
+"""What the columns of a table are: numbers, levels, or nothing that a model should see."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snnbench.errors import DataError
+from snnbench.records import Column
+from snnbench.suites.tables import MISSING
+
+MAX_CLASSES = 20
+"""A target of whole numbers is taken for classes up to so many distinct ones."""
+MAX_NUMBER = 1e100
+"""Numbers beyond it cannot be squared and summed."""
+
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( \d{1,2}:\d{2}.*)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_TEXT_WORDS = 5
+"""Words that a value of free text has, on average, at least."""
+
+
+@dataclass(frozen=True)
+class ColumnChoices:
+    """What a user says of the columns."""
+
+    keep: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    date: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ReadColumn:
+    """A column that models see, with its (n_samples,) float64 numbers or level numbers, NaN = missing."""
+
+    column: Column
+    values: np.ndarray
+
+
+def read_column(name: str, raw: pa.ChunkedArray, choices: ColumnChoices) -> Iterator[ReadColumn | str]:
+    """Yield what a column of a table becomes, one or several; or a sentence that says why it is left out.
+
+    Raises:
+        DataError: If it holds something that needs a choice: dates, free text, numbers mixed with words, infinities.
+    """
+    array = _plain(raw)
+    if array.null_count == len(array):
+        yield f"{name} is left out: it has no value."
+    elif pa.types.is_date(array.type) or pa.types.is_timestamp(array.type):
+        yield from _dates(name, array.cast(pa.timestamp("us")), choices)
+    elif pa.types.is_dictionary(array.type):
+        yield _levels(name, array.cast(pa.string()), [str(level) for level in array.dictionary.to_pylist()])
+    elif name in choices.categorical:
+        yield _levels(name, array.cast(pa.string()))
+    elif pa.types.is_boolean(array.type):
+        yield _levels(name, array.cast(pa.string()), ["false", "true"])
+    elif is_number(array.type):
+        yield _numbers(name, array, choices)
+    elif pa.types.is_string(array.type):
+        yield from _words(name, array, choices)
+    else:
+        raise DataError(f"Column '{name}' must hold numbers, words or dates, found {array.type}. {_leave_out(name)}")
+
+
+def read_classes(name: str, raw: pa.ChunkedArray, is_categorical: bool) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return (n_samples,) class indices of a target, -1 where it is missing, and the names of the classes, sorted.
+
+    Raises:
+        DataError: If these are no classes.
+    """
+    array = _plain(raw)
+    if is_number(array.type) and not is_categorical:
+        numbers = pc.unique(array).drop_null().cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers = numbers[~np.isnan(numbers)]
+        if (numbers != np.floor(numbers)).any() or len(numbers) > MAX_CLASSES:
+            raise DataError(
+                f"The target must be classes: words, or at most {MAX_CLASSES} different whole numbers. '{name}' has "
+                f"{len(numbers)} different numbers, {numbers.min():g} to {numbers.max():g}. Regression is not offered; "
+                f"--categorical {name} takes each number for a class."
+            )
+        known = sorted(numbers.tolist())
+        values = array.cast(pa.float64())
+        codes = pc.index_in(pc.fill_null(values, np.nan), pa.array(known, pa.float64()))
+        names = tuple(f"{number:.0f}" for number in known)
+    elif is_number(array.type) or pa.types.is_boolean(array.type) or _is_words(array.type):
+        words = array.cast(pa.string())
+        names = tuple(sorted(pc.unique(words).drop_null().to_pylist()))
+        codes = pc.index_in(words, pa.array(names, pa.string()))
+    else:
+        raise DataError(f"The target must hold words or whole numbers, '{name}' holds {array.type}. Name another --target.")
+    y = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    if len(names) < 2:
+        found = f"'{names[0]}' in every row" if names else "no value"
+        raise DataError(f"The target must have at least two classes, '{name}' has {found}. Name another --target.")
+    n_rows = int((y >= 0).sum())
+    if len(names) == n_rows:
+        raise DataError(f"The target must have classes of several rows, '{name}' is different in all {n_rows} rows.")
+    return y, names
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Say whether a type is of numbers."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _is_words(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
+
+
+def _plain(raw: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array of few types, with nulls for everything that says "missing"."""
+    array = raw.combine_chunks()
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if pa.types.is_dictionary(array.type):
+        if not _is_text(array.type.value_type):
+            array = array.cast(array.type.value_type)
+        elif array.type.value_type != pa.string():
+            array = array.cast(pa.dictionary(pa.int32(), pa.string()))
+    if _is_text(array.type):
+        array = array.cast(pa.string())
+        array = pc.if_else(pc.is_in(array, pa.array(MISSING)), pa.scalar(None, pa.string()), array)
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    return array
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _numbers(name: str, array: pa.Array, choices: ColumnChoices) -> ReadColumn | str:
+    values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    too_large = np.abs(values) > MAX_NUMBER
+    if too_large.any():
+        row = int(np.flatnonzero(too_large)[0])
+        raise DataError(
+            f"Column '{name}' must hold finite numbers of at most {MAX_NUMBER:.0e}, found {values[row]:g} in row {row + 1}. "
+            f"Divide it by a constant, leave such values empty, or leave the column out: --drop {name}."
+        )
+    if name not in choices.keep and is_counter(values):
+        return f"{name} is left out: it counts the rows. Use it with --keep {name}."
+    return ReadColumn(Column(name, (), bool(np.isnan(values).any())), values)
+
+
+def is_counter(values: np.ndarray) -> bool:
+    """Say whether numbers count 0, 1, 2, … or 1, 2, 3, … in some order."""
+    if len(values) < 3 or np.isnan(values).any():
+        return False
+    first = values.min()
+    return bool(first in (0, 1) and values.max() == first + len(values) - 1 and len(np.unique(values)) == len(values))
+
+
+def _words(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | str]:
+    distinct = pc.unique(array).drop_null().to_pylist()
+    n_known = len(array) - array.null_count
+    if all(_DATE.fullmatch(value) for value in distinct):
+        yield from _dates(name, _parse_dates(name, array), choices)
+        return
+    if all(_DECIMAL_COMMA.fullmatch(value) for value in distinct):
+        raise DataError(
+            f"Column '{name}' has numbers with a decimal comma ({distinct[0]}); write them with a point, or take them for "
+            f"levels: --categorical {name}."
+        )
+    _check_mixed(name, distinct)
+    if name not in choices.keep:
+        is_long = len(distinct) > n_known / 2 and np.mean([len(value.split()) for value in distinct]) >= _TEXT_WORDS
+        if is_long:
+            raise DataError(
+                f"Column '{name}' must hold levels, found free text ({distinct[0][:40]!r} …). {_leave_out(name)} "
+                f"--keep {name} takes each text for a level."
+            )
+        if len(distinct) == n_known and n_known >= 3:
+            yield f"{name} is left out: it is different in every row. Use it with --keep {name}."
+            return
+    yield _levels(name, array)
+
+
+def _check_mixed(name: str, distinct: Sequence[str]) -> None:
+    """Refuse a column most of whose values are numbers: the others are slips, or the numbers are names."""
+    words = [value for value in distinct if not _is_float(value)]
+    if words and len(words) < len(distinct) / 2:
+        raise DataError(
+            f"Column '{name}' must hold numbers or words, found both: numbers, and {words[0][:40]!r}. Leave such values empty, "
+            f"or take all for levels: --categorical {name}."
+        )
+
+
+def _is_float(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _levels(name: str, array: pa.Array, declared: Sequence[str] | None = None) -> ReadColumn:
+    levels = sorted(pc.unique(array).drop_null().to_pylist()) if declared is None else list(declared)
+    codes = pc.index_in(array, pa.array(levels, pa.string())).cast(pa.float64())
+    values = pc.fill_null(codes, np.nan).to_numpy(zero_copy_only=False).astype(np.float64)
+    return ReadColumn(Column(name, tuple(levels), array.null_count > 0), values)
+
+
+def _parse_dates(name: str, array: pa.Array) -> pa.Array:
+    import pandas as pd
+
+    values = array.to_pandas()
+    try:
+        dates = pd.to_datetime(values, format="ISO8601" if "-" in str(values.dropna().iloc[0]) else "mixed", utc=True)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"Column '{name}' must hold dates that can be read: {error}. {_leave_out(name)}") from error
+    return pa.array(dates.dt.tz_localize(None)).cast(pa.timestamp("us"), safe=False)
+
+
+def _dates(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | str]:
+    if not choices.date:
+        raise DataError(
+            f"Column '{name}' holds dates: choose the parts that models see, --date year,month,day,weekday,hour, or leave it "
+            f"out: --drop {name}."
+        )
+    parts = {"year": pc.year, "month": pc.month, "day": pc.day, "weekday": pc.day_of_week, "hour": pc.hour}
+    for part in choices.date:
+        values = pc.fill_null(parts[part](array).cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False).astype(np.float64)
+        yield ReadColumn(Column(f"{name}_{part}", (), array.null_count > 0), values)
+
+
+def _leave_out(name: str) -> str:
+    return f"Leave it out: --drop {name}."

@@ -1,0 +1,64 @@
+"""How a table becomes numbers: declared levels decide the columns, training rows decide the values.
+
+So every split has features of one width, and no validation or test row moves a number of another row.
+"""
+
+import numpy as np
+
+from snnbench.records import Column, Dataset, Encoding
+
+
+def encoded_width(column: Column, encoding: Encoding) -> int:
+    """Return how many features a column becomes."""
+    if not column.levels:
+        return 1 + column.has_gaps
+    n_levels = len(column.levels) + column.has_gaps
+    if encoding.kind == "ordinal" or n_levels <= 2:
+        return 1
+    return min(n_levels, encoding.max_levels)
+
+
+def encode(dataset: Dataset, train: np.ndarray) -> np.ndarray:
+    """Return the features of a table, not standardised.
+
+    A number that is missing becomes the median of the training rows, and a second feature says where that is. A missing level
+    is a level of its own. One-hot columns that a split does not need, because some levels share one, are 0.
+
+    Args:
+        dataset: With ``columns``.
+        train: (n_train,) row indices.
+
+    Returns:
+        (n_samples, n_encoded) float64, as wide as the sum of ``encoded_width``.
+    """
+    columns = zip(dataset.columns, dataset.X.T, strict=True)
+    return np.column_stack([_encode_column(column, values, train, dataset.encoding) for column, values in columns])
+
+
+def _encode_column(column: Column, values: np.ndarray, train: np.ndarray, encoding: Encoding) -> np.ndarray:
+    if not column.levels:
+        return _fill_gaps(values, train) if column.has_gaps else values[:, np.newaxis]
+    codes = np.where(np.isnan(values), len(column.levels), values)  # missing: the level after the last
+    width = encoded_width(column, encoding)
+    return codes[:, np.newaxis] if width == 1 else _one_hot(codes, train, width, column, encoding.min_rows)
+
+
+def _fill_gaps(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return the numbers with their gaps filled, and where the gaps were."""
+    gaps = np.isnan(values)
+    known = values[train][~gaps[train]]
+    median = np.median(known) if len(known) else 0.0
+    return np.column_stack([np.where(gaps, median, values), gaps])
+
+
+def _one_hot(codes: np.ndarray, train: np.ndarray, width: int, column: Column, min_rows: int) -> np.ndarray:
+    """Return (n_samples, width) zeros and ones; what is rare on the training rows shares the last column in use."""
+    # Imported here because the import takes longer than everything else in this module.
+    from sklearn.preprocessing import OneHotEncoder
+
+    levels = np.arange(len(column.levels) + column.has_gaps, dtype=np.float64)
+    most = width if width < len(levels) else None
+    encoder = OneHotEncoder(categories=[levels], max_categories=most, min_frequency=min_rows, sparse_output=False)
+    encoder.fit(codes[train, np.newaxis])
+    encoded = encoder.transform(codes[:, np.newaxis])
+    return np.pad(encoded, ((0, 0), (0, width - encoded.shape[1])))

@@ -1,0 +1,230 @@
+"""From a table and what the user says of it to a task that models can be trained on."""
+
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from snnbench.errors import DataError, UnknownNameError
+from snnbench.metrics import METRICS, MULTILABEL_METRICS
+from snnbench.records import Encoding, Split
+from snnbench.suites.columns import ColumnChoices, ReadColumn, read_classes, read_column
+from snnbench.suites.description import TARGETS, TaskDescription
+from snnbench.suites.dividing import Rows, by_parts, by_time, drawn_folds, shared_groups
+from snnbench.suites.frozen import FrozenTask
+from snnbench.suites.tables import read_table
+
+MAX_FEATURES = 20_000
+"""Columns that a table may have."""
+LARGE_SHARE = 0.9
+"""Share of the rows of the largest class from which a user is warned."""
+_MAX_NAMED = 8
+_FEW = 1000
+"""Rows that tell of most columns that they are nothing special, so that the others need no look."""
+
+
+def freeze_task(suite: str, name: str, described: TaskDescription, folder: Path) -> FrozenTask:
+    """Read a table and decide everything that is to be decided before a model is trained.
+
+    Args:
+        suite: Name of the suite; with the task's it seeds the splits.
+        name: Of the task.
+        described: What the user says of it.
+        folder: Where its files lie.
+
+    Raises:
+        DataError: If the table cannot be used as it is, with what to do.
+    """
+    table, n_train = _whole_table(described, folder)
+    _check_names(described, table.column_names)
+    target = described.target or _guess_target(table.column_names, described.file)
+    y, classes = read_classes(target, table.column(target), target in described.categorical)
+    notes: list[str] = []
+    has_class = y >= 0
+    if n_unknown := int((~has_class).sum()):
+        notes.append(f"{n_unknown} of {len(y)} rows have no {target} and are left out.")
+        table, y = table.filter(pa.array(has_class)), y[has_class]
+    _check_classes(y, classes, target)
+    notes += balance_notes(y, classes)
+    not_seen = {target, *described.drop, *filter(None, (described.group, described.time, described.splits.column))}
+    choices = ColumnChoices(described.keep, described.categorical, described.date)
+    columns, left_out = read_columns(table, not_seen, choices, described.file)
+    notes += left_out
+    encoding = Encoding(described.encoding, described.max_levels, described.min_rows)
+    notes += [
+        f"{found.column.name} has {len(found.column.levels):,} levels: the rarest share a column, beyond {encoding.max_levels}."
+        for found in columns
+        if len(found.column.levels) > encoding.max_levels and encoding.kind == "one-hot"
+    ]
+    rows = Rows(suite, name, y, _order(table, described.group), _order(table, described.time))
+    splits = _divide(rows, described, table, has_class, n_train)
+    findings = [*column_findings(columns, y), *_order_findings(rows, splits, described)]
+    drawn = described.time is None and described.splits.column is None and n_train is None
+    return FrozenTask(
+        name=name,
+        X=np.column_stack([found.values for found in columns]),
+        columns=tuple(found.column for found in columns),
+        y=y,
+        classes=classes,
+        splits=splits,
+        metric=_metric(described.metric, len(classes)),
+        encoding=encoding,
+        source=Path(described.file).name,
+        n_folds=described.splits.folds if drawn else 0,
+        notes=tuple(notes),
+        findings=tuple(findings),
+    )
+
+
+def read_columns(
+    table: pa.Table, not_seen: Collection[str], choices: ColumnChoices, source: str
+) -> tuple[list[ReadColumn], list[str]]:
+    """Return the columns that models see, and sentences about those that are left out, the first few by name.
+
+    Args:
+        table: As read.
+        not_seen: Columns that are not for models.
+        choices: What a user says of the others.
+        source: The table's name, for messages.
+
+    Raises:
+        DataError: If a column needs a choice, or none or too many are left.
+    """
+    columns: list[ReadColumn] = []
+    left_out: list[str] = []
+    for name in table.column_names:
+        for found in read_column(name, table.column(name), choices) if name not in not_seen else ():
+            columns.append(found) if isinstance(found, ReadColumn) else left_out.append(found)
+    if not columns:
+        raise DataError(f"{source} must have a column that models can see beside its target. {' '.join(left_out)}".strip())
+    if len(columns) > MAX_FEATURES:
+        raise DataError(f"{source} must have at most {MAX_FEATURES:,} columns, found {len(columns):,}. Leave some out.")
+    n_more = len(left_out) - _MAX_NAMED
+    return columns, left_out[:_MAX_NAMED] + ([f"{n_more} more columns are left out."] if n_more > 0 else [])
+
+
+def _whole_table(described: TaskDescription, folder: Path) -> tuple[pa.Table, int | None]:
+    """Return the rows of a table, those of its test file last, and the number of those before; None without a test file."""
+    words = (*described.categorical, *([described.target] if described.target in described.categorical else ()))
+    table = read_table(_inside(folder, described.file), words, described.charset)
+    if described.splits.test is None:
+        return table, None
+    test = read_table(_inside(folder, described.splits.test), words, described.charset)
+    if set(test.column_names) != set(table.column_names):
+        other = sorted(set(test.column_names) ^ set(table.column_names))[0]
+        raise DataError(
+            f"{described.file} and {described.splits.test} must have the same columns, '{other}' is in one of them."
+        )
+    try:
+        return pa.concat_tables([table, test.select(table.column_names)], promote_options="permissive").combine_chunks(), len(
+            table
+        )
+    except pa.ArrowException as error:
+        raise DataError(
+            f"{described.file} and {described.splits.test} must have columns of the same types: {error}."
+        ) from error
+
+
+def _inside(folder: Path, name: str) -> Path:
+    file = folder / name
+    if not file.is_file():
+        raise DataError(f"There must be a table {name} in {folder}, found none.")
+    return file
+
+
+def _guess_target(names: Iterable[str], file: str) -> str:
+    found = [name for name in names if name.lower() in TARGETS]
+    if len(found) != 1:
+        what = "none of them" if not found else f"{len(found)} of them"
+        raise DataError(f"The target of {file} must be named (--target NAME) or be called target or class, found {what}.")
+    return found[0]
+
+
+def _check_names(described: TaskDescription, names: list[str]) -> None:
+    asked = [described.target, described.group, described.time, described.splits.column]
+    for name in (*filter(None, asked), *described.drop, *described.keep, *described.categorical):
+        if name not in names:
+            raise UnknownNameError(f"column of {described.file}", name, names)
+
+
+def _check_classes(y: np.ndarray, classes: tuple[str, ...], target: str) -> None:
+    counts = np.bincount(y, minlength=len(classes))
+    if counts.min() < 2:
+        raise DataError(
+            f"Every class of '{target}' needs at least 2 rows (to train and to test), '{classes[counts.argmin()]}' has "
+            f"{counts.min()}. Add rows, join it with another class, or leave its target empty."
+        )
+
+
+def balance_notes(y: np.ndarray, classes: tuple[str, ...]) -> Iterator[str]:
+    """Warn of a class that has nearly all rows."""
+    counts = np.bincount(y)
+    if (share := counts.max() / len(y)) >= LARGE_SHARE:
+        yield f"The classes are unbalanced: {share:.1%} of the rows are {classes[counts.argmax()]}."
+
+
+def _metric(asked: str | None, n_classes: int) -> str:
+    known = [name for name in METRICS if name not in MULTILABEL_METRICS]
+    if asked is not None and asked not in known:
+        raise UnknownNameError("metric", asked, known)
+    if asked == "auc" and n_classes != 2:
+        raise DataError(f"The metric auc is for two classes, found {n_classes}. Leave --metric out.")
+    return asked or "accuracy"
+
+
+def _order(table: pa.Table, name: str | None) -> np.ndarray | None:
+    """Return (n_samples,) numbers in the order of a column's values."""
+    if name is None:
+        return None
+    column = table.column(name).combine_chunks()
+    column = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+    if column.null_count:
+        raise DataError(f"Column '{name}' must have a value in every row, found none in {column.null_count}.")
+    return np.unique(column.to_numpy(zero_copy_only=False), return_inverse=True)[1].astype(np.int64)
+
+
+def _divide(rows: Rows, described: TaskDescription, table: pa.Table, has_class: np.ndarray, n_train: int | None) -> list[Split]:
+    rule = described.splits
+    if n_train is not None:
+        n_with_class = int(has_class[:n_train].sum())
+        return by_parts(rows, ["train"] * n_with_class + ["test"] * (len(rows.y) - n_with_class))
+    if rule.column is not None:
+        return by_parts(rows, table.column(rule.column).cast(pa.string()).to_pylist())
+    return by_time(rows) if rows.time is not None else drawn_folds(rows, rule.folds, rule.repeats)
+
+
+def column_findings(columns: list[ReadColumn], y: np.ndarray) -> Iterator[tuple[str, str]]:
+    """Yield the flags of columns that tell rows or classes apart by themselves."""
+    for found in columns:
+        known = found.values[~np.isnan(found.values)]
+        name = found.column.name
+        whole = (known == np.floor(known)).all()
+        if whole and len(known) == len(y) > 2 and _all_differ(known[:_FEW]) and _all_differ(known):
+            yield "identifier-column", f"{name} is different in every row"
+        if len(known) == len(y) and _says(known, y):
+            yield "column-equals-target", f"{name} tells the class of every row"
+
+
+def _all_differ(values: np.ndarray) -> bool:
+    return len(np.unique(values)) == len(values)
+
+
+def _says(values: np.ndarray, y: np.ndarray) -> bool:
+    """Say whether a column of a few values is the target by another name."""
+    if len(np.unique(values[:_FEW])) > len(np.unique(y)):
+        return False
+    distinct, codes = np.unique(values, return_inverse=True)
+    pairs = len(np.unique(codes * (int(y.max()) + 1) + y))
+    return bool(len(distinct) == len(np.unique(y)) == pairs)
+
+
+def _order_findings(rows: Rows, splits: list[Split], described: TaskDescription) -> Iterator[tuple[str, str]]:
+    if rows.group is not None:
+        for name, n_shared in shared_groups(splits, rows.group):
+            yield "group-in-train-and-test", f"{n_shared} of {described.group} in {name}"
+    if rows.time is not None:
+        for split in splits:
+            rest = np.concatenate([split.train, split.valid])
+            if rows.time[split.test].min() <= rows.time[rest].max():
+                yield "times-overlap", f"{split.name}: test rows are not all later in {described.time} than the others"
