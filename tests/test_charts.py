@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from snnbench.errors import SnnbenchError
 from snnbench.report import FIGURES, RUN_FIGURES, Analysis, ComparisonOptions, Runs, rank_models
-from snnbench.report.cliques import find_cliques
+from snnbench.report.critical import find_cliques
 from snnbench.report.ranking import ScoreOrigin
 from snnbench.results.published import load_published
 

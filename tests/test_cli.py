@@ -535,7 +535,7 @@ def test_a_comparison_in_every_format(program, results, tmp_path):
     assert frame["mean_rank"].sum() == 3
     assert np.isnan(frame.loc["snn", "pvalue"])
     markdown = program("compare", "results", "--format", "markdown", "--correction", "none").out
-    assert "\n| model | rank | 95% | diff. | score | w/t/l | p | verdict |\n" in markdown
+    assert "\n| model | rank | 95% | diff. | score | w/t/l | p | equiv. | verdict |\n" in markdown
     for style, text in {
         "table": table.out,
         "json": json.dumps(content, indent=2, ensure_ascii=False) + "\n",

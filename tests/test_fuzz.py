@@ -31,6 +31,7 @@ from test_store import job_of, result
 from snnbench.config import load_config
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.reproduce.scores import load_expected, read_scores, record
+from snnbench.results.score_tables import read_score_table
 from snnbench.results.store import read_results, write_results
 from snnbench.suites import SUITES, load_suite
 from snnbench.suites.fetch.archive import find_damage, list_members, unpack
@@ -39,7 +40,16 @@ from snnbench.suites.folder import _read, open_frozen
 from snnbench.suites.openml_files import read_data, read_splits, read_study, read_task
 from snnbench.suites.own import TableOptions, open_own
 
-N_INPUTS = {"suite file": 40, "toml": 150, "results": 150, "expected": 150, "manifest": 150, "archive": 150, "table": 60}
+N_INPUTS = {
+    "suite file": 40,
+    "toml": 150,
+    "results": 150,
+    "expected": 150,
+    "manifest": 150,
+    "archive": 150,
+    "table": 60,
+    "scores": 150,
+}
 """Damaged inputs of each kind (for each of the files of that kind), before ``--fuzz-times``."""
 
 MAX_SECONDS = 5.0
@@ -349,6 +359,14 @@ def test_damaged_expectations_are_refused_or_read(draw, tmp_path):
     file = tmp_path / "expected.json"
     record(scores, file)
     assert fuzz(file, "expected", draw, lambda: load_expected(str(file), "core")) > 0
+
+
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_damaged_tables_of_scores_are_refused_or_read(form, draw, tmp_path):
+    wide = "task,snn,svm\niris,0.9,0.8\nwine,0.75,0.7\nzoo,,0.5\n"
+    long = "dataset\tmodel\tseed\taccuracy\niris\tsnn\t1\t0.9\niris\tsvm\t1\t0.8\nwine\tsnn\t1\t0.7\nwine\tsvm\t1\t0.6\n"
+    (tmp_path / "scores.csv").write_text(wide if form == "wide" else long)
+    assert fuzz(tmp_path / "scores.csv", "scores", draw, lambda: read_score_table(str(tmp_path / "scores.csv"))) > 0
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from snnbench.report import FIGURES, Analysis, ComparisonOptions, rank_models
 from snnbench.report.breakdown import by_split
 from snnbench.report.compare import compare_results
-from snnbench.report.summary import conclude, describe_comparison, describe_left_out
+from snnbench.report.summary import conclude, describe_comparison, describe_left_out, describe_test
 from snnbench.results.published import load_published
 
 TASKS = ("iris", "wine", "monks-1", "monks-2")
@@ -122,8 +122,11 @@ def test_grids_that_differ_are_named_and_presets_that_differ_are_a_caution() -> 
     alike = compare_results(ComparisonOptions(), with_searches(both, a=12, b=12))
     assert not any("grids" in line for line in (*alike.notes, conclude(alike)))
     sizes = compare_results(ComparisonOptions(), with_searches(both, a=12, b=1))
-    assert sizes.notes[0] == (
-        "Selected from unlike grids: a from 12 configurations (preset quick); b from 1 configuration (preset quick)."
+    assert sizes.notes == ()
+    assert (
+        sizes.origin.grids
+        == describe_test(sizes)[-1]
+        == ("Selected from unlike grids: a from 12 configurations (preset quick); b from 1 configuration (preset quick).")
     )
     assert sizes.origin.caution == ""
     presets = with_searches(both.assign(preset=both["model"].map({"a": "quick", "b": "paper"})), a=12, b=216)

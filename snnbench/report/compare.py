@@ -80,8 +80,15 @@ def compare_results(
     metrics = {PUBLISHED[name].metric for name in names} | set(rows["metric"].dropna()) | {of.metric for of in tables} - {""}
     compared, _, _ = resolve_missing(together, options.missing)
     averaged, unlike = describe_averaging(rows, compared) if own else (tables[0].averaged if len(tables) == 1 else "", ())
-    grids, caution = describe_grids(rows, list(compared), names, [table.name for table in tables]) if own else ((), "")
-    notes = (*grids, *unlike, *describe_unfitted(rows, scores), *describe_doubled(all_rows), *on_versions, *describe_code(rows))
+    grids, caution = describe_grids(rows, list(compared), names, [table.name for table in tables]) if own else ("", "")
+    notes = (
+        *([grids] if caution else []),
+        *unlike,
+        *describe_unfitted(rows, scores),
+        *describe_doubled(all_rows),
+        *on_versions,
+        *describe_code(rows),
+    )
     origin = ScoreOrigin(
         suite=suite,
         metric=options.metric or " or ".join(sorted(metrics)),
@@ -89,6 +96,7 @@ def compare_results(
         averaged=averaged,
         notes=(*notes, *_describe_tables(tables, together)),
         tables=tuple(table.name for table in tables),
+        grids=grids,
         caution=caution,
     )
     return rank_models(together, reasons, options, origin)

@@ -1,6 +1,6 @@
 """Critical-difference diagrams: mean ranks on a line, and bars over models that a test does not tell apart.
 
-Demšar, JMLR 7 (2006), figure 1; which models a bar joins is said in ``cliques``.
+Demšar, JMLR 7 (2006), figure 1; which models a bar joins is said in ``find_cliques``.
 """
 
 from typing import Any
@@ -10,7 +10,6 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.report.analysis import Analysis
-from snnbench.report.cliques import find_cliques
 
 WIDTH = 560
 _ROW = 20
@@ -148,3 +147,29 @@ def _bracket(low: int, length: float, x: Any, y: Any) -> list[Any]:
         alt.Chart(ends).mark_rule(strokeWidth=2).encode(x=x, y=y, y2="bottom"),
         alt.Chart(text).mark_text(dy=-10, fontSize=12).encode(x=x, y=y, text="text:N"),
     ]
+
+
+def find_cliques(differ: np.ndarray) -> list[tuple[int, int]]:
+    """Return the longest runs of models, neighbours by mean rank, of which no two differ.
+
+    A bar thus never covers two models that differ, whatever the test. By the Nemenyi test two models differ exactly if their
+    mean ranks are far enough apart, so models without a common bar differ. A test of pairs need not follow the ranks: there,
+    two models without a common bar may not differ either, as one between them does from one of them.
+
+    Args:
+        differ: (n_models, n_models) symmetric booleans, models in the order of their mean ranks; the diagonal is not used.
+
+    Returns:
+        First and last position of each run of at least two models; no run lies within another.
+    """
+    n_models = len(differ)
+    runs: list[tuple[int, int]] = []
+    last_end = 0
+    for start in range(n_models):
+        end = start
+        while end + 1 < n_models and not differ[end + 1, start : end + 1].any():
+            end += 1
+        if end > start and end > last_end:
+            runs.append((start, end))
+            last_end = end
+    return runs

@@ -51,6 +51,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
         n_tasks=comparison.n_tasks,
         n_models=comparison.n_models,
         averaged=comparison.averaged,
+        grids=comparison.origin.grids,
         notes=list(comparison.notes),
         baseline=comparison.baseline,
         models=list(_models(analysis)),

@@ -11,9 +11,7 @@ from snnbench.results.selection import column_names
 CAUTION = "The models were not selected from the same grids, so a difference may be one of the search."
 
 
-def describe_grids(
-    rows: pd.DataFrame, models: Sequence[str], names: Sequence[str], tables: Sequence[str]
-) -> tuple[tuple[str, ...], str]:
+def describe_grids(rows: pd.DataFrame, models: Sequence[str], names: Sequence[str], tables: Sequence[str]) -> tuple[str, str]:
     """Return a sentence on the grids behind the models where they differ, and one for the conclusion where it matters.
 
     Models of one preset may have grids of unlike sizes, which is said; several presets, or scores from elsewhere beside
@@ -37,11 +35,11 @@ def describe_grids(
     elsewhere = {f"those of {name}": f"from {PUBLISHED[name].search}" for name in names}
     elsewhere |= {f"those of {name}": "from an unknown search" for name in tables}
     if len(searches) + (len(elsewhere) if searches else 0) < 2:
-        return (), ""
+        return "", ""
     parts = [f"{name_models(columns)} from {search}" for search, columns in searches.items()]
     parts += [f"{who} {search}" for who, search in elsewhere.items()]
     presets = evaluations["preset"].nunique()
-    return (f"Selected from unlike grids: {'; '.join(parts)}.",), CAUTION if presets > 1 or elsewhere else ""
+    return f"Selected from unlike grids: {'; '.join(parts)}.", CAUTION if presets > 1 or elsewhere else ""
 
 
 def _count(n_configs: int | None) -> str:

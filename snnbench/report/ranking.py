@@ -35,6 +35,7 @@ class ScoreOrigin:
         averaged: What the score of a task is a mean of, in words; empty if it is one number.
         notes: What else should be known of the scores, in sentences.
         tables: The names of the user's own score tables among them.
+        grids: A sentence on the grids that the models were selected from, where they differ; empty if they do not.
         caution: A sentence for the conclusion on what makes the scores unlike; empty if nothing is known to.
     """
 
@@ -44,6 +45,7 @@ class ScoreOrigin:
     averaged: str = ""
     notes: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    grids: str = ""
     caution: str = ""
 
 

@@ -316,6 +316,8 @@ class ComparisonDocument(BaseModel):
     """Models that were compared."""
     averaged: str
     """What the score of a task is a mean of; empty if it is one number. A task counts once in every case."""
+    grids: str
+    """The grids that the models were selected from, in a sentence, where they differ; else empty."""
     notes: list[str]
     """What else should be known of the scores, in sentences: rows stored twice, other versions of the data."""
     baseline: str

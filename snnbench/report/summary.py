@@ -162,7 +162,9 @@ def describe_test(comparison: ModelComparison) -> list[str]:
     lines = [describe_columns(comparison), f"p: {describe_baseline_test(comparison)}"]
     if comparison.is_chosen and options.correction == "none" and comparison.n_models > 2:
         lines[-1] += f" {UNCORRECTED}"
-    return lines
+    # A reason for caution is said above the table; models of one preset have grids of unlike sizes as a rule.
+    grids = comparison.origin.grids
+    return [*lines, *([grids] if grids and not comparison.origin.caution else [])]
 
 
 def describe_baseline_test(comparison: ModelComparison) -> str:
