@@ -7,7 +7,8 @@ import pytest
 
 from snnbench.errors import LeftAsideWarning, StoreError
 from snnbench.records import Config, Job, Member, Result
-from snnbench.results.store import prepare_store, read_results, write_results, write_settings
+from snnbench.results.store import read_results, write_results, write_settings
+from snnbench.results.writing import prepare_store
 
 
 def job_of(*keys: str) -> Job:
@@ -55,9 +56,12 @@ def test_a_row_that_was_taken_away_may_come_again(tmp_path):
 
 def test_a_damaged_file_of_somebody_else_loses_nothing(tmp_path):
     write_results(tmp_path, job_of("a"), [result("a")])
-    next(tmp_path.rglob("*.parquet")).with_name("other.parquet").write_bytes(b"PAR1")
+    other = next(tmp_path.rglob("*.parquet")).with_name("other.parquet")
+    other.write_bytes(b"PAR1")
     write_results(tmp_path, job_of("b"), [result("b")])
-    assert len(list(tmp_path.rglob("*.parquet"))) == 3
+    assert other.read_bytes() == b"PAR1"
+    other.unlink()
+    assert pd.read_parquet(tmp_path)["key"].tolist() == ["a", "b"]
 
 
 def test_what_is_stored_later_is_newer_whatever_the_clock_says(tmp_path):
@@ -151,7 +155,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         place.write_bytes(b"PAR1")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("snnbench.results.store.pq.write_table", full)
+    monkeypatch.setattr("snnbench.results.writing.pq.write_table", full)
     with pytest.raises(StoreError, match="No space left on device"):
         write_results(tmp_path, job_of("b"), [result("b")])
     assert {file.suffix or file.name for file in tmp_path.rglob("*.*")} == {".parquet", ".lock"}
