@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from old_folders import write_old_folder
-from test_store import job_of, result
+from stored_rows import job_of, result, write_old_folder
 
 from snnbench.results import compaction, store
 from snnbench.results.compaction import compact

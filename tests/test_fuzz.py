@@ -23,8 +23,8 @@ from archives import write_tox21
 from contracts.test_suites import MADE
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from stored_rows import job_of, result
 from test_source import make_tar, make_zip
-from test_store import job_of, result
 
 from snnbench.config import load_config
 from snnbench.errors import DataError, SnnbenchError

@@ -96,7 +96,7 @@ def _add(index: Index, name: str, rows: pa.Table) -> None:
     if before is not None:
         kept = before.filter(pc.invert(pc.is_in(before["key"], rows["key"].combine_chunks())))
         rows = pa.concat_tables([kept, rows], promote_options="permissive")
-    rows = rows.replace_schema_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
+    rows = rows.combine_chunks().replace_schema_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
     write_table(file, rows)
     index.note(name, rows)
     _growing[file.absolute()] = index.files[name].signature, rows

@@ -1,12 +1,26 @@
-"""Results folders of schema 1, as they were written before: a file a job, and one for each row that failed."""
+"""Jobs and rows to be stored; and results folders of schema 1: a file a job, and one for each row that failed."""
 
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from test_store import result
 
-from snnbench.records import Result, digest
+from snnbench.records import Config, Job, Member, Result, digest
 from snnbench.results.store import to_table
+
+
+def job_of(*keys: str) -> Job:
+    """Return a job of members with these keys."""
+    config = Config("snn", (("n_layers", 2),))
+    return Job("search", "core", tuple(Member("iris", "repetition-1", config, 0, 100, key) for key in keys))
+
+
+def result(key: str, status="ok", finished_at="2026-01-01", **changes) -> Result:
+    """Return the result of a member."""
+    values = {
+        "key": key, "stage": "search", "suite": "core", "task": "iris", "split": "repetition-1", "model": "snn",
+        "config": "{}", "config_key": "c", "seed": 0, "n_epochs": 100, "status": status, **changes,
+    }  # fmt: skip
+    return Result(**values, provenance={"finished_at": finished_at, "n_cores": 2})
 
 
 def write_old_file(file: Path, rows: list[Result]) -> None:
