@@ -124,7 +124,9 @@ def compact(folder: Folder) -> None:
     _check([folder])
     for done in compact_folder(folder):
         doubled = f"; {plural(done.n_doubled, 'row')} stood there twice" if done.n_doubled else ""
-        words = f"{done.suite}: {plural(done.n_rows, 'row')} in {plural(done.n_files, 'file')} instead of {done.n_files_before:,}"
+        words = (
+            f"{done.suite}: {plural(done.n_rows, 'row')} in {plural(done.n_files, 'file')} instead of {done.n_files_before:,}"
+        )
         results().print(f"{words}{doubled}.", soft_wrap=True)
 
 
