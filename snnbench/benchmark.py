@@ -35,7 +35,8 @@ from snnbench.results.selection import (
     select,
 )
 from snnbench.results.stale import accepted_code
-from snnbench.results.store import prepare_store, read_results, read_settings, write_settings
+from snnbench.results.store import read_results, read_settings, write_settings
+from snnbench.results.writing import prepare_store
 from snnbench.suites import keep_catalogue
 from snnbench.suites.loading import LoadedSuite, load_tasks
 from snnbench.training.context import JobContext

@@ -67,6 +67,16 @@ def crash_run(command: Sequence[str], folder: Path, n_renames: int, moment: str)
     assert done.returncode == -signal.SIGKILL
 
 
+def n_rows(results: Path) -> int:
+    """Return the number of stored rows, each of which must stand there once."""
+    return len(scores(results)) if any(results.rglob("[!.]*.parquet")) else 0
+
+
+def n_jobs(results: Path) -> int:
+    """Return the number of jobs that the logs of a folder's runs say were stored."""
+    return sum(log.read_text().count('"job stored"') for log in (results / "_logs").glob("*.jsonl"))
+
+
 def kill_run(command: Sequence[str], results: Path, n_files: int) -> bool:
     """Start a run and kill it once so many files of results are there; False if it ended first."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=results.parent)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from test_store import job_of, result
+from stored_rows import job_of, result
 
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.reproduce import MODES, as_junit, as_markdown, load_expected, only_worse, read_scores, record

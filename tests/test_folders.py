@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from test_store import job_of, result
+from stored_rows import job_of, result
 
 from snnbench.errors import SnnbenchError
 from snnbench.results.folders import find_rows, find_superfluous, list_runs, merge, remove

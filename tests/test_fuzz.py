@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from openml_files import data_xml, features_xml, splits_arff, task_xml
 from openml_server import study_xml
+from stored_rows import job_of, result
 from test_source import make_tar, make_zip
-from test_store import job_of, result
 
 from snnbench.config import load_config
 from snnbench.errors import DataError, SnnbenchError

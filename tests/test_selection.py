@@ -300,8 +300,8 @@ def test_a_model_that_cannot_be_fitted_is_missing_with_its_reason_and_no_failure
 
 
 def test_an_evaluation_that_ran_out_of_time_is_explained():
-    rows = [("search", "a", "svm", "ok", ""), ("evaluate", "a", "svm", "timeout", "late")]
-    table = pd.DataFrame(rows, columns=["stage", "task", "model", "status", "error"])
+    rows = [("search", "a", "svm", "ok", "", np.nan), ("evaluate", "a", "svm", "timeout", "late", np.nan)]
+    table = pd.DataFrame(rows, columns=["stage", "task", "model", "status", "error", "test_score"])
     assert left_out(table, pd.DataFrame(), ["a"]) == {"a": "svm: evaluation ran out of time: late"}
 
 

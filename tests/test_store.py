@@ -1,26 +1,16 @@
 import multiprocessing
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from stored_rows import job_of, result, write_old_file, write_old_folder
 
 from snnbench.errors import LeftAsideWarning, StoreError
-from snnbench.records import Config, Job, Member, Result
-from snnbench.results.store import prepare_store, read_results, write_results, write_settings
-
-
-def job_of(*keys: str) -> Job:
-    config = Config("snn", (("n_layers", 2),))
-    return Job("search", "core", tuple(Member("iris", "repetition-1", config, 0, 100, key) for key in keys))
-
-
-def result(key: str, status="ok", finished_at="2026-01-01", **changes) -> Result:
-    values = {
-        "key": key, "stage": "search", "suite": "core", "task": "iris", "split": "repetition-1", "model": "snn",
-        "config": "{}", "config_key": "c", "seed": 0, "n_epochs": 100, "status": status, **changes,
-    }  # fmt: skip
-    return Result(**values, provenance={"finished_at": finished_at, "n_cores": 2})
+from snnbench.results.compaction import compact
+from snnbench.results.store import read_results, write_results, write_settings
+from snnbench.results.writing import prepare_store
 
 
 def test_what_is_written_is_read_and_by_plain_pandas_too(tmp_path):
@@ -55,9 +45,12 @@ def test_a_row_that_was_taken_away_may_come_again(tmp_path):
 
 def test_a_damaged_file_of_somebody_else_loses_nothing(tmp_path):
     write_results(tmp_path, job_of("a"), [result("a")])
-    next(tmp_path.rglob("*.parquet")).with_name("other.parquet").write_bytes(b"PAR1")
+    other = next(tmp_path.rglob("*.parquet")).with_name("other.parquet")
+    other.write_bytes(b"PAR1")
     write_results(tmp_path, job_of("b"), [result("b")])
-    assert len(list(tmp_path.rglob("*.parquet"))) == 3
+    assert other.read_bytes() == b"PAR1"
+    other.unlink()
+    assert pd.read_parquet(tmp_path)["key"].tolist() == ["a", "b"]
 
 
 def test_what_is_stored_later_is_newer_whatever_the_clock_says(tmp_path):
@@ -151,7 +144,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         place.write_bytes(b"PAR1")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("snnbench.results.store.pq.write_table", full)
+    monkeypatch.setattr("snnbench.results.writing.pq.write_table", full)
     with pytest.raises(StoreError, match="No space left on device"):
         write_results(tmp_path, job_of("b"), [result("b")])
     assert {file.suffix or file.name for file in tmp_path.rglob("*.*")} == {".parquet", ".lock"}
@@ -241,3 +234,103 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / "results" / "core").symlink_to(tmp_path / "disk" / "core")
     (tmp_path / "disk" / "core" / "round").symlink_to(tmp_path / "results")
     assert read_results([tmp_path / "results"])["key"].tolist() == ["a"]
+
+
+def test_jobs_share_few_files_and_a_large_one_grows_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr("snnbench.results.store.MAX_ROWS", 10)
+    for k in range(24):
+        write_results(tmp_path, job_of(f"{k}"), [result(f"{k}", valid_score=float(k))])
+    files = sorted((tmp_path / "core").glob("*.parquet"))
+    assert sorted(len(pd.read_parquet(file)) for file in files) == [4, 10, 10]
+    rows = pd.read_parquet(tmp_path).set_index("key")
+    assert rows.loc[[f"{k}" for k in range(24)], "valid_score"].tolist() == list(range(24))
+
+
+def test_another_process_goes_on_with_the_file_that_grows(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    for number in range(3):
+        process = context.Process(target=write_one, args=(tmp_path, number))
+        process.start()
+        process.join(60)
+        assert process.exitcode == 0
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
+    rows = pd.read_parquet(tmp_path)
+    assert rows["key"].tolist() == ["0", "1", "2"]
+    assert [row.tolist() for row in rows["train_loss"]] == [[0.0], [1.0], [2.0]]
+
+
+def write_one(results, number):
+    write_results(results, job_of(f"{number}"), [result(f"{number}", train_loss=(float(number),))])
+
+
+def test_a_file_that_grew_and_was_damaged_is_left_as_it_is_and_another_begins(tmp_path):
+    write_results(tmp_path, job_of("a", "b"), [result("a"), result("b", status="failed")])
+    [file] = tmp_path.rglob("*.parquet")
+    damaged = file.read_bytes()[:100]
+    file.write_bytes(damaged)
+    for key in "bcd":
+        write_results(tmp_path, job_of(key), [result(key)])
+    assert file.read_bytes() == damaged
+    [other] = set(tmp_path.rglob("*.parquet")) - {file}
+    assert pd.read_parquet(other)["key"].tolist() == ["b", "c", "d"]
+
+
+def test_files_of_schema_1_are_read_and_their_failures_replaced_where_they_stand(tmp_path):
+    old = tmp_path / "core" / "search-failed-b.parquet"
+    write_old_file(old, [result("b", status="failed", error="first")])
+    write_old_file(tmp_path / "core" / "search-0123456789abcdef.parquet", [result("a", valid_score=0.1)])
+    write_results(tmp_path, job_of("a", "b", "c"), [result(key, valid_score=0.5) for key in "abc"])
+    assert pd.read_parquet(old)["status"].tolist() == ["ok"]
+    rows = pd.read_parquet(tmp_path).set_index("key")["valid_score"]
+    assert rows.sort_index().to_dict() == {"a": 0.1, "b": 0.5, "c": 0.5}
+
+
+def test_a_compacted_folder_is_written_on_and_copies_of_rows_are_gone(tmp_path):
+    results = tmp_path / "results"
+    whole = write_old_folder(results, n_jobs=6)
+    first = next((results / "core").glob("search-*.parquet"))
+    shutil.copy(first, first.with_name("search-copy.parquet"))
+    [done] = compact(results)
+    assert (done.suite, done.n_files_before, done.n_files, done.n_rows, done.n_doubled) == ("core", 8, 2, 12, 2)
+    assert set(pd.read_parquet(results)["key"]) == set(whole)
+    write_results(results, job_of("z"), [result("z")])
+    assert len(pd.read_parquet(results)) == 13
+    assert len(list(results.rglob("*.parquet"))) == 2
+
+
+def test_polars_and_duckdb_read_the_folder_with_a_single_call(tmp_path):
+    for key in "abc":
+        write_results(tmp_path, job_of(key), [result(key, valid_score=0.5, train_loss=(1.0, 0.5))])
+    write_results(tmp_path, job_of("e"), [result("e", stage="evaluate", status="failed")])
+    write_settings(tmp_path, "digest", {}, {})
+    polars, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
+    for rows in (polars.read_parquet(tmp_path / "core"), polars.read_parquet(f"{tmp_path}/**/*.parquet")):
+        assert sorted(rows["key"]) == ["a", "b", "c", "e"]
+        assert rows.filter(polars.col("key") == "a")["train_loss"].to_list() == [[1.0, 0.5]]
+    found = duckdb.sql(f"select key, train_loss from read_parquet('{tmp_path}/**/*.parquet') order by key").fetchall()
+    assert found[0] == ("a", [1.0, 0.5])
+    assert [key for key, _ in found] == ["a", "b", "c", "e"]
+
+
+def read_again_and_again(results, sent):
+    while not sent.is_set():
+        rows = read_results([results], ["valid_score", "valid_curve"])
+        numbers = sorted(int(key) for key in rows["key"])
+        assert numbers == list(range(len(numbers)))  # what is there is there once, with all that was before
+        assert all(len(curve) == 50 for curve in rows["valid_curve"])
+
+
+def test_a_reader_beside_a_writer_and_a_compaction_finds_every_row_once(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    results, sent = tmp_path / "results", context.Event()
+    write_results(results, job_of("0"), [result("0", valid_curve=(0.5,) * 50)])
+    reader = context.Process(target=read_again_and_again, args=(results, sent))
+    reader.start()
+    for k in range(1, 60):
+        write_results(results, job_of(f"{k}"), [result(f"{k}", valid_curve=(0.5,) * 50)])
+        if k % 20 == 0:
+            compact(results)
+    sent.set()
+    reader.join(60)
+    assert reader.exitcode == 0
+    assert len(read_results([results])) == 60

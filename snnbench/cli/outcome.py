@@ -26,7 +26,7 @@ def print_unused(request: "Request", loaded: "LoadedSuite", plan: "Plan") -> Non
     reasons = explain_unused(rows, plan.members, loaded.by_name, settings, request.codes, compute, request.results)
     if not reasons:
         return
-    told = reasons.most_common(MAX_NAMES)
+    told = sorted(reasons.items(), key=lambda found: (-found[1], found[0]))[:MAX_NAMES]
     words = [reason if len(reasons) == 1 else f"{n_rows:,} × {reason}" for reason, n_rows in told]
     if n_others := reasons.total() - sum(n_rows for _, n_rows in told):
         words.append(f"{n_others:,} for other reasons")

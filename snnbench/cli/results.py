@@ -114,6 +114,23 @@ def merge(
 
 
 @app.command()
+def compact(folder: Folder) -> None:
+    """Write a results folder anew in few large files: one of an earlier version, or one that was copied together.
+
+    Rows with one key become one. Runs that write to the folder wait meanwhile; a compaction that is killed changes nothing.
+    """
+    from snnbench.results.compaction import compact as compact_folder
+
+    _check([folder])
+    for done in compact_folder(folder):
+        doubled = f"; {plural(done.n_doubled, 'row')} stood there twice" if done.n_doubled else ""
+        words = (
+            f"{done.suite}: {plural(done.n_rows, 'row')} in {plural(done.n_files, 'file')} instead of {done.n_files_before:,}"
+        )
+        results().print(f"{words}{doubled}.", soft_wrap=True)
+
+
+@app.command()
 def prune(
     folder: Folder,
     failed: Annotated[

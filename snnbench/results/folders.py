@@ -14,7 +14,9 @@ from snnbench.errors import SnnbenchError
 from snnbench.records import LASTING, digest, is_lasting
 from snnbench.results.data_versions import VERSIONED, check_versions, list_versions
 from snnbench.results.files import result_files
-from snnbench.results.store import prepare_store, read_results, read_rows, settings_file, write_table, write_text
+from snnbench.results.reading import read_files, read_rows
+from snnbench.results.store import MAX_ROWS, read_results, settings_file, store_table
+from snnbench.results.writing import locked, prepare_store, write_table, write_text
 
 OLDER = "older"
 """A word in the place of a digest of data: all versions of a task's data but the newest."""
@@ -96,7 +98,7 @@ def find_rows(folders: Sequence[Path], beginning: str, data: str = "") -> pd.Dat
     Raises:
         SnnbenchError: If there is none.
     """
-    rows = read_results(folders)
+    rows = read_results(folders, VERSIONED)
     if data:
         check_versions(rows, [data])
         rows = rows[rows["task_sha256"].str.startswith(data).fillna(False).astype(bool)]
@@ -106,7 +108,7 @@ def find_rows(folders: Sequence[Path], beginning: str, data: str = "") -> pd.Dat
             f"A key or its beginning must be that of a stored row, found none for '{beginning}' among {len(rows):,}. "
             "`snnbench results ls --rows` lists the keys."
         )
-    return found
+    return read_results(folders, keys=list(found["key"]))
 
 
 def merge(sources: Sequence[Path], target: Path) -> Merged:
@@ -121,13 +123,17 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
     merged = Merged()
     known = {row["key"]: row for file in result_files(target) for row in _outcomes(file)}
     for source in sources:
+        waiting: list[pa.Table] = []
         for file in result_files(source):
-            rows = _outcomes(file)
-            new = [row for row in rows if _is_new(row, known.get(row["key"]), merged, source)]
+            new = {row["key"]: row for row in _outcomes(file) if _is_new(row, known.get(row["key"]), merged, source)}
             if new:
-                _copy(file, [row["key"] for row in new], len(rows), target / file.relative_to(source))
-                _forget_failures(target, new, known)
-            known.update({row["key"]: row for row in new})
+                table = read_files([file], None, pa.array(new))
+                waiting += [] if table is None else [table]
+                known |= new
+            if sum(map(len, waiting)) >= MAX_ROWS:
+                _copy(target, waiting)
+                waiting = []
+        _copy(target, waiting)
         for settings in (source / "_settings").glob("*.json"):
             place = settings_file(target, settings.stem)
             if not place.exists():
@@ -155,21 +161,15 @@ def _is_new(row: dict[str, Any], known: dict[str, Any] | None, merged: Merged, s
     return False
 
 
-def _copy(file: Path, keys: Sequence[str], n_rows: int, place: Path) -> None:
-    table = pq.read_table(file)
-    has_own_file = "-failed-" in place.name  # which is replaced, and named so that another attempt replaces it, too
-    if len(keys) < n_rows or (place.exists() and not has_own_file):
-        stage = place.name.partition("-")[0]
-        table = table.filter(pc.is_in(table["key"], pa.array(keys)))
-        place = place.with_name(f"{stage}-{digest(sorted(keys))}.parquet")
-    write_table(place, table)
-
-
-def _forget_failures(target: Path, new: Iterable[dict[str, Any]], known: dict[str, dict[str, Any]]) -> None:
-    for row in new:
-        if is_lasting(row["status"]) and row["key"] in known:
-            for failure in target.rglob(f"*-failed-{row['key']}.parquet"):
-                failure.unlink()
+def _copy(target: Path, tables: Sequence[pa.Table]) -> None:
+    """Store rows in the target, by suite and stage."""
+    if not tables:
+        return
+    table = pa.concat_tables(tables, promote_options="permissive")
+    for suite in pc.unique(table["suite"]).to_pylist():
+        of_suite = table.filter(pc.equal(table["suite"], suite))
+        for stage in pc.unique(of_suite["stage"]).to_pylist():
+            store_table(target / suite, stage, of_suite.filter(pc.equal(of_suite["stage"], stage)))
 
 
 def find_superfluous(folder: Path, failed: bool = False, settings: str = "", data: str = "") -> list[Removal]:
@@ -188,23 +188,26 @@ def find_superfluous(folder: Path, failed: bool = False, settings: str = "", dat
     """
     gone = _versions_to_go(folder, data)
     removals = [Removal(file, (), "left half-written by a run that was killed") for file in folder.rglob(".*.tmp")]
-    finished: set[str] = set()
-    for file in sorted(result_files(folder), key=lambda file: "-failed-" in file.name):
-        rows = _outcomes(file, ("settings_digest", "suite", "task_sha256"))
+    columns = ("key", "suite", "task", "status", "settings_digest", "task_sha256")
+    files = {file: read_rows(file, columns) for file in result_files(folder)}
+    finished = {row["key"] for rows in files.values() for row in rows if is_lasting(row["status"])}
+    seen: set[str] = set()
+    for file, rows in files.items():
         reasons: dict[str, list[str]] = {}
         for row in rows:
+            gives_way = row["key"] in finished and not is_lasting(row["status"])
             if settings and str(row["settings_digest"]).startswith(settings):
                 reasons.setdefault(f"of settings {settings}", []).append(row["key"])
             elif (row["suite"], row["task"], row["task_sha256"]) in gone:
                 reasons.setdefault("of an older version of the data" if data == OLDER else f"of data {data}", []).append(
                     row["key"]
                 )
-            elif row["status"] in _UNSCORED and (failed or (row["key"] in finished and not is_lasting(row["status"]))):
+            elif row["status"] in _UNSCORED and (failed or gives_way):
                 reasons.setdefault(_UNSCORED[row["status"]], []).append(row["key"])
-            elif row["key"] in finished:
+            elif row["key"] in seen:
                 reasons.setdefault("stored twice", []).append(row["key"])
-            elif is_lasting(row["status"]):
-                finished.add(row["key"])
+            else:
+                seen.add(row["key"])
         removals += [Removal(file, tuple(keys), reason) for reason, keys in reasons.items()]
     return removals
 
@@ -233,14 +236,16 @@ def remove(removals: Iterable[Removal]) -> None:
     for removal in removals:
         by_file.setdefault(removal.file, set()).update(removal.keys)
     for file, keys in by_file.items():
-        table = pq.read_table(file) if keys else None
-        if table is not None and len(keys) < len(table):
-            write_table(file, table.filter(pc.invert(pc.is_in(table["key"], pa.array(sorted(keys))))))
-        else:
-            file.unlink(missing_ok=True)
+        with locked(file.parent):
+            table = pq.read_table(file) if keys else None
+            if table is not None and len(keys) < len(table):
+                write_table(file, table.filter(pc.invert(pc.is_in(table["key"], pa.array(sorted(keys))))))
+            else:
+                file.unlink(missing_ok=True)
 
 
-def _outcomes(file: Path, others: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Return the rows of a file as dictionaries, with a digest of what two equal rows agree in."""
-    rows = read_rows(file, ["key", "stage", "task", "model", *OUTCOME, *others])
-    return [{**row, "outcome": digest([repr(row[name]) for name in OUTCOME])} for row in rows]
+def _outcomes(file: Path) -> list[dict[str, Any]]:
+    """Return what identifies the rows of a file, with a digest of what two equal rows agree in."""
+    kept = ("key", "stage", "task", "model", "status", "valid_score", "test_score")
+    rows = read_rows(file, list(dict.fromkeys([*kept, *OUTCOME])))
+    return [{name: row[name] for name in kept} | {"outcome": digest([repr(row[name]) for name in OUTCOME])} for row in rows]

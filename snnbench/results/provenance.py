@@ -39,7 +39,7 @@ def describe_environment(compute: Compute) -> dict[str, Value]:
 
 def package_digest() -> str:
     """Return a digest of this package's Python files: equal where the same code is installed, however it got there."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return digest([[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
 
 
@@ -75,7 +75,7 @@ def _version(package: str) -> str:
 
 def _git_commit() -> str:
     """Return the commit of the checkout that the package runs from, with "+" for changed files; "" for a wheel."""
-    checkout = Path(__file__).parent.parent
+    checkout = Path(__file__).parents[2]
     if not (checkout / ".git").exists():
         return ""
     commands = (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])

@@ -340,8 +340,10 @@ def left_out(rows: pd.DataFrame, table: pd.DataFrame, tasks: Iterable[str]) -> d
         The reason for every task that a comparison of all models must leave out.
     """
     reasons = {}
+    said = rows[[name for name in ("task", "model", "stage", "status", "error", "test_score") if name in rows]]
+    by_task = dict(iter(said.groupby("task")))
     for task in tasks:
-        of_task = rows[rows["task"] == task]
+        of_task = by_task.get(task, said.iloc[:0])
         if of_task.empty:
             reasons[task] = "no results"
         elif task not in table.index or table.loc[task].isna().any():

@@ -22,6 +22,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
+_TELLING = (
+    "model", "seed", "preprocessing", "protocol_version", "device", "precision", "stacking", "settings_digest", "code_digest",
+    "code_versions",
+)  # fmt: skip
+"""The columns in whose values two rows must agree to be left out for the same reason."""
+
+
 def explain_unused(
     rows: pd.DataFrame,
     members: Mapping[str, Member],
@@ -50,15 +57,35 @@ def explain_unused(
     seeds = {member.seed for member in members.values()}
     earlier = _settings_reader(results)
     reasons: Counter[str] = Counter()
-    for row in rows[(rows["stage"] == "search") & ~rows["key"].isin(set(members))].to_dict("records"):
-        if (row["task"], row["split"], row["model"]) not in places:
-            continue  # not asked for this time
-        found = list(_differences(row, tasks[row["task"]], settings, environment, seeds, configs, earlier))
+    for row, n_rows in _kinds(rows[(rows["stage"] == "search") & ~rows["key"].isin(set(members))], places, configs, tasks):
+        found = list(_differences(row, settings, environment, seeds, earlier))
         if _says(row, "code_digest") and _says(row, "code_versions"):
             other = describe_other_code(codes[row["model"]], row["code_digest"], row["code_versions"])
             found += [f"{words} (--accept {kind})" for kind, words in other.items()]
-        reasons[" and ".join(found) or "other settings of the model"] += 1
+        reasons[" and ".join(found) or "other settings of the model"] += n_rows
     return reasons
+
+
+def _kinds(
+    rows: pd.DataFrame, places: Collection[tuple[str, ...]], configs: Collection[tuple[str, str]], tasks: Mapping[str, Task]
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the rows that were asked for, one for each kind with the number of its rows: most differ in nothing that matters.
+
+    ``is_other_data`` and ``is_in_grid`` stand for the columns that only matter by whether they are those of the run.
+    """
+    if rows.empty:
+        return
+    asked = rows[_is_one_of(rows, ["task", "split", "model"], places)]
+    digests = asked["task"].map({name: task.sha256 for name, task in tasks.items()})
+    in_grid = _is_one_of(asked, ["model", "config"], configs)
+    kinds = asked.assign(is_other_data=asked["task_sha256"] != digests, is_in_grid=in_grid)
+    columns = [name for name in (*_TELLING, "is_other_data", "is_in_grid") if name in kinds]
+    for values, n_rows in kinds.groupby(columns, dropna=False, sort=False).size().items():
+        yield dict(zip(columns, values, strict=True)), int(n_rows)
+
+
+def _is_one_of(rows: pd.DataFrame, columns: list[str], known: Collection[tuple[str, ...]]) -> Any:
+    return pd.MultiIndex.from_frame(rows[columns]).isin(list(known)) if len(rows) and known else [False] * len(rows)
 
 
 def accepted_code(rows: pd.DataFrame, codes: Mapping[str, Code], accepted: Collection[str]) -> dict[str, list[Code]]:
@@ -102,16 +129,14 @@ def describe_other_code(now: Code, digest: str, versions: str) -> dict[str, str]
 
 def _differences(
     row: dict[str, Any],
-    task: Task,
     settings: RunSettings,
     environment: Mapping[str, object],
     seeds: Collection[int],
-    configs: Collection[tuple[str, str]],
     earlier: Callable[[str], dict[str, Any]],
 ) -> Iterator[str]:
     if row["seed"] not in seeds:
         yield f"seed {row['seed']}"
-    if row["task_sha256"] != task.sha256:
+    if row["is_other_data"]:
         yield "other data files"
     if _is_known(row, "preprocessing") and row["preprocessing"] != settings.preprocessing:
         yield f"preprocessing {row['preprocessing']}"
@@ -129,7 +154,7 @@ def _differences(
         before = earlier(str(row["settings_digest"])).get("models", {}).get(row["model"], {})
         if before and before.get("arguments") != settings.models[row["model"]].arguments:
             yield "other arguments"
-    if (row["model"], row["config"]) not in configs:
+    if not row["is_in_grid"]:
         yield "configuration not in the grid"
 
 

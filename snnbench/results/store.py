@@ -1,122 +1,119 @@
 """The results folder: one Parquet dataset, written job by job.
 
-``results/<suite>/<stage>-<digest>.parquet`` holds the rows of a finished job. A file appears whole or not at all and its name
-follows from what was trained: runs can be killed, repeated and merged by copying. ``pandas.read_parquet("results/<suite>")``
-reads all rows of a suite. ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run. Several runs
-may write to one folder at once: they take turns, and a row that another one stored meanwhile is not stored again.
+``results/<suite>/<stage>-<number>.parquet`` holds the rows of many jobs. Each finished job is stored by replacing the last file
+by one that holds its rows, too, in one step, until that file is large and the next one begins: so there are few files, each is
+whole at any moment, and no row is ever in two. A row that failed is replaced in the file where it stands. Runs can be killed,
+repeated and merged by copying; ``pandas.read_parquet("results/<suite>")`` reads all rows of a suite, as do DuckDB and polars.
+``_settings/``, which Parquet readers ignore, holds the resolved settings of each run. Several runs may write to one folder at
+once: they take turns, and a row that another one stored meanwhile is not stored again.
 """
 
 import json
-import os
-import re
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+import secrets
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from filelock import FileLock
-from pyarrow import dataset as pads
+import pyarrow.compute as pc
 
 from snnbench.errors import StoreError
-from snnbench.records import LASTING, Job, Result, Value, digest, is_lasting
-from snnbench.results.files import holds_rows, leave_aside, result_files
+from snnbench.records import Job, Result, Value
+from snnbench.results.compaction import recover
+from snnbench.results.files import result_files
+from snnbench.results.index import Index, Signature, look, signature_of
+from snnbench.results.reading import READ_ERRORS, SCHEMA_KEY, SCHEMA_VERSION, find_damage, in_order, read_files
+from snnbench.results.writing import locked, write_table, write_text
 
-SCHEMA_VERSION = 1
-"""Of the stored rows: raised when a column changes its meaning, so that an older program refuses what it would misread."""
-_SCHEMA_KEY = b"snnbench_schema_version"
+MAX_ROWS, MAX_BYTES = 384, 2**20
+"""A file with so many rows, or so large, grows no more: to write it again for each job would cost too much."""
 
-_READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError)
-"""What pyarrow raises on damaged files; a damaged length may ask for more memory than there is."""
 _ATTEMPTS = 20
-"""How often a folder is looked through whose files vanish while they are read, as failures do that a run trains again."""
+"""How often a folder is looked through whose files vanish while they are read, as they do when it is compacted."""
 _LISTS = {"train_loss": pa.float64(), "valid_curve": pa.float64(), "test_targets": pa.int32(), "test_outputs": pa.float32()}
 
-
-def prepare_store(results: Path) -> None:
-    """Create the results folder and check that it can be written.
-
-    Raises:
-        StoreError: If it cannot.
-    """
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=results, prefix=".probe-") as probe:
-            probe.write(b"\0" * 4096)
-            probe.flush()
-    except OSError as error:
-        raise _cannot_write(results, error) from error
+_growing: dict[Path, tuple[Signature, pa.Table]] = {}
+"""The rows of the files that this process wrote last, so that it need not read what it appends to."""
 
 
 def write_results(results: Path, job: Job, rows: Sequence[Result]) -> None:
     """Store the rows of a finished job, atomically; those that are stored already are left out.
 
-    A row that failed or ran out of time has a file of its own, which its next attempt replaces or removes: so a retried run
-    leaves no key twice.
+    A row that failed or ran out of time gives way to its next attempt: so a retried run leaves no key twice.
 
     Raises:
         StoreError: If the folder cannot be written or is full; nothing half-written stays behind.
     """
     folder = results / job.suite
-    with _locked(folder):
-        stored = _look(folder)
-        new = [_not_before(stored.latest, row) for row in rows if row.key not in stored.keys]
-        finished = [row for row in new if is_lasting(row.status)]
-        failed = [row for row in new if not is_lasting(row.status)]
-        if finished:
-            name = f"{job.stage}-{digest([row.key for row in finished])}.parquet"
-            _write_rows(folder / name, finished)
-            times = [str(row.provenance.get("finished_at", "")) for row in finished]
-            stored.add(name, [row.key for row in finished], times)
-        for row in failed:
-            _write_rows(_failure_file(folder, row), [row])
-        for row in finished:
-            _failure_file(folder, row).unlink(missing_ok=True)
+    with locked(folder):
+        index = look(folder)
+        new = [_not_before(index.latest, row) for row in rows if not index.is_lasting(row.key)]
+        if new:
+            _store(index, job.stage, to_table(new))
 
 
-@dataclass
-class _Stored:
-    """What is known of a suite's folder: all names seen in it, the files read, the keys in them, the time of the latest row."""
+def store_table(folder: Path, stage: str, table: pa.Table) -> None:
+    """Store rows that another folder holds; those whose keys are stored for good are left out.
 
-    seen: set[str] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
-    keys: set[str] = field(default_factory=set)
-    latest: str = ""
-
-    def add(self, name: str, keys: Iterable[str], times: Iterable[str]) -> None:
-        """Take note of a file, its keys and when its rows were finished."""
-        self.seen.add(name)
-        self.names.add(name)
-        self.keys.update(keys)
-        self.latest = max([self.latest, *times])
+    Raises:
+        StoreError: If the folder cannot be written.
+    """
+    with locked(folder):
+        index = look(folder)
+        new = [not index.is_lasting(key) for key in table["key"].to_pylist()]
+        if any(new):
+            _store(index, stage, table.filter(pa.array(new)))
 
 
-_stored: dict[Path, _Stored] = {}
+def to_table(rows: Sequence[Result]) -> pa.Table:
+    """Return results as a table, their provenance as flat columns."""
+    flat = [{**{k: v for k, v in vars(row).items() if k != "provenance"}, **row.provenance} for row in rows]
+    schema = pa.Table.from_pylist(flat[:1]).schema
+    for name, item in _LISTS.items():
+        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(item)))
+    return pa.Table.from_pylist(flat, schema=schema)
 
 
-def _look(folder: Path) -> _Stored:
-    """Return what is stored in a suite's folder; only files that are new since the last look are read."""
-    known = _stored.setdefault(folder.absolute(), _Stored())
-    there = set(os.listdir(folder))  # noqa: PTH208  thousands of names, once for every job that is stored
-    if known.names - there:  # somebody took files away
-        _stored[folder.absolute()] = known = _Stored()
-    new, known.seen = there - known.seen, there
-    for name in new:
-        if name.startswith(".") or not name.endswith(".parquet") or "-failed-" in name:
-            continue
-        try:
-            if not (folder / name).is_file():  # opening a pipe would wait for somebody to write to it
-                raise FileNotFoundError(name)
-            rows = pq.read_table(folder / name, columns=["key", "finished_at"]).to_pydict()
-            known.add(name, rows["key"], map(str, rows["finished_at"]))
-        except (*_READ_ERRORS, KeyError):  # a damaged file is named by whoever reads it; here nothing must be lost
-            known.seen.discard(name)
-    return known
+def _store(index: Index, stage: str, table: pa.Table) -> None:
+    """Write rows, each to the file where its key stands already, the others to the one that grows."""
+    candidates = (name for name in index.growing(stage, MAX_ROWS, MAX_BYTES) if _rows_of(index, name) is not None)
+    growing = next(candidates, f"{stage}-{secrets.token_hex(16)}.parquet")
+    places = [index.places.get(key, growing) for key in table["key"].to_pylist()]
+    damaged = {name for name in set(places) - {growing} if _rows_of(index, name) is None}
+    places = [growing if name in damaged else name for name in places]
+    for name in dict.fromkeys([growing, *places]):
+        rows = table.filter(pa.array([place == name for place in places]))
+        if len(rows):
+            _add(index, name, rows)
+
+
+def _add(index: Index, name: str, rows: pa.Table) -> None:
+    """Put rows into a file, in the place of those with their keys."""
+    file, before = index.folder / name, _rows_of(index, name)
+    if before is not None:
+        kept = before.filter(pc.invert(pc.is_in(before["key"], rows["key"].combine_chunks())))
+        rows = pa.concat_tables([kept, rows], promote_options="permissive")
+    rows = rows.combine_chunks().replace_schema_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
+    write_table(file, rows)
+    index.note(name, rows)
+    _growing[file.absolute()] = index.files[name].signature, rows
+    if len(_growing) > len(("search", "evaluate")):
+        _growing.pop(next(iter(_growing)))
+
+
+def _rows_of(index: Index, name: str) -> pa.Table | None:
+    """Return the rows of a file; None if there is none, or none that can be read."""
+    file = index.folder / name
+    known = _growing.get(file.absolute())
+    try:
+        if known is not None and known[0] == signature_of(file):
+            return known[1]
+        return read_files([file], None)
+    except READ_ERRORS:
+        return None
 
 
 def _not_before(latest: str, row: Result) -> Result:
@@ -126,53 +123,6 @@ def _not_before(latest: str, row: Result) -> Result:
         return row
     after = datetime.fromisoformat(latest) + timedelta(milliseconds=1)
     return replace(row, provenance={**row.provenance, "finished_at": after.isoformat(timespec="milliseconds")})
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time write to a suite's folder; a lock ends with its process, however that ends."""
-    lock = FileLock(folder / ".lock", mode=0o666)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with suppress(NotImplementedError):  # some file systems have no locks; files still appear whole or not at all
-            lock.acquire()
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _failure_file(folder: Path, row: Result) -> Path:
-    return folder / f"{row.stage}-failed-{row.key}.parquet"
-
-
-def _write_rows(file: Path, rows: Sequence[Result]) -> None:
-    flat = [{**{k: v for k, v in vars(row).items() if k != "provenance"}, **row.provenance} for row in rows]
-    schema = pa.Table.from_pylist(flat[:1]).schema
-    for name, item in _LISTS.items():
-        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(item)))
-    schema = schema.with_metadata({_SCHEMA_KEY: str(SCHEMA_VERSION)})
-    write_table(file, pa.Table.from_pylist(flat, schema=schema))
-
-
-def write_table(file: Path, table: pa.Table) -> None:
-    """Write rows to a file that appears whole or not at all; its pages carry checksums.
-
-    Raises:
-        StoreError: If it cannot be written.
-    """
-    _write_whole(file, lambda temporary: pq.write_table(table, temporary, write_page_checksum=True))
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file that appears whole or not at all.
-
-    Raises:
-        StoreError: If it cannot be written.
-    """
-    _write_whole(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_settings(results: Path, name: str, settings: dict[str, object], provenance: dict[str, Value]) -> None:
@@ -195,7 +145,9 @@ def read_settings(folders: Iterable[Path]) -> dict[str, object]:
     return {}
 
 
-def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_results(
+    folders: Iterable[Path], columns: Sequence[str] | None = None, keys: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return all stored rows, one for each key.
 
     Of several rows with one key (stored in two folders) the most lasting counts (``records.LASTING``), of equals the newest;
@@ -205,6 +157,7 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
         folders: Results folders; one that does not exist yet is empty.
         columns: Which columns are needed besides ``key``, ``status`` and ``finished_at``; None for all. Rows of an earlier
             version may lack some, which are then missing values.
+        keys: Only the rows with these keys; None for all.
 
     Parquet files without results are left aside, with a ``LeftAsideWarning`` for each.
 
@@ -213,118 +166,29 @@ def read_results(folders: Iterable[Path], columns: Sequence[str] | None = None) 
     """
     folders = list(folders)
     wanted = None if columns is None else list(dict.fromkeys([*columns, "key", "status", "finished_at"]))
-    table = _read_folders(folders, wanted)
+    table = _read_folders(folders, wanted, None if keys is None else pa.array(keys, pa.string()))
     if table is None:
         return pd.DataFrame(columns=["key", "status", "finished_at", *(columns or [])])
-    rows = table.to_pandas()
-    ranked = rows.assign(_rank=[LASTING.get(status, len(LASTING)) for status in rows["status"]])
-    counts_last = ranked.sort_values(["_rank", "finished_at"], kind="stable")
-    once = counts_last.drop_duplicates("key", keep="last").drop(columns="_rank").reset_index(drop=True)
-    once.attrs["n_doubled"] = len(rows) - len(once)
+    n_rows = len(table)
+    rows = in_order(table).to_pandas()
+    once = rows.drop_duplicates("key", keep="last").reset_index(drop=True)
+    once.attrs["n_doubled"] = n_rows - len(once)
     return once
 
 
-def _read_folders(folders: Sequence[Path], columns: Sequence[str] | None) -> pa.Table | None:
+def _read_folders(folders: Sequence[Path], columns: Sequence[str] | None, keys: pa.Array | None) -> pa.Table | None:
     """Read the rows of all folders; None if there are none."""
     for _ in range(_ATTEMPTS):
-        files = sorted(str(file) for folder in folders for file in result_files(folder))
+        for folder in folders:
+            recover(folder)
+        files = sorted(file for folder in folders for file in result_files(folder))
         try:
-            return _read_table(files, columns)
-        except _READ_ERRORS as error:
-            if all(Path(file).exists() for file in files):
-                raise _find_damage(files, error) from error
-            # Another run has just replaced a failure: look again.
+            return read_files(files, columns, keys)
+        except READ_ERRORS as error:
+            if all(file.exists() for file in files):
+                raise find_damage(files, error) from error
+            # The folder has just been compacted, or somebody took a file away: look again.
     raise StoreError(
         f"The files of {', '.join(map(str, folders))} must stay while they are read, but some vanished each of {_ATTEMPTS} "
         "times. Try again when no run removes them."
     )
-
-
-def _check_schema_version(dataset: pads.Dataset) -> None:
-    """Refuse files of a newer form; the footers that say so are read once and kept for the reading of the rows."""
-    for fragment in dataset.get_fragments():
-        said = (fragment.physical_schema.metadata or {}).get(_SCHEMA_KEY, b"0")
-        version = int(said) if re.fullmatch(rb"[0-9]{1,9}", said) else 0
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{fragment.path} must be of results schema {SCHEMA_VERSION} or earlier, found {version}: a newer snnbench "
-                "wrote it. Update this one with `pip install --upgrade snnbench`."
-            )
-
-
-def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of one file as dictionaries; columns that it lacks are None. A file without results has no rows.
-
-    Raises:
-        StoreError: If the file cannot be read, or is not what was written.
-    """
-    try:
-        table = _read_table([str(file)], list(columns))
-    except _READ_ERRORS as error:
-        raise _find_damage([str(file)], error) from error
-    return [] if table is None else table.to_pylist()
-
-
-def _read_table(files: Sequence[str], columns: Sequence[str] | None) -> pa.Table | None:
-    """Read files together and compare every page with its checksum; None if none of them holds results."""
-    options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
-    form = pads.ParquetFileFormat(default_fragment_scan_options=options)
-    dataset = pads.dataset(files, format=form) if files else None
-    others = (
-        [fragment.path for fragment in dataset.get_fragments() if not holds_rows(fragment.physical_schema)] if dataset else []
-    )
-    if others:
-        for file in others:
-            leave_aside(file, "a Parquet file, but without rows of results")
-        files = [file for file in files if file not in set(others)]
-        dataset = pads.dataset(files, format=form) if files else None
-    if dataset is None:
-        return None
-    _check_schema_version(dataset)
-    if columns is None or not set(columns) <= set(dataset.schema.names):
-        # The first file alone says what columns there are, and an earlier version may have written it.
-        schema = pa.unify_schemas([_with_plain_text(pq.read_schema(file)) for file in files], promote_options="permissive")
-        absent = [name for name in columns or () if name not in schema.names]
-        dataset = dataset.replace_schema(pa.schema([*schema, *(pa.field(name, pa.null()) for name in absent)]))
-    return dataset.to_table(columns=columns)
-
-
-def _with_plain_text(schema: pa.Schema) -> pa.Schema:
-    """Return a schema with one type for words: who reads and writes rows with another library makes long strings of them."""
-    return pa.schema([pa.field(at.name, pa.string()) if pa.types.is_large_string(at.type) else at for at in schema])
-
-
-def _write_whole(file: Path, write) -> None:  # type: ignore[no-untyped-def]
-    """Let ``write`` fill a temporary file, then move it to its place in one step."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        temporary.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise _cannot_write(file.parent, error) from error
-
-
-def _cannot_write(folder: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"The results folder must be writable, but writing to {folder} says: {error.strerror or error}. "
-        "Make room or name another one with --results; what is stored already stays, and the same command goes on from there."
-    )
-
-
-def _find_damage(files: list[str], error: Exception) -> StoreError:
-    """Name the first file that is no Parquet file, or pass on what the reader said."""
-    for file in files:
-        try:
-            table = _read_table([file], None)
-            if table is not None:
-                table.validate(full=True)
-        except _READ_ERRORS as damage:
-            reason = (str(damage).splitlines() or [type(damage).__name__])[0]
-            return StoreError(
-                f"{file} must be a whole Parquet file, but reading it says: {reason} "
-                "Move it away; the next run trains its configurations again."
-            )
-    return StoreError(f"The results cannot be read together: {error}")

@@ -27,10 +27,11 @@ PARTS = {
     "f": "estimate",
     "g": "engines",
     "h": "error_rates",
+    "i": "store",
 }
 """The module of each part: it is imported when it is measured, so that a part needs the packages of no other."""
 
-ON_TASKS = ("b", "f", "g")
+ON_TASKS = ("b", "f", "g", "i")
 """Parts that are measured on real tasks."""
 
 
