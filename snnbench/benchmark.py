@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from snnbench.execution.plan import Plan, Stored, plan_evaluation, plan_search
 from snnbench.execution.request import Request, RunOutcome
-from snnbench.execution.stage import Progress, run_jobs
 from snnbench.report import (
     BREAKDOWN_COLUMNS,
     COMPARISON_COLUMNS,
@@ -26,20 +25,17 @@ from snnbench.report import (
 )
 from snnbench.report.runs import DIAGNOSTIC_COLUMNS, Runs, examine_runs
 from snnbench.results.provenance import describe_environment
-from snnbench.results.selection import (
-    DESCRIPTION_COLUMNS,
-    RUN_COLUMNS,
-    describe_models,
-    finished,
-    refused,
-    select,
-)
+from snnbench.results.selection import DESCRIPTION_COLUMNS, RUN_COLUMNS, describe_models, finished, refused, select
 from snnbench.results.stale import accepted_code
 from snnbench.results.store import read_results, read_settings, write_settings
 from snnbench.results.writing import prepare_store
 from snnbench.suites import keep_catalogue
 from snnbench.suites.loading import LoadedSuite, load_tasks
 from snnbench.training.context import JobContext
+
+if TYPE_CHECKING:  # what trains is imported where it is used: a comparison needs neither torch nor scikit-learn
+    from snnbench.execution.plan import Plan, Stored
+    from snnbench.execution.stage import Progress
 
 
 def prepare(request: Request) -> LoadedSuite:
@@ -52,8 +48,10 @@ def prepare(request: Request) -> LoadedSuite:
     return load_tasks(request.suite, request.folder, request.tasks, request.repetitions, request.settings.preprocessing)
 
 
-def plan(request: Request, loaded: LoadedSuite) -> Plan:
+def plan(request: Request, loaded: LoadedSuite) -> "Plan":
     """Lay out the search, minus what is stored."""
+    from snnbench.execution.plan import plan_search
+
     models = request.models or tuple(request.settings.models)
     done = _finished(request, _stored(request))
     return plan_search(request.specify(loaded), models, done, request.engine_spec.n_workers)
@@ -62,8 +60,8 @@ def plan(request: Request, loaded: LoadedSuite) -> Plan:
 def run(
     request: Request,
     loaded: LoadedSuite,
-    search: Plan,
-    report: Callable[[Progress], None] = lambda progress: None,
+    search: "Plan",
+    report: "Callable[[Progress], None]" = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> RunOutcome:
     """Search, select, evaluate; every finished job is stored before the next is looked at.
@@ -71,6 +69,9 @@ def run(
     Raises:
         StoreError: If the results folder cannot be written.
     """
+    from snnbench.execution.plan import plan_evaluation
+    from snnbench.execution.stage import run_jobs
+
     prepare_store(request.results)
     provenance = describe_environment(request.compute)
     provenance |= {"preset": request.preset, "settings_digest": request.settings.digest}
@@ -140,7 +141,9 @@ def _stored(request: Request) -> pd.DataFrame:
     return read_results([request.results], RUN_COLUMNS)
 
 
-def _finished(request: Request, rows: pd.DataFrame) -> Stored:
+def _finished(request: Request, rows: pd.DataFrame) -> "Stored":
     """Return what needs no training; what failed is tried again."""
+    from snnbench.execution.plan import Stored
+
     keys = finished(rows, request.limit_seconds)
     return Stored(keys, accepted_code(rows[rows["key"].isin(keys)], request.codes, request.accepted))

@@ -7,8 +7,6 @@ from the outputs stored with every evaluation (``snnbench compare --metric``).
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn import metrics as sklearn_metrics
 
 
 def accuracy(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -32,7 +30,9 @@ def balanced_accuracy(y: np.ndarray, outputs: np.ndarray) -> float:
 
 def macro_f1(y: np.ndarray, outputs: np.ndarray) -> float:
     """Return the F1 score, averaged over the classes that are present in ``y`` or were predicted."""
-    return float(sklearn_metrics.f1_score(y, outputs.argmax(axis=-1), average="macro", zero_division=0))
+    from sklearn.metrics import f1_score  # which takes a second, and nothing else here needs scikit-learn
+
+    return float(f1_score(y, outputs.argmax(axis=-1), average="macro", zero_division=0))
 
 
 def auc(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -89,6 +89,8 @@ def _area(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
     The statistic of Mann and Whitney, which is the area under the ROC curve.
     """
+    from scipy.stats import rankdata  # late: a score that is stored needs none of it
+
     n_positive = positive.sum()
     ranks = rankdata(scores, axis=-1)
     above = ranks[..., positive].sum(axis=-1) - n_positive * (n_positive + 1) / 2
@@ -117,6 +119,8 @@ def _ranked_odds(probabilities: np.ndarray) -> np.ndarray:
 
     The smaller of the two probabilities decides: it keeps its digits where the other is rounded to 1.
     """
+    from scipy.stats import rankdata
+
     first, second = probabilities.T
     distance = len(first) + 1 - rankdata(np.minimum(first, second), method="dense")
     return np.sign(second - first) * distance

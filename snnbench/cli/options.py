@@ -144,6 +144,9 @@ def build_options(
     ] = None,
 ) -> "ComparisonOptions":
     """Return the options of a comparison; what a convention sets can be set otherwise beside it."""
+    from snnbench.results.published import check_published
+
+    check_published(published or ())  # before anything that takes long is imported
     from snnbench.report import CONVENTIONS, ComparisonOptions
 
     chosen = {

@@ -64,6 +64,21 @@ def table_options(**typed: str | list[str] | None) -> "TableOptions":
     return TableOptions(**given, date=parts, charset=str(charset) if charset else None)
 
 
+def is_own(suite: str) -> bool:
+    """Return whether a suite is of the user's or OpenML's, by what was typed.
+
+    Raises:
+        SnnbenchError: If it is a name, and there is no such suite.
+    """
+    from snnbench.suites import SUITES
+
+    if suite in SUITES:
+        return False
+    if "/" not in suite and not Path(suite).expanduser().exists():  # nothing of OpenML's is without a slash
+        raise _unknown(suite)
+    return True
+
+
 def open_suite(suite: str, source: str | None, options: "TableOptions", to: Path | None = None) -> tuple[str, str | None]:
     """Return the name of a suite and where its files lie: as typed for one of snnbench's, else the frozen folder.
 

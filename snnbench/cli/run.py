@@ -15,12 +15,13 @@ import typer
 from snnbench import __version__
 from snnbench.cli import completion, own
 from snnbench.cli.machine import Device, choose_device
+from snnbench.cli.names import load_settings
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
 from snnbench.cli.output import FLAG, MAX_SEED, errors
 from snnbench.cli.plan import confirm, print_plan
 from snnbench.display.plan import estimate_seconds
 from snnbench.display.progress import Mode, display
-from snnbench.errors import ConfigError, UnknownNameError
+from snnbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from snnbench.config import RunSettings
@@ -214,6 +215,10 @@ def run(
 
     Results are stored job by job: the same command continues a run that was stopped, and does nothing once all is done.
     """
+    if config and preset:
+        raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
+    # Names are checked before anything that takes long is imported; a suite of the user's is known once it is opened.
+    settings = None if own.is_own(suite) else load_settings(suite, model or (), preset or _PRESET, config)
     from snnbench import benchmark
     from snnbench.execution.engines import configure_engine, load_engine
     from snnbench.execution.request import Request
@@ -253,8 +258,9 @@ def run(
             encoding=encoding,
         ),
     )
-    settings = _settings(suite, preset, config, accelerator, preprocessing)
-    _check_choices(suite, settings, f"{config or f'preset {preset or _PRESET}'}", model or (), task or (), repetition or ())
+    settings = settings or load_settings(suite, model or (), preset or _PRESET, config)
+    settings = _with_options(settings, config, accelerator, preprocessing)
+    _check_choices(suite, task or (), repetition or ())
     if seed + seeds - 1 > MAX_SEED:
         raise ConfigError(f"The last seed must be at most {MAX_SEED}, found {seed} + {seeds - 1}. Take a smaller --seed.")
     engine_spec = configure_engine(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
@@ -299,36 +305,25 @@ def run(
         raise typer.Exit(1)
 
 
-def _settings(
-    suite: str, preset: str | None, config: Path | None, accelerator: str | None, preprocessing: Preprocessing | None
+def _with_options(
+    settings: "RunSettings", config: Path | None, accelerator: str | None, preprocessing: Preprocessing | None
 ) -> "RunSettings":
     """Return the settings of a config, with the values of options in the place of its own."""
-    from snnbench.config import load_config
     from snnbench.models.estimators.accelerators import accelerate
-    from snnbench.suites import load_suite
 
-    load_suite(suite)  # an unknown suite is reported before an unknown preset
-    if config and preset:
-        raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     if config:
         # A network of the user's own lies beside the config; behind all others, so that nothing there poses as a library.
         sys.path.append(str(config.absolute().parent))
-    settings = load_config(suite, preset or _PRESET, config)
     if accelerator:
         settings = accelerate(settings, accelerator)
     return settings.model_copy(update={"preprocessing": preprocessing.value}) if preprocessing else settings
 
 
-def _check_choices(
-    suite: str, settings: "RunSettings", where: str, models: Sequence[str], tasks: Sequence[str], repetitions: Sequence[int]
-) -> None:
-    """Check the names that were typed against the config and the catalogue; ``where`` names the config in errors."""
+def _check_choices(suite: str, tasks: Sequence[str], repetitions: Sequence[int]) -> None:
+    """Check the tasks and the repetitions that were typed against the catalogue."""
     from snnbench.suites import load_suite
     from snnbench.suites.loading import check_tasks
 
-    for name in models:
-        if name not in settings.models:
-            raise UnknownNameError(f"model of {where}", name, settings.models)
     check_tasks(suite, tasks)
     most = int(load_suite(suite).catalogue()["repetitions"].max())
     for number in repetitions:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from snnbench.errors import UnknownNameError
 from snnbench.report.options import ComparisonOptions
-from snnbench.results.published import PUBLISHED
+from snnbench.results.published import PUBLISHED, check_published
 from snnbench.results.score_tables import ScoreTable, read_score_tables
 from snnbench.results.selection import OUTPUT_COLUMNS
 from snnbench.results.store import read_results
@@ -44,10 +43,7 @@ def read_sources(sources: Sequence[Path], options: ComparisonOptions, columns: S
     """
     folders = tuple(source for source in sources if not is_table(source))
     files = [str(source) for source in sources if is_table(source)]
-    for name in options.published:
-        if name not in PUBLISHED and not is_table(Path(name)):
-            hint = f"Known: {', '.join(PUBLISHED)}; or a file of scores."
-            raise UnknownNameError("published results", name, PUBLISHED, hint)
+    check_published(options.published)
     files += [name for name in options.published if name not in PUBLISHED]
     tables = read_score_tables(files, options.index, options.lower_is_better)
     know_suites(folders)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from typing import TYPE_CHECKING
 
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.resources import resource
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,18 @@ REFERENCES: dict[str, str] = {
 """What Klambauer et al. (2017) conclude from their scores: file by name; ``results/published/README.md`` has the columns."""
 
 
-def load_published(name: str) -> pd.DataFrame:
+def check_published(names: Sequence[str]) -> None:
+    """Check that what is compared beside one's own is published, or a file.
+
+    Raises:
+        UnknownNameError: If a name is neither.
+    """
+    for name in names:
+        if name not in PUBLISHED and name != "-" and not Path(name).is_file():
+            raise UnknownNameError("published results", name, PUBLISHED, f"Known: {', '.join(PUBLISHED)}; or a file of scores.")
+
+
+def load_published(name: str) -> "pd.DataFrame":
     """Return a published score table.
 
     Args:
@@ -106,6 +118,9 @@ def load_published(name: str) -> pd.DataFrame:
     """
     if name not in PUBLISHED:
         raise UnknownNameError("published results", name, PUBLISHED)
+    import pandas as pd
+    from pandas.api.types import is_numeric_dtype
+
     path = resource("results", "published", PUBLISHED[name].file)
     table = _read(path)
     scores = table.drop(columns="task", errors="ignore").rename_axis(columns="model")
@@ -127,8 +142,12 @@ def published_suite(names: Sequence[str]) -> str:
 
 
 def beside_published(
-    scores: pd.DataFrame, names: Sequence[str], suite: str, metric: str = "", tables: Mapping[str, pd.DataFrame] | None = None
-) -> pd.DataFrame:
+    scores: "pd.DataFrame",
+    names: Sequence[str],
+    suite: str,
+    metric: str = "",
+    tables: "Mapping[str, pd.DataFrame] | None" = None,
+) -> "pd.DataFrame":
     """Put published and other score tables beside one's own, by task.
 
     Beside one's own, all are rounded to the digits of the published table that prints the fewest: 36 right of 37 must tie with
@@ -160,6 +179,8 @@ def beside_published(
     joined = {name: load_published(name) for name in names} | own_tables
     if not joined:
         return scores
+    import pandas as pd  # late, so that names are known without it
+
     columns = pd.Series([column for table in joined.values() for column in table.columns], dtype=object)
     ambiguous = set(columns[columns.duplicated()]) if scores.empty else set(columns)
     renamed = [
@@ -171,7 +192,7 @@ def beside_published(
     return together if are_printed_alone else together.round(min(PUBLISHED[name].decimals for name in names))
 
 
-def load_reference(name: str) -> pd.DataFrame:
+def load_reference(name: str) -> "pd.DataFrame":
     """Return a reference table of Klambauer et al. (2017) as it is printed, in the order of its rows.
 
     Args:
@@ -186,7 +207,9 @@ def load_reference(name: str) -> pd.DataFrame:
     return _read(resource("results", "published", REFERENCES[name]))
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
     try:
         return pd.read_csv(path)
     except FileNotFoundError as error:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from snnbench.stats.bootstrap import interval, resample_tasks
 from snnbench.stats.differences import paired_differences
@@ -82,7 +81,7 @@ def rank_biserial(differences: np.ndarray) -> float:
     differences = differences[differences != 0]
     if len(differences) == 0:
         return 0.0
-    ranks = stats.rankdata(np.abs(differences))
+    ranks = pd.Series(np.abs(differences)).rank().to_numpy()
     return float((np.sign(differences) * ranks).sum() / ranks.sum())
 
 

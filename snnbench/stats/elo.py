@@ -2,8 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.sparse.csgraph import connected_components
+from scipy import special
 
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.stats.options import check_share
@@ -70,7 +69,7 @@ def elo(
         zero, of_zero = strengths[position], influence[:, position]
     influence = influence - of_zero[:, np.newaxis]
     n = len(influence)
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * influence.std(axis=0, ddof=1) / np.sqrt(n)
+    half = special.stdtrit(n - 1, (1 + confidence) / 2) * influence.std(axis=0, ddof=1) / np.sqrt(n)
     ends = [strengths + influence.mean(axis=0) + sign * half for sign in (-1, 1)]
     low, high = np.minimum(ends[0], strengths), np.maximum(ends[1], strengths)
     ratings = (anchor_rating + SCALE / np.log(10) * (values - zero) for values in (strengths, low, high))
@@ -140,4 +139,6 @@ def bradley_terry(wins: np.ndarray, prior: float = 0.0) -> np.ndarray:
 
 def _splits(wins: np.ndarray) -> bool:
     """Return whether some group of models never beat the rest, in one table (n_models, n_models)."""
+    from scipy.sparse.csgraph import connected_components
+
     return len(wins) > 1 and connected_components(wins > 0, directed=True, connection="strong", return_labels=False) > 1

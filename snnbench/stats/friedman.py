@@ -4,7 +4,7 @@ from math import lgamma
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from snnbench.records import TestResult
 from snnbench.stats.ranks import rank
@@ -35,7 +35,7 @@ def friedman(scores: pd.DataFrame) -> TestResult:
     if min(ranks.shape) >= 2:
         between, within = _square_sums(ranks)
         statistic = (n_models - 1) * between / within if within > 0 else 0.0
-        pvalue = float(stats.chi2.sf(statistic, n_models - 1))
+        pvalue = float(special.chdtrc(n_models - 1, statistic))
     return _compare("friedman", ranks, statistic, pvalue)
 
 
@@ -71,7 +71,7 @@ def iman_davenport(scores: pd.DataFrame) -> TestResult:
             statistic, pvalue = float("inf"), float(np.exp((1 - n_tasks) * lgamma(n_models + 1)))
         else:
             statistic = (n_tasks - 1) * between / residual
-            pvalue = float(stats.f.sf(statistic, n_models - 1, (n_models - 1) * (n_tasks - 1)))
+            pvalue = float(special.fdtrc(n_models - 1, (n_models - 1) * (n_tasks - 1), statistic))
     return _compare("iman_davenport", ranks, statistic, pvalue)
 
 

@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import TestResult
@@ -69,8 +69,16 @@ def critical_difference(n_models: int, n_tasks: int, alpha: float = 0.05) -> flo
         raise SnnbenchError(
             f"A critical difference needs at least two models and one task, found {n_models} and {n_tasks}; compare more."
         )
-    quantile = float(stats.studentized_range.ppf(1 - alpha, n_models, np.inf))
-    return quantile * sqrt(n_models * (n_models + 1) / (12 * n_tasks))
+    return _range_quantile(alpha, n_models) * sqrt(n_models * (n_models + 1) / (12 * n_tasks))
+
+
+def _range_quantile(alpha: float, n_models: int) -> float:
+    """Return what the range of n_models standard normal variables exceeds with probability ``alpha``, by bisection."""
+    low, high = 0.0, 80.0
+    while (middle := (low + high) / 2) not in (low, high):
+        exceeds = _range_exceeds(np.array([middle]), n_models)[0] > alpha
+        low, high = (middle, high) if exceeds else (low, middle)
+    return middle
 
 
 def _range_exceeds(q: np.ndarray, n_models: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from snnbench.errors import SnnbenchError
 from snnbench.stats.options import check_share
@@ -45,7 +45,7 @@ def rank_intervals(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFra
     imaginary = np.repeat([[1.0], [float(n_models)]], n_models, axis=1)
     augmented = np.concatenate([ranks, imaginary])
     n = len(augmented)
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * augmented.std(axis=0, ddof=1) / np.sqrt(n)
+    half = special.stdtrit(n - 1, (1 + confidence) / 2) * augmented.std(axis=0, ddof=1) / np.sqrt(n)
     centre, mean = augmented.mean(axis=0), ranks.mean(axis=0)
     low = np.minimum(np.clip(centre - half, 1, n_models), mean)
     high = np.maximum(np.clip(centre + half, 1, n_models), mean)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from snnbench.errors import SnnbenchError
 from snnbench.records import Alternative, TestResult
@@ -67,7 +67,7 @@ def _test(differences: np.ndarray, share: float, alternative: Alternative) -> tu
         return float("nan"), float("nan")
     variance = (1 / len(differences) + share) * differences.var(ddof=1)
     statistic = float(differences.mean() / np.sqrt(variance))
-    tail = float(stats.t.sf(statistic if alternative == "greater" else abs(statistic), len(differences) - 1))
+    tail = float(special.stdtr(len(differences) - 1, -statistic if alternative == "greater" else -abs(statistic)))
     return statistic, tail if alternative == "greater" else 2 * tail
 
 

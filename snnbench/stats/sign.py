@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from snnbench.records import Alternative, TestResult
 from snnbench.stats.baseline import baseline_result
@@ -47,7 +47,7 @@ def sign_test(
         higher, lower = (of_model > 0).sum(axis=0), (of_model < 0).sum(axis=0)
         # The binomial distribution of a half is symmetric, so the two-sided test is twice the smaller tail.
         extreme = higher if alternative == "greater" else np.maximum(higher, lower)
-        tail = stats.binom.sf(extreme - 1, higher + lower, 0.5)
+        tail = np.where(extreme > 0, special.betainc(extreme * 1.0, higher + lower - extreme + 1.0, 0.5), 1.0)
         pvalue = np.minimum(tail if alternative == "greater" else 2 * tail, 1.0)
         return np.where(len(scores) > 0, higher, np.nan), np.where(len(scores) > 0, pvalue, np.nan)
 

@@ -1,7 +1,8 @@
 """The distribution of the signed-rank statistic: exact for few differences, whatever their ties, and normal for many."""
 
 import numpy as np
-from scipy import special, stats
+import pandas as pd
+from scipy import special
 
 # What to do with tasks on which both models score the same, and how to say it.
 ZERO_METHODS = {
@@ -44,7 +45,7 @@ def signed_rank(differences: np.ndarray, alternative: str, zero_method: str) -> 
     is_zero = present & (differences == 0)
     ranked = present & ~is_zero if zero_method == "wilcox" else present
     # What is not ranked comes last, where it does not touch the ranks of the others.
-    ranks = stats.rankdata(np.where(ranked, np.abs(differences), np.inf), axis=0, method="average")
+    ranks = pd.DataFrame(np.where(ranked, np.abs(differences), np.inf)).rank().to_numpy()
     infinite = ranked & np.isinf(differences)
     if infinite.any():
         n_finite = (ranked & ~infinite).sum(axis=0)

@@ -1,7 +1,14 @@
-"""The suites: one module each, with the names of ``Suite``."""
+"""The suites: one module each, with the names of ``Suite``.
 
-from snnbench.suites.fetch.opening import bundle_source, open_source
+What opens their files is imported when it is first asked for: to know the names of the suites takes no package of downloads.
+"""
+
+from typing import TYPE_CHECKING, Any
+
 from snnbench.suites.registry import SUITES, Suite, command_words, keep_catalogue, know_suites, load_suite, split_numbers
+
+if TYPE_CHECKING:
+    from snnbench.suites.fetch.opening import bundle_source, open_source
 
 __all__ = [
     "SUITES",
@@ -14,3 +21,11 @@ __all__ = [
     "open_source",
     "split_numbers",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("bundle_source", "open_source"):
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from snnbench.suites.fetch import opening
+
+    return getattr(opening, name)

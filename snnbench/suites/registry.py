@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-from snnbench.records import Dataset, Split, Task
-from snnbench.suites.folder import is_frozen, open_frozen
-from snnbench.suites.own import recall, remember_results, write_catalogue
+    from snnbench.records import Dataset, Split, Task
 
 SUITES = {
     "core": "snnbench.suites.core",
@@ -40,19 +39,19 @@ class Suite(Protocol):
     STANDARDISE: bool
     REPETITIONS: tuple[int, ...]
 
-    def catalogue(self) -> pd.DataFrame:
+    def catalogue(self) -> "pd.DataFrame":
         """One row a task: n_samples, n_features, n_classes, n_test, size, repetitions; indexed by name."""
         ...
 
-    def tasks(self, folder: Path | None) -> tuple[list[Task], dict[str, str]]:
+    def tasks(self, folder: Path | None) -> "tuple[list[Task], dict[str, str]]":
         """Return the tasks at hand, and the reason for every other one; quick."""
         ...
 
-    def load(self, task: str, folder: Path | None) -> Dataset:
+    def load(self, task: str, folder: Path | None) -> "Dataset":
         """Return a task's arrays, checked against the catalogue."""
         ...
 
-    def splits(self, task: str, folder: Path | None) -> list[Split]:
+    def splits(self, task: str, folder: Path | None) -> "list[Split]":
         """Return a task's repetitions or folds, as many as the catalogue says."""
         ...
 
@@ -70,6 +69,9 @@ def load_suite(name: str, folder: Path | None = None) -> Suite:
     """
     if name in SUITES:
         return cast(Suite, import_module(SUITES[name]))
+    from snnbench.suites.folder import is_frozen, open_frozen
+    from snnbench.suites.own import recall
+
     if folder is not None and is_frozen(folder):
         return cast(Suite, open_frozen(folder))
     return cast(Suite, recall(name, SUITES))
@@ -78,6 +80,9 @@ def load_suite(name: str, folder: Path | None = None) -> Suite:
 def keep_catalogue(results: Path, suite: str, folder: Path | None) -> None:
     """Copy the catalogue of a suite of the user's into a results folder; comparisons then need no data."""
     if suite not in SUITES:
+        from snnbench.suites.folder import open_frozen
+        from snnbench.suites.own import recall, write_catalogue
+
         write_catalogue(results, recall(suite, SUITES) if folder is None else open_frozen(folder))
 
 
@@ -87,16 +92,22 @@ def know_suites(folders: Iterable[Path]) -> None:
     Raises:
         DataError: If a catalogue among the results is damaged.
     """
+    from snnbench.suites.own import remember_results
+
     remember_results(folders, SUITES)
 
 
 def command_words(suite: str) -> tuple[str, ...]:
     """Return what one types after ``snnbench run`` for a suite: its name, or what opened tables of the user's."""
+    from snnbench.suites.own import recall
+
     return (suite,) if suite in SUITES else tuple(recall(suite, SUITES).entry.command)
 
 
 def split_numbers(suite: str, names: Iterable[str]) -> list[int]:
     """Return the numbers of splits by their names, as ``--repetition`` counts them; none of a split without a number."""
+    from snnbench.suites.own import recall
+
     n_folds = {} if suite in SUITES else {entry.n_folds for entry in recall(suite, SUITES).entry.tasks.values()}
     per_repeat = max(n_folds, default=0)
     numbers = set()
