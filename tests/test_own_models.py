@@ -21,12 +21,15 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
+NETWORK = next(block for block in blocks("python") if "class TanhNet" in block)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
     code._trace.cache_clear()
-    (tmp_path / "mine.py").write_text(blocks("python")[0])
+    (tmp_path / "mine.py").write_text(NETWORK)
     toml = "\n".join(blocks("toml")).replace("n_layers = [2, 8]", "n_layers = 2")
     (tmp_path / "mine.toml").write_text(toml.replace("uci/quick", "core/quick") + "\n[training]\nn_epochs = 5\n")
     return tmp_path
@@ -51,7 +54,7 @@ def test_the_estimator_and_the_network_of_the_readme_run_as_written(folder, caps
 def test_an_edited_network_is_not_taken_for_the_old_one(folder):
     settings = load_config("core", file=folder / "mine.toml").models["tanh"]
     before = code_of("tanh", settings)
-    (folder / "mine.py").write_text(blocks("python")[0].replace("Tanh()", "Sigmoid()"))
+    (folder / "mine.py").write_text(NETWORK.replace("Tanh()", "Sigmoid()"))
     code._trace.cache_clear()  # another process would read the file anew
     after = code_of("tanh", settings)
     assert after.digest != before.digest != ""
@@ -68,7 +71,7 @@ WRONG = {
 @pytest.mark.parametrize("fault", WRONG)
 def test_a_network_that_breaks_the_contract_is_refused_before_training(fault, folder):
     old, new, message = WRONG[fault]
-    source = blocks("python")[0].replace("layers[-1])", "*[layers[-1]])") if fault == "output" else blocks("python")[0]
+    source = NETWORK.replace("layers[-1])", "*[layers[-1]])") if fault == "output" else NETWORK
     assert old in source
     name = f"wrong_{fault.replace(' ', '_')}"
     (folder / f"{name}.py").write_text(source.replace(old, new))
