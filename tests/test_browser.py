@@ -68,7 +68,7 @@ def test_it_loads_without_errors_and_without_the_network(page: "playwright.Page"
     assert page.complaints == []
     assert [url for url in page.requests if url != file.as_uri() and not url.startswith(("data:", "blob:"))] == []
     charts = page.eval_on_selector_all("figure svg.marks", "all => all.map(each => each.getAttribute('aria-label'))")
-    assert len(charts) == 8
+    assert len(charts) == 9
     assert all(charts)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -145,6 +145,7 @@ def luminance(colour: list[float]) -> float:
 
 
 CONTRASTS = """() => {
+  const CELL_INK = "rgb(20, 23, 28)", CELL_GROUND = "#97bbe8";  // the darkest colour of a cell, by luminance
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const over = (colours) => {
     canvas.clearRect(0, 0, 1, 1);
@@ -157,6 +158,7 @@ CONTRASTS = """() => {
     for (let node = text; node; node = node.parentElement) grounds.unshift(getComputedStyle(node).backgroundColor);
     const style = getComputedStyle(text);
     const ink = text.closest("svg") ? style.fill : style.color;
+    if (text.closest("svg") && style.fill === CELL_INK) grounds.push(CELL_GROUND);  // a text of a cell of the matrix of pairs
     return { text: text.textContent.trim().slice(0, 30), ink: over([...grounds, ink]), ground: over(grounds) };
   });
 }"""

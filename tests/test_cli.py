@@ -671,7 +671,8 @@ def test_odd_results_are_told(program, results):
     assert "stored more than once; of rows with one key the newest" in " ".join(doubled.split())
     assert "2 models on 2 of 13 tasks" in doubled
     file.with_name("evaluate-copy.parquet").unlink()
-    rows.assign(test_score=rows["test_score"].where(rows["model"] != "svm")).to_parquet(file)
+    is_lost = (rows["model"] == "svm") & (rows["task"] == "wine")
+    rows.assign(test_score=rows["test_score"].mask(is_lost)).to_parquet(file)
     gap = " ".join(program("compare", "results").out.split())
     assert "take the worst rank" in gap or "takes the worst rank" in gap
     dropped = " ".join(program("compare", "results", "--missing", "drop-task").out.split())
@@ -777,7 +778,7 @@ def test_stored_rows_that_do_not_count_are_explained(program, results, tmp_path)
     (tmp_path / "other.toml").write_text(TINY.replace("n_epochs = 4", "n_epochs = 5").replace("[0.01, 0.1]", "[0.1, 1.0]"))
     answer = program("run", "core", "--config", "other.toml", *TASKS, "--dry-run")
     assert answer.err == (
-        "8 stored trainings not used here: 4 × n_epochs = 4 and configuration not in the grid; 4 × n_epochs = 4.\n"
+        "8 stored trainings not used here: 4 × n_epochs = 4; 4 × n_epochs = 4 and configuration not in the grid.\n"
     )
     assert "4 of them stored already" in answer.out  # those of the estimator
 
@@ -815,7 +816,7 @@ def test_results_are_listed_shown_merged_and_pruned(program, results, tmp_path):
     assert program("results", "prune", "all").out == "Nothing is superfluous.\n"
     shutil.copytree(tmp_path / "all" / "core", tmp_path / "all" / "copy")
     pruned = program("results", "prune", "all")
-    assert pruned.out.count("stored twice") == pruned.out.count("\n") > 4
+    assert pruned.out.count("stored twice") == pruned.out.count("\n") == 2
     assert pruned.err == "Nothing was removed; say --yes to do so.\n"
     assert program("results", "prune", "all", "--yes").code == 0
     assert len(pd.read_parquet(tmp_path / "all")) == 16

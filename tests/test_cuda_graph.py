@@ -6,8 +6,10 @@ import pytest
 import torch
 from stacks import rows
 
+from snnbench.records import Config, StackSize
 from snnbench.training import cuda_graph as replay
-from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, TaskRows
+from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader
+from snnbench.training.stack import TaskRows, stack_of_one_task
 
 
 class Recorder:
@@ -73,9 +75,12 @@ def test_every_call_has_its_effect_once(log):
 @pytest.mark.parametrize("across", [False, True])
 def test_an_epoch_lives_in_tensors_that_stay_where_they_are(across):
     """A recording knows addresses alone: what moves away or is cut by Python would be the first epoch's for ever."""
-    data = TaskRows(rows(70), rows(30, seed=1), 3)
-    feed = MultiTaskLoader([data], [0, 0], [5, 6], 32, (8, 4), "cpu", torch.float32) if across else None
-    feed = feed or SingleTaskLoader(data, [5, 6], 32, "cpu", torch.float32)
+    data, cpu = TaskRows(rows(70), rows(30, seed=1), 3), torch.device("cpu")
+    stack = stack_of_one_task("search", [Config("snn", ())] * 2, data, [5, 6], 2)
+    if across:
+        feed = MultiTaskLoader(stack, StackSize(8, 4, 32), cpu, torch.float32)
+    else:
+        feed = SingleTaskLoader(stack, 32, cpu, torch.float32)
     state = [value for value in vars(feed).values() if isinstance(value, torch.Tensor)]
     places = [value.data_ptr() for value in state]
     seen = []

@@ -162,10 +162,10 @@ def test_before_training_is_the_network_that_training_starts_from():
 def test_the_second_layer_s_inputs_are_computed_as_by_plain_torch(monkeypatch):
     """From the weights alone: (selu(X·W₁ + b₁))·W₂ + b₂."""
     networks = []
-    build = network_inputs._network
-    monkeypatch.setattr(network_inputs, "_network", lambda *args: networks.append(build(*args)) or networks[-1])
+    build = network_inputs.build_network
+    monkeypatch.setattr(network_inputs, "build_network", lambda *args: networks.append(build(*args)) or networks[-1])
     _, after = measure_network_inputs("core", "iris", None, Training(n_units=16, n_layers=2, n_epochs=2)).values()
-    weights = [parameter.detach()[0] for parameter in networks[0].parameters()]
+    weights = [parameter.detach()[0] for parameter in networks[-1].parameters()]
     _, valid = job_rows("search", "core", "iris", load_suite("core").splits("iris", None)[0].name, None)
     hidden = torch.nn.functional.selu(torch.from_numpy(valid.X) @ weights[0] + weights[1])
     np.testing.assert_allclose(after, (hidden @ weights[2] + weights[3]).numpy(), atol=1e-5)

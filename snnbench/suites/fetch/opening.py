@@ -76,12 +76,12 @@ def bundle_source(
 
 def _own_folder(suite: str, source: str | None) -> Path:
     """Return the frozen folder of a suite of the user's, which is its source."""
-    folder = Path(str(source)).expanduser().absolute()
-    if source is None or not is_frozen(folder):
-        raise DataError(
-            f"The files of the suite {suite} must be named, found {source or 'none'}: --source takes the "
-            "folder that `snnbench data fetch PATH --to DIR` makes."
-        )
+    takes = "--source takes the folder that `snnbench data fetch PATH --to DIR` makes."
+    if source is None:
+        raise UnknownNameError("suite", suite, SUITES, f"Known: {', '.join(SUITES)}; for a suite of your own {takes}")
+    folder = Path(source).expanduser().absolute()
+    if not is_frozen(folder):
+        raise DataError(f"The files of the suite {suite} must be named, found {source}: {takes}")
     return folder
 
 
