@@ -325,7 +325,7 @@ JUMPY = """
 import random
 from datetime import UTC, datetime, timedelta
 
-import snnbench.training
+import snnbench.training.jobs
 from snnbench.models.networks.snn import SNN
 
 
@@ -335,7 +335,7 @@ class JumpyClock(datetime):
         return datetime(2026, 6, 1, tzinfo=tz) + timedelta(days=random.uniform(-4000, 4000))
 
 
-snnbench.training.datetime = JumpyClock
+snnbench.training.jobs.datetime = JumpyClock
 
 
 class Jumpy(SNN):
