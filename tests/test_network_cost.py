@@ -1,14 +1,24 @@
 """The cost model: what it counts, and that its estimates follow measured times."""
 
 import time
+from itertools import product
 
 import numpy as np
 import pytest
 
 from snnbench.config import ModelSettings, TrainingSettings, expand_grid, load_config
-from snnbench.models import NETWORKS, load_class
+from snnbench.models import NETWORKS, load_class, stack_key
 from snnbench.models.cost.estimator_cost import COSTS, fit_seconds
-from snnbench.models.cost.network_cost import SECONDS, Layer, counts, member_seconds, network_layers
+from snnbench.models.cost.network_cost import (
+    SECONDS,
+    built_layers,
+    counts,
+    member_seconds,
+    network_layers,
+    network_totals,
+    sum_up,
+)
+from snnbench.models.cost.shapes import SHAPES, Layer
 from snnbench.records import Config, Dataset, Task
 from snnbench.training.stack import TaskRows, stack_of_one_task
 from snnbench.training.stacked import initialise, train_stack
@@ -22,27 +32,56 @@ def config(model: str, **changes) -> Config:
     return Config(model, tuple({**dict(grid.values), "dropout_rate": 0.0, **changes}.items()))
 
 
+def layers(model: str, n_features: int, n_outputs: int, **changes) -> tuple[Layer, ...]:
+    return network_layers(NETWORKS[model], stack_key(config(model, **changes)), n_features, n_outputs)
+
+
 def test_layers_are_read_from_the_network():
-    shape = {"n_units": 8, "n_layers": 2}
-    found = network_layers(NETWORKS["snn"], config("snn", **shape), 16, 3)
+    found = layers("snn", 16, 3, n_units=8, n_layers=2)
     assert found == (
         Layer("linear", 8, 128),
         Layer("selu", 8),
+        Layer("alpha_dropout", 8),
         Layer("linear", 8, 64),
         Layer("selu", 8),
+        Layer("alpha_dropout", 8),
         Layer("linear", 3, 24),
     )
-    noisy = network_layers(NETWORKS["snn"], config("snn", dropout_rate=0.1, **shape), 16, 3)
-    assert [layer.kind for layer in noisy].count("alpha_dropout") == 2
-    highway = network_layers(NETWORKS["highway"], config("highway", n_layers=1), 16, 3)
-    assert highway == (Layer("highway", 32, 512), Layer("linear", 3, 48))
-    residual = network_layers(NETWORKS["resnet"], config("resnet", n_units=8, n_blocks=1, form="rectangular"), 16, 3)
+    assert layers("highway", 16, 3, n_layers=1) == (Layer("highway", 32, 512), Layer("dropout", 16), Layer("linear", 3, 48))
+    residual = layers("resnet", 16, 3, n_units=8, n_blocks=1, form="rectangular")
     assert [layer.kind for layer in residual].count("batchnorm") == 3
     assert Layer("residual", 8) in residual
 
 
+@pytest.mark.parametrize(("rate", "n_noisy"), [(0.0, 0), (0.1, 2)])
+def test_dropout_costs_nothing_where_its_rate_is_0(rate, n_noisy):
+    found = network_totals(NETWORKS["snn"], config("snn", n_units=8, n_layers=2, dropout_rate=rate), 16, 3)
+    assert found.get("alpha_dropout", (0,))[0] == n_noisy
+
+
+FORMS = {
+    "batchnorm": [{"form": "conic"}, {"placement": "after"}],
+    "highway": [{"n_units": 5}],
+    "resnet": [{"form": "diavolo", "n_blocks": 2}, {"form": "rectangular", "normalisation": "none"}],
+}
+
+
+@pytest.mark.parametrize("size", [(2, 2), (16, 3), (7, 12)])
+@pytest.mark.parametrize("model", NETWORKS)
+def test_arithmetic_gives_the_layers_that_are_built(model, size):
+    path, known = NETWORKS[model], load_class(NETWORKS[model]).hyperparameters
+    assert path in SHAPES
+    changes = FORMS.get(model, []) if model == "resnet" else [{"n_layers": 3, "form": "conic"}, *FORMS.get(model, [])]
+    for preset, change in product(("quick", "paper"), ({}, *changes)):
+        grid = expand_grid(model, load_config("uci", preset).models[model])
+        for one in (grid[0], grid[-1]):
+            values = {name: value for name, value in {**dict(one.values), **change}.items() if name in known}
+            shape = stack_key(Config(model, tuple(values.items())))
+            assert network_layers(path, shape, *size) == built_layers(path, shape, *size)
+
+
 def test_what_an_epoch_is_made_of():
-    found = counts((Layer("linear", 8, 128), Layer("selu", 8)), n_stack=3, n_train=300, batch_size=128)
+    found = counts(sum_up((Layer("linear", 8, 128), Layer("selu", 8))), n_stack=3, n_train=300, batch_size=128)
     assert (found["epoch"], found["step"], found["linear weight"]) == (1, 3, 3 * 3 * 128)
     assert found["selu call"] == 3 + 1 / 3
     assert found["selu unit"] == pytest.approx(300 * (1 + 0.25 / 3) * 3 * 8)
@@ -51,8 +90,8 @@ def test_what_an_epoch_is_made_of():
 
 @pytest.mark.parametrize("model", NETWORKS)
 def test_every_layer_of_our_networks_has_a_measured_cost(model):
-    layers = network_layers(NETWORKS[model], config(model, dropout_rate=0.1), 16, 3)
-    assert set(counts(layers, 3, 300, 128)) <= set(SECONDS)
+    totals = network_totals(NETWORKS[model], config(model, dropout_rate=0.1), 16, 3)
+    assert set(counts(totals, 3, 300, 128)) <= set(SECONDS)
 
 
 def test_normalised_networks_cost_more():

@@ -2,18 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice, product
 
-from snnbench.config import PROTOCOL_VERSION, ModelSettings, expand_grid
+from snnbench.config import ModelSettings, expand_grid
+from snnbench.execution.keys import Keys
 from snnbench.models import canonical, check_config, check_network, implementation, load_class, stack_key
-from snnbench.models.code import code_of
 from snnbench.models.cost.memory import process_bytes
 from snnbench.models.cost.network_cost import member_seconds, network_work
 from snnbench.models.estimators.building import families
 from snnbench.models.layers.padding import stack_size, stacks_across_tasks, steps_class
-from snnbench.records import Code, Config, Job, Member, Stage, digest
+from snnbench.records import Code, Config, Job, Member, Stage
 from snnbench.results.selection import choice
 from snnbench.training.context import RunSpec
 
@@ -90,10 +90,12 @@ def plan_search(spec: RunSpec, models: Sequence[str], stored: Stored, n_workers:
         for first in islice(spec.tasks.values(), 1):
             check_network(grid[0], spec.settings.models[model], first.n_features, first.n_outputs)
     members: dict[str, Member] = {}
+    keys = Keys(spec)
     for task in spec.tasks:
         for split, grid in product(spec.splits[task], grids.values()):
             for config in grid:
-                member = stored.as_stored(config.model, partial(search_member, spec, task, split, config))
+                of_code = partial(search_member, spec, task, split, config, keys=keys)
+                member = stored.as_stored(config.model, of_code)
                 members[member.key] = member
     missing = [member for key, member in members.items() if key not in stored.keys]
     jobs = make_jobs(spec, "search", missing, n_workers)
@@ -112,22 +114,22 @@ def search_work(plan: Plan, spec: RunSpec) -> tuple[int, int]:
     return sum(steps for steps, _ in works), sum(flops for _, flops in works)
 
 
-def search_member(spec: RunSpec, task: str, split: str, config: Config, code: Code | None = None) -> Member:
+def search_member(
+    spec: RunSpec, task: str, split: str, config: Config, code: Code | None = None, keys: Keys | None = None
+) -> Member:
     """Return the member that trains a configuration for the whole of the epochs, by other code than that at hand if given."""
     n_epochs = 0 if spec.settings.models[config.model].estimator else spec.settings.training.n_epochs
-    key = digest(["search", *_identity(spec, task, split, config, spec.seed, code), n_epochs])
+    key = (keys or Keys(spec)).search(task, split, config, n_epochs, code)
     return Member(task, split, config, spec.seed, n_epochs, key)
 
 
 def evaluation_member(spec: RunSpec, search: Member, best_epoch: int, seed: int, code: Code | None = None) -> Member:
     """Return the member that trains a selected configuration to its stopping epoch and tests it.
 
-    With the search's own seed it repeats the very training that was selected. Its key includes the grid that it was selected
-    from: another grid may select the same configuration, but that is another result.
+    With the search's own seed it repeats the very training that was selected.
     """
-    config = search.config
-    identity = _identity(spec, search.task, search.split, config, seed, code)
-    key = digest(["evaluate", *identity, best_epoch, search.seed, spec.settings.grid_digest(config.model)])
+    ending = seed, best_epoch, search.seed
+    key = Keys(spec).evaluation(search.task, search.split, search.config, ending, code)
     return replace(search, n_epochs=best_epoch, seed=seed, key=key, search_seed=search.seed)
 
 
@@ -262,13 +264,3 @@ def search_grid(model: str, table: ModelSettings) -> list[Config]:
         check_config(config, table)
     # By key, as 1 and 1.0 are equal to Python even where they mean two things.
     return list({config.key: config for config in (canonical(config, table) for config in grid)}.values())
-
-
-def _identity(spec: RunSpec, task_name: str, split: str, config: Config, seed: int, code: Code | None) -> list[object]:
-    """Return everything that the numbers of a training depend on, as JSON can hold it."""
-    task, settings, table = spec.tasks[task_name], spec.settings, spec.settings.models[config.model]
-    code = code or code_of(config.model, table)
-    # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
-    how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(spec.compute)]
-    data = [task.suite, task.name, task.sha256, split, *settings.data_settings]
-    return [*data, config.model, config.values, PROTOCOL_VERSION, *astuple(code), *how, seed]

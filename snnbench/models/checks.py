@@ -8,7 +8,7 @@ from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.models.registry import implementation, load_class
+from snnbench.models.registry import NETWORKS, implementation, load_class
 from snnbench.records import Config, Value
 
 TRAINER_HYPERPARAMETERS = {"l2": Annotated[FiniteFloat, Ge(0)]}
@@ -70,16 +70,16 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
 
 
 def check_network(config: Config, settings: ModelSettings, n_features: int, n_outputs: int) -> None:
-    """Build a stack of two without memory behind it and look at its parameters and its output; nothing for an estimator.
+    """Build a stack of two without memory behind it and look at its parameters and its output; nothing for one of ours.
 
     Raises:
         ConfigError: If a parameter has no stack axis, or inputs are not mapped to (n_stack, n_batch, n_outputs).
     """
-    if settings.estimator:
+    path = implementation(config.model, settings)
+    if settings.estimator or path in NETWORKS.values():
         return
     import torch
 
-    path = implementation(config.model, settings)
     wanted = (2, 3, n_outputs)
     try:
         with torch.device("meta"), torch.no_grad():

@@ -73,12 +73,10 @@ def load_tasks(
         raise DataError(f"Task '{name}' is not at hand: {reason}. Fetch the data again or name another --source.")
     at_hand = tuple(task for task in found if task.name in wanted and task.name not in missing)
     numbers = set(repetitions or module.REPETITIONS)
-    splits = {
-        task.name: [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
-        for task in at_hand
-    }
+    splits: dict[str, list[Split]] = {}
     notes: list[str] = []
-    for task in at_hand:
+    for task in at_hand:  # its splits and its arrays one after the other, so that its files are read once
+        splits[task.name] = [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
         dataset = module.load(task.name, folder)
         _check_features(task, dataset, splits[task.name], module.STANDARDISE, preprocessing)
         notes += own_notes(module, task.name)

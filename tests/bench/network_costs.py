@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
-from snnbench.models.cost.network_cost import counts, network_layers
+from snnbench.models.cost.network_cost import counts, network_totals
 from snnbench.records import Config, Dataset, Value
 from snnbench.training.process import prepare_process
 from snnbench.training.stack import TaskRows, stack_of_one_task
@@ -69,8 +69,8 @@ def seconds_per_epoch(case: dict) -> float:
 
 def count(case: dict) -> dict[str, float]:
     config = Config(case["model"], tuple(case["values"].items()))
-    layers = network_layers(NETWORKS[case["model"]], config, case["n_features"], case["n_outputs"])
-    return counts(layers, case["n_stack"], case["n_train"], case["batch_size"])
+    totals = network_totals(NETWORKS[case["model"]], config, case["n_features"], case["n_outputs"])
+    return counts(totals, case["n_stack"], case["n_train"], case["batch_size"])
 
 
 def fit(cases: list[dict], seconds: list[float]) -> dict[str, float]:

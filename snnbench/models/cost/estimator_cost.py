@@ -7,6 +7,7 @@ steps a support vector machine takes depends on the data, so that a single fit m
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from snnbench.config import ModelSettings
@@ -33,14 +34,18 @@ def fit_seconds(model: ModelSettings, configs: Sequence[Config], task: Task, n_t
 
 
 def _seconds(path: str, given: Arguments, n: int, f: int, k: int) -> float:
-    parameters = inspect.signature(load_class(path)).parameters
-    arguments = {name: parameter.default for name, parameter in parameters.items()} | dict(given)
+    arguments = _defaults(path) | dict(given)
     try:
         own = COSTS.get(path, _other)(arguments, n, f, k)
     except (TypeError, ValueError, KeyError):  # a value that its class will refuse
         own = _other(arguments, n, f, k)
     n_fits = arguments["cv"] + 1 if isinstance(arguments.get("cv"), int) else 1
     return own + n_fits * sum(_seconds(part["class"], part, n, f, k) for part in _parts(list(given.values())))
+
+
+@cache
+def _defaults(path: str) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in inspect.signature(load_class(path)).parameters.items()}
 
 
 def _parts(values: Sequence[Any]) -> list[Arguments]:

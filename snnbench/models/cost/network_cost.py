@@ -7,9 +7,9 @@ matter.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from torch import nn
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import implementation, load_class, stack_key
 from snnbench.models.cost.estimator_cost import fit_seconds
+from snnbench.models.cost.shapes import SHAPES, Layer
 from snnbench.records import Config, Task, Value
 
 SECONDS = {
@@ -69,14 +70,17 @@ _SCORED = 0.25 / 3
 
 _N_SCORED_ROWS = 256
 
+Shape = tuple[tuple[str, Value], ...]
+"""The hyperparameters that the members of a stack share, see ``stack_key``."""
 
-@dataclass(frozen=True)
-class Layer:
-    """A layer of one member: its kind, its units and the weights of its matrix."""
 
-    kind: str
+class Total(NamedTuple):
+    """All layers of one kind together: their number, their units, how many have a matrix, and the weights of these."""
+
+    n_layers: int
     n_units: int
-    n_weights: int = 0
+    n_matrices: int
+    n_weights: int
 
 
 def member_seconds(
@@ -101,12 +105,12 @@ def member_seconds(
         if task.kind == "multilabel":  # a fit for each label, and nothing is grown
             return task.n_outputs * sum(fit_seconds(model, [config], task, n_train) for config in configs)
         return fit_seconds(model, configs, task, n_train)
-    layers = network_layers(implementation(configs[0].model, model), configs[0], task.n_features, task.n_outputs)
-    per_epoch = counts(layers, len(configs), n_train, training.batch_size)
+    totals = network_totals(implementation(configs[0].model, model), configs[0], task.n_features, task.n_outputs)
+    per_epoch = counts(totals, len(configs), n_train, training.batch_size)
     return n_epochs * sum(SECONDS[name] * count for name, count in per_epoch.items())
 
 
-def counts(layers: Sequence[Layer], n_stack: int, n_train: int, batch_size: int) -> dict[str, float]:
+def counts(totals: Mapping[str, Total], n_stack: int, n_train: int, batch_size: int) -> dict[str, float]:
     """Count what an epoch of a stack is made of: the names are those of ``SECONDS``.
 
     ``epoch`` and ``step`` are counted as such; ``<kind> call`` is a layer in a step; ``product`` one member's matrix product in
@@ -117,15 +121,24 @@ def counts(layers: Sequence[Layer], n_stack: int, n_train: int, batch_size: int)
     n_calls = n_steps + math.ceil(0.25 * n_train / _N_SCORED_ROWS) / 3
     n_rows = n_train * (1 + _SCORED) * n_stack
     found: dict[str, float] = {"epoch": 1, "step": n_steps, "product": 0, "flop": 0}
-    for layer in layers:
-        for name, count in ((f"{layer.kind} call", n_calls), (f"{layer.kind} unit", n_rows * layer.n_units)):
-            found[name] = found.get(name, 0) + count
-        if layer.n_weights:
-            found["product"] += n_calls * n_stack
-            found["flop"] += 6 * n_rows * layer.n_weights
-            name = f"{layer.kind} weight"
-            found[name] = found.get(name, 0) + n_steps * n_stack * layer.n_weights
+    for kind, total in totals.items():
+        found[f"{kind} call"] = n_calls * total.n_layers
+        found[f"{kind} unit"] = n_rows * total.n_units
+        if total.n_matrices:
+            found["product"] += n_calls * n_stack * total.n_matrices
+            found["flop"] += 6 * n_rows * total.n_weights
+            found[f"{kind} weight"] = n_steps * n_stack * total.n_weights
     return found
+
+
+def sum_up(layers: Iterable[Layer]) -> dict[str, Total]:
+    """Add up layers by their kind."""
+    totals: dict[str, Total] = {}
+    for layer in layers:
+        n_layers, n_units, n_matrices, n_weights = totals.get(layer.kind, (0, 0, 0, 0))
+        has_matrix = layer.n_weights > 0
+        totals[layer.kind] = Total(n_layers + 1, n_units + layer.n_units, n_matrices + has_matrix, n_weights + layer.n_weights)
+    return totals
 
 
 def network_work(
@@ -141,8 +154,8 @@ def network_work(
     return n_epochs * math.ceil(n_train / batch_size), n_epochs * 6 * n_weights * n_train
 
 
-def network_layers(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[Layer, ...]:
-    """Return the layers of a configuration's network, without dropout where its rate is 0.
+def network_totals(path: str, config: Config, n_features: int, n_outputs: int) -> Mapping[str, Total]:
+    """Return the layers of a configuration's network by their kind, without dropout where its rate is 0.
 
     Args:
         path: Import path of the network.
@@ -150,16 +163,27 @@ def network_layers(path: str, config: Config, n_features: int, n_outputs: int) -
         n_features: Inputs of the network.
         n_outputs: Outputs of the network.
     """
-    layers = _all_layers(path, stack_key(config), n_features, n_outputs)
-    if config.get("dropout_rate", 0):
-        return layers
-    return tuple(layer for layer in layers if not layer.kind.endswith("dropout"))
+    return _totals(path, stack_key(config), bool(config.get("dropout_rate", 0)), n_features, n_outputs)
+
+
+@cache
+def _totals(path: str, shape: Shape, has_dropout: bool, n_features: int, n_outputs: int) -> Mapping[str, Total]:
+    totals = sum_up(network_layers(path, shape, n_features, n_outputs))
+    return {kind: total for kind, total in totals.items() if has_dropout or not kind.endswith("dropout")}
 
 
 def network_size(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[int, int]:
     """Return a network's numbers of weights and of units, those of layers with weights."""
-    layers = [layer for layer in network_layers(path, config, n_features, n_outputs) if layer.n_weights]
-    return sum(layer.n_weights for layer in layers), sum(layer.n_units for layer in layers)
+    totals = [total for total in network_totals(path, config, n_features, n_outputs).values() if total.n_matrices]
+    return sum(total.n_weights for total in totals), sum(total.n_units for total in totals)
+
+
+def network_layers(path: str, shape: Shape, n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+    """Return the layers of a network in order, dropout whatever its rate: of ours by arithmetic, of others as built."""
+    if path not in SHAPES:
+        return built_layers(path, shape, n_features, n_outputs)
+    values = getattr(load_class(path), "defaults", {}) | dict(shape)
+    return tuple(SHAPES[path](values, n_features, n_outputs))
 
 
 def _walk(module: nn.Module) -> Iterator[nn.Module]:
@@ -170,8 +194,7 @@ def _walk(module: nn.Module) -> Iterator[nn.Module]:
             yield from _walk(part)
 
 
-@cache
-def _all_layers(path: str, shape: tuple[tuple[str, Value], ...], n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+def built_layers(path: str, shape: Shape, n_features: int, n_outputs: int) -> tuple[Layer, ...]:
     """Read the layers from a network without memory behind it."""
     config = Config("", (*shape, ("learning_rate", 0.0), ("dropout_rate", 0.0)))
     with torch.device("meta"):
