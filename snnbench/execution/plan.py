@@ -271,4 +271,6 @@ def _identity(spec: RunSpec, task_name: str, split: str, config: Config, seed: i
     # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
     how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(spec.compute)]
     data = [task.suite, task.name, task.sha256, split, *settings.data_settings]
+    encoding = spec.encoding(task_name, config.model)
+    data += [encoding] if encoding != task.encoding else []  # the task's own is part of its SHA-256
     return [*data, config.model, config.values, PROTOCOL_VERSION, *astuple(code), *how, seed]
