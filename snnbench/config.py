@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Lt, MinLen
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.records import Config, Value, digest
+from snnbench.records import Config, ModelEncoding, Value, digest
 from snnbench.resources import resource
 
 PROTOCOL_VERSION = 3
@@ -41,6 +50,7 @@ class ModelSettings(BaseModel):
 
     ``arguments`` are those of an estimator that are not searched; a table with a key ``class`` in them is an object of that
     class. ``accelerator`` names another implementation of it, see ``snnbench.models.estimators.accelerators``.
+    ``encoding`` is how it gets the columns of a table, instead of the task's own encoding.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -49,6 +59,7 @@ class ModelSettings(BaseModel):
     estimator: str | None = None
     arguments: dict[str, Any] = {}
     accelerator: str | None = None
+    encoding: ModelEncoding | None = None
     grid: dict[str, Value | list[Value]]
 
     @field_validator("grid", mode="after")
@@ -62,12 +73,19 @@ class ModelSettings(BaseModel):
             raise ValueError("a model is a network or an estimator, found both")
         if self.accelerator and not self.estimator:
             raise ValueError("only an estimator has an accelerator; a network is trained where --device says")
+        if self.encoding == "native" and not self.estimator:
+            raise ValueError("only an estimator takes levels and gaps as they are; a network has one-hot or ordinal")
         if self.arguments and not self.estimator:
             raise ValueError("only an estimator takes arguments; those of a network belong into its grid")
         for name, values in self.grid.items():
             if isinstance(values, list) and (not values or len(set(map(repr, values))) < len(values)):
                 raise ValueError(f"'{name}' must list at least one value and none twice, found {values}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out an encoding that is not said, so that digests are those from before there was a choice."""
+        return {name: value for name, value in dump(self).items() if name != "encoding" or value is not None}
 
 
 class RunSettings(BaseModel):

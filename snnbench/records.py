@@ -19,6 +19,9 @@ Status = Literal["ok", "diverged", "infeasible", "timeout", "failed"]
 ``timeout``: it was not done within its time limit; ``failed``: anything else, which may go well another time."""
 Precision = Literal["float32", "tf32", "bfloat16"]
 Alternative = Literal["two-sided", "greater"]
+TaskEncoding = Literal["one-hot", "ordinal"]
+ModelEncoding = Literal["one-hot", "ordinal", "native"]
+"""How a model gets the columns of a table; ``native``: levels and gaps as they are, for estimators that take them."""
 
 
 LASTING = {"failed": 0, "timeout": 1}
@@ -55,6 +58,7 @@ class Task:
 
     ``n_features`` counts the inputs without the class column; ``sha256`` identifies the files (or, for an embedded task,
     the arrays) behind it, so that results on changed data are never mixed. ``labels`` names a multilabel task's outputs.
+    ``encoding`` is how a table's columns become features for models that do not say otherwise ("" = the task is no table).
     """
 
     suite: str
@@ -67,6 +71,7 @@ class Task:
     source: str
     sha256: str
     labels: tuple[str, ...] = ()
+    encoding: TaskEncoding | Literal[""] = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Encoding:
     beyond ``max_levels``, share one. ``"ordinal"`` numbers the levels, which is for trees.
     """
 
-    kind: Literal["one-hot", "ordinal"] = "one-hot"
+    kind: TaskEncoding = "one-hot"
     max_levels: int = 50
     min_rows: int = 2
 
@@ -108,7 +113,7 @@ class Dataset:
         y: (n_samples,) int64 class indices, or (n_samples, n_outputs) float32 with NaN = not measured.
 
     A table has ``columns``, one for each column of X. X then holds numbers, level numbers and NaN (missing), and is encoded by
-    ``encoding`` for each split, on its training rows.
+    ``encoding`` for each split, on its training rows; an estimator that takes levels and gaps as they are gets a frame for X.
 
     Raises:
         ValueError: If the row counts differ, ``X`` is not finite (a table's: holds what no column declares), or a label is
@@ -125,7 +130,7 @@ class Dataset:
             raise ValueError(f"X and y must have the same number of rows, found {len(self.X)} and {len(self.y)}.")
         if self.columns:
             self._check_columns()
-        elif not np.isfinite(self.X).all():
+        elif isinstance(self.X, np.ndarray) and not np.isfinite(self.X).all():
             row, column = np.argwhere(~np.isfinite(self.X))[0]
             raise ValueError(f"Features must be finite, found {self.X[row, column]} in row {row}, feature {column}.")
         if self.y.ndim == 2 and (wrong := ~(np.isin(self.y, (0, 1)) | np.isnan(self.y))).any():

@@ -17,7 +17,7 @@ class Keys:
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
-        self._data: dict[tuple[str, str], str] = {}
+        self._data: dict[tuple[str, str, str], str] = {}
         self._configs: dict[
             int, tuple[Config, str]
         ] = {}  # by identity: to Python 1 and 1.0 are equal, where they mean two things
@@ -38,9 +38,11 @@ class Keys:
 
     def _identity(self, task: str, split: str, config: Config, seed: int, code: Code | None) -> str:
         """Return what every key holds, as items of canonical JSON."""
-        if (data := self._data.get((task, split))) is None:
-            of = self._spec.tasks[task]
-            data = self._data[task, split] = _items(of.suite, of.name, of.sha256, split, *self._spec.settings.data_settings)
+        of, encoding = self._spec.tasks[task], self._spec.encoding(task, config.model)
+        if (data := self._data.get((task, split, encoding))) is None:
+            said = [encoding] if encoding != of.encoding else []  # the task's own is part of its SHA-256
+            data = _items(of.suite, of.name, of.sha256, split, *self._spec.settings.data_settings, *said)
+            self._data[task, split, encoding] = data
         if (written := self._configs.get(id(config))) is None:
             written = self._configs[id(config)] = config, _items(config.model, config.values)
         if (how := self._how.get((config.model, code))) is None:

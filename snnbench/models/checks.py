@@ -44,6 +44,7 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
     """Return a model's hyperparameters with their annotations (None = any value), and which of them a grid must give."""
     if settings.estimator:
         from snnbench.models.estimators.building import build_estimator, check_classifier  # imports this module
+        from snnbench.models.estimators.native import check_native
 
         try:
             model = build_estimator(settings, Config(name, ()), seed=0)
@@ -57,6 +58,7 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
         except (TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"The arguments of {name} must suit {settings.estimator}, which says: {error}.") from error
         check_classifier(model, settings.estimator)
+        check_native(name, settings)
         return known, set()
     path = implementation(name, settings)
     network = load_class(path)

@@ -8,6 +8,7 @@ from annotated_types import Ge, MinLen
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from snnbench.errors import DataError, UnknownNameError
+from snnbench.records import TaskEncoding
 
 DESCRIPTION = "suite.toml"
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
@@ -48,7 +49,7 @@ class TaskDescription(BaseModel):
     time: str | None = None
     metric: str | None = None
     splits: SplitRule = SplitRule()
-    encoding: Literal["one-hot", "ordinal"] = "one-hot"
+    encoding: TaskEncoding = "one-hot"
     max_levels: Annotated[int, Ge(2)] = 50
     min_rows: Annotated[int, Ge(1)] = 2
     charset: str = "utf-8"

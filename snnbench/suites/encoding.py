@@ -3,9 +3,12 @@
 So every split has features of one width, and no validation or test row moves a number of another row.
 """
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 
-from snnbench.records import Column, Dataset, Encoding
+from snnbench.records import Column, Dataset, Encoding, TaskEncoding
 
 
 def encoded_width(column: Column, encoding: Encoding) -> int:
@@ -16,6 +19,11 @@ def encoded_width(column: Column, encoding: Encoding) -> int:
     if encoding.kind == "ordinal" or n_levels <= 2:
         return 1
     return min(n_levels, encoding.max_levels)
+
+
+def encoded_as(dataset: Dataset, kind: TaskEncoding | Literal[""]) -> Dataset:
+    """Return a table with another kind of encoding than the task's own; "" for that."""
+    return replace(dataset, encoding=replace(dataset.encoding, kind=kind)) if dataset.columns and kind else dataset
 
 
 def encode(dataset: Dataset, train: np.ndarray) -> np.ndarray:

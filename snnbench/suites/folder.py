@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
-from snnbench.records import Column, Dataset, Encoding, Split, Task
+from snnbench.records import Column, Dataset, Encoding, Split, Task, TaskEncoding
 from snnbench.suites.description import DESCRIPTION, read_toml
 from snnbench.suites.frozen import FORMAT, PARTS, SCHEMA_KEY, FrozenTask
 
@@ -40,6 +40,7 @@ class TaskEntry(BaseModel):
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
     source: str
     metric: str
+    encoding: TaskEncoding = "one-hot"
     n_samples: Annotated[int, Ge(3)]
     n_features: Annotated[int, Ge(1)]
     n_classes: Annotated[int, Ge(2)]
@@ -199,6 +200,7 @@ def _described(suite: str, name: str, entry: TaskEntry) -> Task:
         metric=entry.metric,
         source=entry.source,
         sha256=entry.sha256,
+        encoding=entry.encoding,
     )
 
 

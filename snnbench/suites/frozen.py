@@ -71,6 +71,7 @@ class FrozenTask:
             metric=self.metric,
             source=self.source,
             sha256=self.sha256,
+            encoding=self.encoding.kind,
         )
 
 
@@ -110,6 +111,7 @@ def write_task(folder: Path, suite: str, task: FrozenTask) -> dict[str, object]:
         "sha256": described.sha256,
         "source": task.source,
         "metric": task.metric,
+        "encoding": task.encoding.kind,
         "n_samples": described.n_samples,
         "n_features": described.n_features,
         "n_classes": described.n_outputs,

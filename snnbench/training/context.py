@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from snnbench.config import ModelSettings, RunSettings
-from snnbench.records import ON_CPU, Compute, Member, Task, Value
+from snnbench.records import ON_CPU, Compute, Member, ModelEncoding, Task, Value
 from snnbench.suites.loading import LoadedSuite
 
 
@@ -28,6 +29,11 @@ class RunSpec:
     def model(self, member: Member) -> ModelSettings:
         """Return the settings of a member's model."""
         return self.settings.models[member.config.model]
+
+    def encoding(self, task: str, model: str) -> ModelEncoding | Literal[""]:
+        """Return how a model gets the columns of a table: as its settings say, else as the task does; "" of other tasks."""
+        of_task = self.tasks[task].encoding
+        return of_task and (self.settings.models[model].encoding or of_task)
 
     def n_train(self, member: Member) -> int:
         """Return the number of training rows of a member."""

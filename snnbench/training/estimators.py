@@ -1,13 +1,16 @@
 """The scikit-learn runner: the same stages on the same rows as the networks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from snnbench.config import ModelSettings
 from snnbench.metrics import METRICS
+from snnbench.models import implementation
 from snnbench.models.estimators.building import build_estimator
+from snnbench.models.estimators.native import take_native
 from snnbench.records import Config, Dataset
 from snnbench.training.stack import Scored, TaskRows
 
@@ -30,11 +33,19 @@ def fit_estimator(
     train, X_held_out, n_outputs = rows.train, rows.held_out.X, rows.n_outputs
     if train.y.ndim == 1:
         model = build_estimator(settings, config, seed) if grown is None else grown
-        outputs = _fit(model, train.X, train.y, X_held_out, n_outputs)
+        if train.columns:
+            model, rows = _as_they_are(model, implementation(config.model, settings), rows)
+        outputs = _fit(model, rows.train.X, train.y, rows.held_out.X, n_outputs)
     else:
         outputs = np.stack([_fit_label(settings, config, seed, train, X_held_out, label) for label in range(n_outputs)], axis=1)
     # The score is that of the outputs as they are stored, so that it can be computed from them again.
     return Scored(float(METRICS[rows.metric](rows.held_out.y, outputs.astype(np.float32))), outputs)
+
+
+def _as_they_are(model: BaseEstimator, path: str, rows: TaskRows) -> tuple[BaseEstimator, TaskRows]:
+    """Return an estimator that is told of levels, and its rows with levels and gaps as they are."""
+    model, train, held_out = take_native(model, path, rows.train, rows.held_out)
+    return model, replace(rows, train=train, held_out=held_out)
 
 
 def is_infeasible(error: BaseException) -> bool:
@@ -63,7 +74,7 @@ def _fit(model: BaseEstimator, X: np.ndarray, y: np.ndarray, X_held_out: np.ndar
     if len(classes := np.unique(y)) == 1:
         # Many classifiers refuse a single class, of which there is nothing to learn.
         return np.eye(n_outputs)[np.full(len(X_held_out), classes[0])]
-    predicted = model.fit(X, y).predict(X_held_out)
+    predicted = np.ravel(model.fit(X, y).predict(X_held_out))  # CatBoost's have a column
     return _outputs(model, X_held_out, predicted, n_outputs)
 
 

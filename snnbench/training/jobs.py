@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,9 +20,10 @@ from snnbench.models import implementation, load_class
 from snnbench.models.code import code_of
 from snnbench.models.estimators.accelerators import accelerator_version
 from snnbench.models.estimators.building import build_estimator, families, resize
-from snnbench.records import Dataset, Job, Member, Result, Stage, TrainedMember, digest
+from snnbench.records import Dataset, Job, Member, ModelEncoding, Result, Stage, TrainedMember, digest
 from snnbench.suites import load_suite
 from snnbench.suites.audit.flags import flags_of
+from snnbench.suites.encoding import encoded_as
 from snnbench.suites.features import split_features
 from snnbench.training.context import JobContext
 from snnbench.training.estimators import fit_estimator, is_infeasible
@@ -71,27 +73,45 @@ def out_of_time(member: Member, job: Job, context: JobContext, limit_seconds: fl
 
 @lru_cache(maxsize=128)
 def job_rows(
-    stage: Stage, suite: str, task: str, split: str, folder: Path | None, preprocessing: str = "as-published"
+    stage: Stage,
+    suite: str,
+    task: str,
+    split: str,
+    folder: Path | None,
+    preprocessing: str = "as-published",
+    encoding: ModelEncoding | Literal[""] = "",
 ) -> tuple[Dataset, Dataset]:
     """Return the training rows and the held-out rows of a stage.
 
     A search gets the validation rows and nothing of the test rows; an evaluation gets the test rows and nothing of the
     validation rows. So no trainer can look where it must not.
+
+    Args:
+        stage: Of the job.
+        suite: Name of the suite.
+        task: Name of the task.
+        split: Name of the split.
+        folder: Where the suite's files lie.
+        preprocessing: How published features are used.
+        encoding: How the columns of a table become features, ``"native"`` not at all: the rows then have ``columns``; "" for
+            the task's own encoding.
     """
     module = load_suite(suite, folder)
     dataset = module.load(task, folder)
     rows = next(one for one in module.splits(task, folder) if one.name == split)
-    X = split_features(dataset, rows, module.STANDARDISE, preprocessing)
     held_out = rows.valid if stage == "search" else rows.test
-    return Dataset(X[rows.train], dataset.y[rows.train]), Dataset(X[held_out], dataset.y[held_out])
+    X, columns = dataset.X, dataset.columns
+    if encoding != "native":
+        X, columns = split_features(encoded_as(dataset, encoding), rows, module.STANDARDISE, preprocessing), ()
+    return Dataset(X[rows.train], dataset.y[rows.train], columns), Dataset(X[held_out], dataset.y[held_out], columns)
 
 
 def load_rows(job: Job, context: JobContext) -> None:
     """Read what a job trains on and import what it trains, so that neither takes time later; errors come again there."""
     with suppress(Exception):
         load_class(implementation(job.members[0].config.model, context.spec.model(job.members[0])))
-        for task, split in dict.fromkeys((member.task, member.split) for member in job.members):
-            _rows(job, context, task, split)
+        for member in {(member.task, member.split): member for member in job.members}.values():
+            _rows(job, context, member)
 
 
 def _train(job: Job, context: JobContext) -> Iterator[Result]:
@@ -125,18 +145,19 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
 def _load(job: Job, context: JobContext) -> tuple[dict[tuple[str, str], TaskRows], dict[tuple[str, str], Exception]]:
     """Return the rows of every task and split of a job, and why some have none: the others are trained all the same."""
     rows, errors = {}, {}
-    for task, split in dict.fromkeys((member.task, member.split) for member in job.members):
+    for place, member in {(member.task, member.split): member for member in job.members}.items():
         try:
-            rows[task, split] = _rows(job, context, task, split)
+            rows[place] = _rows(job, context, member)
         except Exception as error:
-            errors[task, split] = error
+            errors[place] = error
     return rows, errors
 
 
-def _rows(job: Job, context: JobContext, task: str, split: str) -> TaskRows:
-    preprocessing, of_task = context.spec.settings.preprocessing, context.spec.tasks[task]
-    train, held_out = job_rows(job.stage, job.suite, task, split, context.folder, preprocessing)
-    return TaskRows(train, held_out, of_task.n_outputs, of_task.metric)
+def _rows(job: Job, context: JobContext, member: Member) -> TaskRows:
+    spec, task = context.spec, context.spec.tasks[member.task]
+    how = spec.settings.preprocessing, spec.encoding(member.task, member.config.model)
+    train, held_out = job_rows(job.stage, job.suite, member.task, member.split, context.folder, *how)
+    return TaskRows(train, held_out, task.n_outputs, task.metric)
 
 
 def _fit_group(settings: ModelSettings, job: Job, context: JobContext) -> list[Result]:
@@ -154,7 +175,7 @@ def _fit_group(settings: ModelSettings, job: Job, context: JobContext) -> list[R
 
 
 def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext, grown: BaseEstimator | None) -> Result:
-    rows, config = _rows(job, context, member.task, member.split), member.config
+    rows, config = _rows(job, context, member), member.config
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -217,6 +238,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
         "search_seed": member.seed if member.search_seed is None else member.search_seed,
         "protocol_version": PROTOCOL_VERSION,
         "preprocessing": spec.settings.preprocessing,
+        "encoding": spec.encoding(member.task, config.model),
         "metric": task.metric,
         "task_n_samples": task.n_samples,
         "task_n_outputs": task.n_outputs,
