@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Lt, MinLen
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.records import Config, Value, digest
@@ -36,11 +45,16 @@ class TrainingSettings(BaseModel):
     smoothing: Literal["trailing", "centred"] = "trailing"
 
 
+_ADDED = ("early_stopping",)
+
+
 class ModelSettings(BaseModel):
     """One model of the run: its grid, and where it comes from when it is not one of ours.
 
     ``arguments`` are those of an estimator that are not searched; a table with a key ``class`` in them is an object of that
     class. ``accelerator`` names another implementation of it, see ``snnbench.models.estimators.accelerators``.
+    ``early_stopping`` ends an estimator's fit after so many rounds without a better validation loss, see
+    ``snnbench.models.estimators.stopping``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -49,6 +63,7 @@ class ModelSettings(BaseModel):
     estimator: str | None = None
     arguments: dict[str, Any] = {}
     accelerator: str | None = None
+    early_stopping: Annotated[int, Ge(1)] | None = None
     grid: dict[str, Value | list[Value]]
 
     @field_validator("grid", mode="after")
@@ -62,12 +77,19 @@ class ModelSettings(BaseModel):
             raise ValueError("a model is a network or an estimator, found both")
         if self.accelerator and not self.estimator:
             raise ValueError("only an estimator has an accelerator; a network is trained where --device says")
+        if self.early_stopping and not self.estimator:
+            raise ValueError("only an estimator has early_stopping; a network stops as [training] says")
         if self.arguments and not self.estimator:
             raise ValueError("only an estimator takes arguments; those of a network belong into its grid")
         for name, values in self.grid.items():
             if isinstance(values, list) and (not values or len(set(map(repr, values))) < len(values)):
                 raise ValueError(f"'{name}' must list at least one value and none twice, found {values}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_unsaid(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a table does not say of choices that were added later: its digest stays what it was before."""
+        return {name: value for name, value in serialise(self).items() if value is not None or name not in _ADDED}
 
 
 class RunSettings(BaseModel):

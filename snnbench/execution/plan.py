@@ -12,6 +12,7 @@ from snnbench.models.code import code_of
 from snnbench.models.cost.memory import process_bytes
 from snnbench.models.cost.network_cost import member_seconds, network_work
 from snnbench.models.estimators.building import families
+from snnbench.models.estimators.stopping import check_stopping_on
 from snnbench.models.layers.padding import stack_size, stacks_across_tasks, steps_class
 from snnbench.records import Code, Config, Job, Member, Stage, digest
 from snnbench.results.selection import choice
@@ -89,6 +90,7 @@ def plan_search(spec: RunSpec, models: Sequence[str], stored: Stored, n_workers:
     for model, grid in grids.items():
         for first in islice(spec.tasks.values(), 1):
             check_network(grid[0], spec.settings.models[model], first.n_features, first.n_outputs)
+            check_stopping_on(spec.settings.models[model], first)
     members: dict[str, Member] = {}
     for task in spec.tasks:
         for split, grid in product(spec.splits[task], grids.values()):
@@ -269,6 +271,8 @@ def _identity(spec: RunSpec, task_name: str, split: str, config: Config, seed: i
     task, settings, table = spec.tasks[task_name], spec.settings, spec.settings.models[config.model]
     code = code or code_of(config.model, table)
     # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
-    how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(spec.compute)]
+    how = [settings.training.model_dump(), *astuple(spec.compute)]
+    if table.estimator:
+        how = [table.arguments, *([table.early_stopping] if table.early_stopping else [])]
     data = [task.suite, task.name, task.sha256, split, *settings.data_settings]
     return [*data, config.model, config.values, PROTOCOL_VERSION, *astuple(code), *how, seed]
