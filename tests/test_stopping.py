@@ -1,8 +1,11 @@
 """Estimators that stop by the validation rows: against the same by hand, and fitted again for the rounds that were found."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from snnbench.cli import main
 from snnbench.config import ModelSettings, RunSettings, expand_grid, load_config
 from snnbench.errors import ConfigError
 from snnbench.execution.plan import Stored, plan_search, search_member
@@ -43,11 +46,11 @@ def test_lightgbm_stops_where_it_does_by_hand():
     lightgbm = pytest.importorskip("lightgbm")
     table, config = at_hand("lightgbm")
     by_hand = lightgbm.LGBMClassifier(**table.arguments, **dict(config.values), random_state=3, n_jobs=1, verbosity=-1)
-    stop = lightgbm.early_stopping(50, verbose=False)
+    stop = lightgbm.early_stopping(table.early_stopping, verbose=False)
     by_hand.fit(TRAIN.X, TRAIN.y, eval_X=VALID.X, eval_y=VALID.y, callbacks=[stop])
     found = fit_estimator(table, config, 3, TaskRows(TRAIN, VALID, 3))
     assert found.n_rounds == by_hand.best_iteration_
-    assert 1 < found.n_rounds < 950
+    assert 1 < found.n_rounds < 480
     np.testing.assert_array_equal(found.outputs, by_hand.predict_proba(VALID.X))
 
 
@@ -153,3 +156,15 @@ def test_early_stopping_is_refused_where_it_cannot_be():
     spec = RunSpec("tox21", {"toy": task}, {"toy": {"one": 50}}, RunSettings(models={"m": table}))
     with pytest.raises(ConfigError, match="needs one target a row, found several labels in toy"):
         plan_search(spec, ["m"], Stored())
+
+
+@pytest.mark.parametrize(("name", "extra"), [("xgboost", "boosting"), ("tabm", "tabular")])
+def test_a_missing_package_is_an_error_that_names_the_extra(name, extra, monkeypatch, capsys):
+    package = str(RIVALS[name].estimator).partition(".")[0]
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(sys, "argv", ["snnbench", "run", "core", "--preset", "modern", "--model", name, "--dry-run"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    words = " ".join(capsys.readouterr().err.split())
+    assert f"found no package {package}. Install it with `pip install 'snnbench[{extra}]'`" in words
