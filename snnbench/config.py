@@ -45,12 +45,17 @@ class TrainingSettings(BaseModel):
     smoothing: Literal["trailing", "centred"] = "trailing"
 
 
+_ADDED = ("early_stopping", "encoding")
+
+
 class ModelSettings(BaseModel):
     """One model of the run: its grid, and where it comes from when it is not one of ours.
 
     ``arguments`` are those of an estimator that are not searched; a table with a key ``class`` in them is an object of that
     class. ``accelerator`` names another implementation of it, see ``snnbench.models.estimators.accelerators``.
     ``encoding`` is how it gets the columns of a table, instead of the task's own encoding.
+    ``early_stopping`` ends an estimator's fit after so many rounds without a better validation loss, see
+    ``snnbench.models.estimators.stopping``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -60,6 +65,7 @@ class ModelSettings(BaseModel):
     arguments: dict[str, Any] = {}
     accelerator: str | None = None
     encoding: ModelEncoding | None = None
+    early_stopping: Annotated[int, Ge(1)] | None = None
     grid: dict[str, Value | list[Value]]
 
     @field_validator("grid", mode="after")
@@ -75,6 +81,8 @@ class ModelSettings(BaseModel):
             raise ValueError("only an estimator has an accelerator; a network is trained where --device says")
         if self.encoding == "native" and not self.estimator:
             raise ValueError("only an estimator takes levels and gaps as they are; a network has one-hot or ordinal")
+        if self.early_stopping and not self.estimator:
+            raise ValueError("only an estimator has early_stopping; a network stops as [training] says")
         if self.arguments and not self.estimator:
             raise ValueError("only an estimator takes arguments; those of a network belong into its grid")
         for name, values in self.grid.items():
@@ -83,9 +91,9 @@ class ModelSettings(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out an encoding that is not said, so that digests are those from before there was a choice."""
-        return {name: value for name, value in dump(self).items() if name != "encoding" or value is not None}
+    def _without_the_unsaid(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a table does not say of choices that were added later: its digest stays what it was before."""
+        return {name: value for name, value in serialise(self).items() if value is not None or name not in _ADDED}
 
 
 class RunSettings(BaseModel):

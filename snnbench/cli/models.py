@@ -9,6 +9,7 @@ from snnbench.cli.output import print_table, results
 
 if TYPE_CHECKING:
     from snnbench.config import ModelSettings
+    from snnbench.records import Config
 
 Column = tuple[str, ...]
 """The heading of a column, line by line: a preset, then the suites that it counts for."""
@@ -70,17 +71,25 @@ def _grid_sizes(settings: "Mapping[tuple[str, str], Mapping[str, ModelSettings]]
     Args:
         settings: The models of each suite and preset.
     """
-    from snnbench.execution.plan import search_grid
-
     suites: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     counted: dict[tuple[str, str], str] = {}  # many presets extend others
     for (suite, preset), models in settings.items():
         for name, model in models.items():
             if (name, repr(model)) not in counted:
-                counted[name, repr(model)] = str(len(search_grid(name, model)))
+                counted[name, repr(model)] = str(len(_listed_grid(name, model)))
         sizes = tuple((name, counted[name, repr(model)]) for name, model in models.items())
         suites.setdefault((preset, sizes), []).append(suite)
     return {(preset, *names): dict(sizes) for (preset, sizes), names in suites.items()}
+
+
+def _listed_grid(name: str, model: "ModelSettings") -> "Sequence[Config]":
+    """Return the configurations of a grid; of packages that may be missing and take seconds to import, as they are written."""
+    from snnbench.config import expand_grid
+    from snnbench.execution.plan import search_grid
+    from snnbench.models.registry import EXTRAS
+
+    is_optional = model.estimator is not None and model.estimator.partition(".")[0] in EXTRAS
+    return expand_grid(name, model) if is_optional else search_grid(name, model)
 
 
 def _fitting(columns: Mapping[Column, object], width: int) -> Iterator[Sequence[Column]]:

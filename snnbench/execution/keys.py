@@ -53,7 +53,9 @@ class Keys:
         settings = self._spec.settings
         table = settings.models[model]
         # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
-        how = [table.arguments] if table.estimator else [settings.training.model_dump(), *astuple(self._spec.compute)]
+        how = [settings.training.model_dump(), *astuple(self._spec.compute)]
+        if table.estimator:
+            how = [table.arguments, *([table.early_stopping] if table.early_stopping else [])]
         return _items(PROTOCOL_VERSION, *astuple(code or code_of(model, table)), *how)
 
 

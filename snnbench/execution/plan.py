@@ -12,6 +12,7 @@ from snnbench.models import canonical, check_config, check_network, implementati
 from snnbench.models.cost.memory import process_bytes
 from snnbench.models.cost.network_cost import member_seconds, network_work
 from snnbench.models.estimators.building import families
+from snnbench.models.estimators.stopping import check_stopping_on
 from snnbench.models.layers.padding import stack_size, stacks_across_tasks, steps_class
 from snnbench.records import Code, Config, Job, Member, Stage
 from snnbench.results.selection import choice
@@ -89,6 +90,7 @@ def plan_search(spec: RunSpec, models: Sequence[str], stored: Stored, n_workers:
     for model, grid in grids.items():
         for first in islice(spec.tasks.values(), 1):
             check_network(grid[0], spec.settings.models[model], first.n_features, first.n_outputs)
+            check_stopping_on(spec.settings.models[model], first)
     members: dict[str, Member] = {}
     keys = Keys(spec)
     for task in spec.tasks:

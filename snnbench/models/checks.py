@@ -34,7 +34,9 @@ def check_config(config: Config, settings: ModelSettings) -> None:
             _check_value(config.model, name, value, known[name])
     if settings.estimator:
         from snnbench.models.estimators.building import build_estimator, check_parameters  # imports this module
+        from snnbench.models.estimators.stopping import check_stopping
 
+        check_stopping(settings)
         check_parameters(build_estimator(settings, config, seed=0), config.model)
     if missing := sorted(required - set(values)):
         raise ConfigError(f"The grid of {config.model} must give {', '.join(missing)}: add it to its table.")

@@ -24,6 +24,8 @@ from snnbench.records import Code, digest
 _NOT_FOLLOWED = {*sys.stdlib_module_names, "snnbench"}
 _KNOWN = {"sklearn": "scikit-learn", "torch": "torch"}
 """Distributions of packages that nearly every run needs: to look through all that is installed takes half a second."""
+_BUILT_ON = {"pytabkit": "torch"}
+"""Packages whose numbers come from another one."""
 
 
 def code_of(name: str, settings: ModelSettings) -> Code:
@@ -44,7 +46,8 @@ def _trace(paths: tuple[str, ...], is_network: bool) -> tuple[str, str]:
     named = {path.partition(".")[0] for path in paths}
     files, packages = _own_modules({path.rpartition(".")[0] for path in paths}, named - {*ALLOWED_PACKAGES})
     contents = [[module, sha256(file.read_bytes()).hexdigest()] for module, file in sorted(files.items())]
-    used = {found for package in packages | ({"torch"} if is_network else set()) for found in _distributions(package)}
+    packages |= {_BUILT_ON[package] for package in packages if package in _BUILT_ON} | ({"torch"} if is_network else set())
+    used = {found for package in packages for found in _distributions(package)}
     return digest(contents) if contents else "", ", ".join(sorted(f"{name} {_release(name)}" for name in used))
 
 

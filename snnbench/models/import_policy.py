@@ -7,7 +7,7 @@ from snnbench.config import ModelSettings, RunSettings
 from snnbench.errors import ConfigError
 from snnbench.models import load_class
 
-ALLOWED_PACKAGES = ("catboost", "imblearn", "lightgbm", "sklearn", "snnbench", "xgboost")
+ALLOWED_PACKAGES = ("catboost", "imblearn", "lightgbm", "pytabkit", "sklearn", "snnbench", "xgboost")
 """Packages of classifiers that a config may name; ``--allow-import`` adds others."""
 
 

@@ -16,6 +16,9 @@ NETWORKS = {
     "weightnorm": "snnbench.models.networks.weightnorm.WeightNorm",
 }
 
+EXTRAS = {"catboost": "boosting", "lightgbm": "boosting", "pytabkit": "tabular", "xgboost": "boosting"}
+"""What to install for a package whose estimators a preset names: an extra of this one."""
+
 
 def implementation(name: str, settings: ModelSettings) -> str:
     """Return the import path behind a model of the config.
@@ -45,5 +48,12 @@ def load_class(path: str) -> Any:
     module, _, name = path.rpartition(".")
     try:
         return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if extra := EXTRAS.get(str(error.name)):
+            raise ConfigError(
+                f"{path} must be installed, found no package {error.name}. Install it with `pip install 'snnbench[{extra}]'`, "
+                "or name the models to run with --model."
+            ) from error
+        raise ConfigError(f"'{path}' must be the import path of a class, but importing it says: {error}.") from error
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"'{path}' must be the import path of a class, but importing it says: {error}.") from error

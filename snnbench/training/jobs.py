@@ -182,12 +182,13 @@ def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext,
             if grown is not None:
                 resize(grown, settings, config)
             start = time.perf_counter()
-            scored = fit_estimator(settings, config, _stream_seed(member, job), rows, grown)
+            n_rounds = None if job.stage == "search" else member.n_epochs
+            scored = fit_estimator(settings, config, _stream_seed(member, job), rows, grown, n_rounds)
             seconds = time.perf_counter() - start
         except Exception as error:  # one configuration that fails must not take its neighbours along
             return infeasible(member, job, context, error) if is_infeasible(error) else failed(member, job, context, error)
     if job.stage == "search":
-        trained = TrainedMember(seconds, valid_score=scored.score)
+        trained = TrainedMember(seconds, valid_score=scored.score, best_epoch=scored.n_rounds)
     else:
         trained = TrainedMember(seconds, test_score=scored.score, test_outputs=scored.outputs)
     result = _trained(member, job, context, trained, rows.held_out)

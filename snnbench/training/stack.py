@@ -25,10 +25,14 @@ class TaskRows:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A score, and the (n_held_out, n_outputs) outputs that have it."""
+    """A score, and the (n_held_out, n_outputs) outputs that have it.
+
+    ``n_rounds`` counts those that an estimator kept which stopped by the held-out rows; 0 of others.
+    """
 
     score: float
     outputs: np.ndarray
+    n_rounds: int = 0
 
 
 @dataclass(frozen=True, eq=False)

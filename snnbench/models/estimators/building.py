@@ -13,6 +13,7 @@ from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError
 from snnbench.models import implementation, load_class
 from snnbench.models.estimators.accelerators import ACCELERATORS
+from snnbench.models.estimators.packages import with_arguments
 from snnbench.records import Config, Member
 
 GROWN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -134,7 +135,7 @@ def _size(settings: ModelSettings, config: Config) -> int:
 
 def _build(path: str, arguments: dict[str, Any], seed: int) -> BaseEstimator:
     """Build one object; it, and what it holds without having been told a seed, gets this one."""
-    found = load_class(path)
+    found, arguments = load_class(path), with_arguments(path, arguments)
     own = {name: value for name, value in arguments.items() if "__" not in name}
     nested = {name: value for name, value in arguments.items() if "__" in name}
     is_told = not own.keys().isdisjoint(SEEDS)
