@@ -41,7 +41,7 @@ class Analysis:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """See ``stats.summarise_scores``: mean, median and mean shifted scores."""
+        """See ``stats.summarise_scores``: mean, median and shifted scores, improvability and rescaled loss."""
         return stats.summarise_scores(self.comparison.scores)
 
     @cached_property

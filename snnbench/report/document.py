@@ -95,6 +95,8 @@ def _models(analysis: Analysis) -> Iterator[schema.Model]:
             mean_score=score["mean_score"],
             median_score=score["median_score"],
             mean_shifted_score=score["mean_shifted_score"],
+            improvability=_number(score["improvability"]),
+            rescaled_loss=score["rescaled_loss"],
             wins=row["wins"],
             elo=rating["rating"],
             elo_low=rating["low"],

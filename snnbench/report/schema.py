@@ -93,6 +93,10 @@ class Model(BaseModel):
     """Median over them."""
     mean_shifted_score: float
     """Mean of its score minus the best score of the task, at most 0."""
+    improvability: float | None
+    """Mean share of its error that the best model of the task has not, 0 to 1; null for scores of no known scale."""
+    rescaled_loss: float
+    """Mean of its place between the best score of the task (0) and the worst (1)."""
     wins: float
     """Tasks on which it is the best; a first place shared by k models counts 1/k."""
     elo: float
