@@ -50,8 +50,8 @@ def elo(
 
     Raises:
         UnknownNameError: If the anchor is not a model.
-        SnnbenchError: If there is no task, or none of its splits, ``confidence`` is not between 0 and 1, or ``prior`` is negative or, being 0, leaves
-            ratings infinite.
+        SnnbenchError: If there is no task, or none of its splits; if ``confidence`` is not between 0 and 1; if ``prior`` is
+            negative or, being 0, leaves ratings infinite.
 
     Source:
         Bradley and Terry, "Rank Analysis of Incomplete Block Designs", Biometrika 39 (1952); the scale is Elo's, "The Rating of

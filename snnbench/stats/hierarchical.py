@@ -112,8 +112,8 @@ def hierarchical(
             rows[baseline, other] = (np.nan, np.nan, np.nan, n_tasks, np.nan, np.nan, np.nan)
             continue
         centre, shares = sample_next_task(evidence, rope, n_samples, seed)
-        interval = np.quantile(centre, [0.025, 0.975])
-        rows[baseline, other] = (*count_largest(shares, rope), n_tasks, float(centre.mean()), *map(float, interval))
+        low, high = map(float, np.quantile(centre, [0.025, 0.975]))
+        rows[baseline, other] = (*count_largest(shares, rope), n_tasks, float(centre.mean()), low, high)
     columns = ["p_higher", "p_equivalent", "p_lower", "n_tasks", "difference", "low", "high"]
     index = pd.MultiIndex.from_tuples(rows, names=["model", "other"]) if rows else pd.MultiIndex.from_arrays([[], []])
     return pd.DataFrame(list(rows.values()), index=index, columns=columns)
