@@ -33,8 +33,8 @@ def test_the_example_of_autorank_gives_the_numbers_that_its_readme_prints() -> N
     printed = {"pop_5": 2.18, "pop_4": 2.29, "pop_3": 2.47, "pop_2": 3.95, "pop_1": 4.71, "pop_0": 5.40}
     assert comparison.table["mean_rank"].to_dict() == pytest.approx(printed, abs=1e-9)
     assert comparison.friedman.pvalue == pytest.approx(2.3412212612346733e-28, rel=1e-9)
-    assert comparison.critical_difference == pytest.approx(1.0662484349869374, rel=1e-4)
-    assert comparison.notes == ("No column of the table names the tasks: its rows are numbered.",)
+    assert comparison.result.critical_difference == pytest.approx(1.0662484349869374, rel=1e-4)
+    assert comparison.result.notes == ("No column of the table names the tasks: its rows are numbered.",)
 
 
 def test_the_form_of_cd_diagram_and_critdd_is_long() -> None:

@@ -63,8 +63,8 @@ class ModelComparison:
         table: (n_models, 14), indexed by model, best first: mean_rank with its interval low to high;
             rank_difference, to the mean of all ranks, (n_models + 1) / 2; mean_score, over the n_scores tasks that the model
             has a score on; wins, with a shared first place as a fraction; won, tied and lost, on how many tasks the baseline
-            scores higher, equal and lower than the model; pvalue and adjusted_pvalue of the baseline against the model, NaN at the
-            baseline; n_tests, the tasks of that test; verdict on the model: ``"baseline"``, significantly ``"better"`` or
+            scores higher, equal and lower than the model; pvalue and adjusted_pvalue of the baseline against the model, NaN at
+            the baseline; n_tests, the tasks of that test; verdict on the model: ``"baseline"``, significantly ``"better"`` or
             ``"worse"`` than it, or ``"undecided"``.
         scores: (n_tasks, n_models), the table that was compared, models in the order of ``table``; NaN = missing.
         friedman: The test of all models at once.
