@@ -208,13 +208,13 @@ def compare(scores: pd.DataFrame, baseline: str = "best", **choices: Unpack[Comp
     """Rank the models of a score table and test whether they differ.
 
     Args:
-        scores: (n_tasks, n_models), higher is better, NaN = missing: of ``score_table``, or any table of one's own whose index
-            names the tasks and whose columns name the models.
+        scores: (n_tasks, n_models), higher is better, NaN = missing: of ``score_table``, or any table of one's own, a row a
+            task or a row a score, in the forms that ``snnbench compare`` reads.
         baseline: The model that the others are tested against, or ``"best"``.
         **choices: See ``ComparisonChoices``.
 
     Raises:
-        ConfigError: If the table is none of scores under distinct names.
+        SnnbenchError: If the table is none of scores under distinct names.
         UnknownNameError: If the baseline or a choice does not exist.
     """
     return compare_scores(scores, {"baseline": baseline, **choices})

@@ -18,24 +18,32 @@ from snnbench.report.options import choose_models
 from snnbench.report.ranking import ScoreOrigin
 from snnbench.report.summary import conclude, describe_comparison, describe_left_out, describe_test
 from snnbench.report.tables import render_text
+from snnbench.results.score_tables import describe_units, make_score_table
 from snnbench.suites.audit.flags import task_flags
 
 
 class ComparisonChoices(TypedDict, total=False):
     """What may be said of a comparison beside its scores and its baseline; ``ComparisonOptions`` has the defaults.
 
-    ``models``: which are compared. ``missing``: ``"worst"``, ``"drop-task"`` or ``"drop-model"``. ``alternative``:
-    ``"two-sided"`` or ``"greater"``. ``correction``: ``"holm"``, ``"hochberg"`` or ``"none"``. ``zero_method``: ``"wilcox"``,
-    ``"pratt"`` or ``"zsplit"``. ``alpha``: the level of significance. ``rope``: differences up to it are practically none.
+    ``models``: which are compared. ``missing``: ``"worst"``, ``"drop-task"``, ``"drop-model"`` or ``"impute"``, the latter with
+    the mean of the other models or with the scores of ``impute_from``. ``alternative``: ``"two-sided"`` or ``"greater"``.
+    ``correction``: ``"holm"``, ``"hochberg"``, ``"shaffer"`` or ``"none"``. ``zero_method``: ``"wilcox"``, ``"pratt"`` or
+    ``"zsplit"``. ``alpha``: the level of significance. ``rope``: differences up to it are practically none, by the test
+    ``bayes``, ``"signed-rank"`` or ``"hierarchical"``. ``index``: the column that names the tasks. ``lower_is_better``: the
+    scores are errors or losses.
     """
 
     models: Sequence[str]
     missing: str
+    impute_from: str
     alternative: Alternative
     correction: str
     zero_method: str
     alpha: float
     rope: float
+    bayes: str
+    index: str
+    lower_is_better: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Comparison:
 
     @property
     def table(self) -> pd.DataFrame:
-        """(n_models, 13), all numbers of the printed table; the columns are described in ``ModelComparison``."""
+        """(n_models, 14), all numbers of the printed table; the columns are described in ``ModelComparison``."""
         return self.result.table
 
     @property
@@ -195,11 +203,12 @@ def compare_scores(scores: pd.DataFrame, choices: Mapping[str, Any]) -> Comparis
     """Rank and test the models of a score table.
 
     Args:
-        scores: (n_tasks, n_models), higher is better, NaN = missing; ``attrs`` may hold its ``suite`` and ``metric``.
+        scores: A row a task and a column a model, or a row a score, see ``make_score_table``; NaN = missing. ``attrs`` may hold
+            its ``suite`` and ``metric``.
         choices: Fields of ``ComparisonOptions`` by name.
 
     Raises:
-        ConfigError: If the table is none of scores under distinct names.
+        SnnbenchError: If the table is none of scores under distinct names.
         UnknownNameError: If a choice does not exist.
     """
     known = ("baseline", *ComparisonChoices.__annotations__)
@@ -210,52 +219,23 @@ def compare_scores(scores: pd.DataFrame, choices: Mapping[str, Any]) -> Comparis
     options = ComparisonOptions(**{**choices, "models": (models,) if isinstance(models, str) else tuple(models)})
     if not 0 < options.alpha < 1:
         raise ConfigError(f"alpha must lie between 0 and 1, found {options.alpha:g}; 0.05 is usual.")
-    table = choose_models(check_scores(scores), options.models)
-    suite, metric = str(scores.attrs.get("suite", "")), str(scores.attrs.get("metric", ""))
-    flags = task_flags(suite) if suite else {}
-    return Comparison(rank_models(table, options=options, origin=ScoreOrigin(suite, metric, flags)))
-
-
-def check_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return a score table as float64, its names text.
-
-    Raises:
-        ConfigError: If it is no frame, its names are no text or stand twice, or its values are no numbers.
-    """
     if not isinstance(scores, pd.DataFrame):
         raise ConfigError(f"Scores must be a pandas DataFrame, tasks × models, found {type(scores).__name__}.")
     if {"key", "stage", "task", "model"} <= set(scores.columns):
         raise ConfigError("Scores must be a table of tasks × models, found stored rows. Use compare(score_table(rows)).")
-    _check_names("model", "columns", scores.columns)
-    for column in scores:
-        if not pd.api.types.is_numeric_dtype(scores[column]):
-            found = f"{column!r} of {scores[column].dtype}"
-            raise ConfigError(
-                f"Scores must be numbers, found the column {found}. If it names the tasks: .set_index({column!r})."
-            )
-    _check_names("task", "index", scores.index)
-    table = scores.astype("float64")
-    if (infinite := np.isinf(table).stack()).any():
-        task, model = infinite.idxmax()
-        raise ConfigError(
-            f"Scores must be finite, or NaN where one is missing, found {table.at[task, model]} of {model} on {task}."
-        )
-    return table
-
-
-def _check_names(what: str, axis: str, names: pd.Index) -> None:
-    if names.nlevels > 1:
-        raise ConfigError(f"Every {what} must have one name, found {names.nlevels} levels in the {axis}. Join them.")
-    for name in names:
-        if not isinstance(name, str):
-            found = f"{name!r} ({type(name).__name__}) in the {axis}"
-            hint = f"scores.{axis} = scores.{axis}.astype(str)"
-            raise ConfigError(f"The name of a {what} must be text, found {found}. Name them, for example by {hint}.")
-    if names.has_duplicates:
-        name = names[names.duplicated()][0]
-        raise ConfigError(
-            f"Every {what} must have a name of its own, found {name!r} twice in the {axis}. Rename or average them."
-        )
+    found = make_score_table(scores, "the table", options.index, options.lower_is_better)
+    suite = str(scores.attrs.get("suite", ""))
+    if not suite and found.scores.shape[1] < 2:
+        raise ConfigError(f"A table of scores must have two models to compare, found {found.scores.shape[1]}: add a column.")
+    origin = ScoreOrigin(
+        suite=suite,
+        metric=str(scores.attrs.get("metric", "")) or found.metric,
+        flags=task_flags(suite) if suite else {},
+        averaged=found.averaged,
+        notes=(*found.notes, *describe_units(found.scores)),
+        splits=found.splits,
+    )
+    return Comparison(rank_models(choose_models(found.scores, options.models), options=options, origin=origin))
 
 
 def _write(file: Path, text: str) -> None:

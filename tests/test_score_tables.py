@@ -1,6 +1,8 @@
 """Tables of scores as people keep them: wide and long, text and Parquet, good and bad."""
 
 import io
+import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from snnbench import benchmark
+from snnbench import benchmark, compare
 from snnbench.errors import SnnbenchError
-from snnbench.report import ComparisonOptions, compare_table
+from snnbench.report import ComparisonOptions
 from snnbench.results.published import load_published
 from snnbench.results.score_tables import describe_units, make_score_table, read_score_tables
 from snnbench.results.table_files import parse_table
@@ -27,12 +29,12 @@ def autorank_example() -> pd.DataFrame:
 
 
 def test_the_example_of_autorank_gives_the_numbers_that_its_readme_prints() -> None:
-    comparison = compare_table(autorank_example())
+    comparison = compare(autorank_example())
     printed = {"pop_5": 2.18, "pop_4": 2.29, "pop_3": 2.47, "pop_2": 3.95, "pop_1": 4.71, "pop_0": 5.40}
     assert comparison.table["mean_rank"].to_dict() == pytest.approx(printed, abs=1e-9)
-    assert comparison.friedman.pvalue[0] == pytest.approx(2.3412212612346733e-28, rel=1e-9)
-    assert comparison.critical_difference == pytest.approx(1.0662484349869374, rel=1e-4)
-    assert comparison.notes == ("No column of table names the tasks: its rows are numbered.",)
+    assert comparison.friedman.pvalue == pytest.approx(2.3412212612346733e-28, rel=1e-9)
+    assert comparison.result.critical_difference == pytest.approx(1.0662484349869374, rel=1e-4)
+    assert comparison.result.notes == ("No column of the table names the tasks: its rows are numbered.",)
 
 
 def test_the_form_of_cd_diagram_and_critdd_is_long() -> None:
@@ -97,8 +99,8 @@ def test_losses_are_reversed_and_said() -> None:
     table = make_score_table(WIDE, lower_is_better=True)
     assert table.scores.at["iris", "snn"] == -0.9
     assert table.notes == ("Of table lower is better: its scores are shown with their sign reversed.",)
-    best = compare_table(WIDE, lower_is_better=True).table.index[0]
-    assert (best, compare_table(WIDE).table["mean_rank"].to_dict()) == ("svm", {"snn": 5 / 3, "svm": 4 / 3})
+    best = compare(WIDE, lower_is_better=True).table.index[0]
+    assert (best, compare(WIDE).table["mean_rank"].to_dict()) == ("svm", {"snn": 5 / 3, "svm": 4 / 3})
     long = pd.DataFrame({"task": ["x", "x"], "model": ["a", "b"], "log_loss": [0.1, 0.2]})
     assert make_score_table(long).notes == (
         "The scores of table are called log_loss; if lower is better, say --lower-is-better.",
@@ -152,7 +154,7 @@ def test_bad_tables_are_refused_with_what_to_do(text: str, message: str, tmp_pat
     ("table", "message"),
     [
         (pd.DataFrame({0: [0.1], 1: [0.2]}), "must be names of models, found 0, 1. Name them: table.columns"),
-        (pd.DataFrame([[0.1, 0.2]], columns=["a", "a"]), "Every column of table must stand once, but a"),
+        (pd.DataFrame([[0.1, 0.2]], columns=["a", "a"]), "Every column of the table must stand once, but a"),
         (pd.DataFrame({"a": [0.1, 0.2]}, index=["x", "y"]), "must have two models to compare, found 1"),
         (pd.DataFrame({"a": [], "b": []}), "must have a row for each task"),
         (pd.DataFrame({("a", "b"): [0.1]}), "one level of row and column names"),
@@ -160,7 +162,7 @@ def test_bad_tables_are_refused_with_what_to_do(text: str, message: str, tmp_pat
 )
 def test_bad_data_frames_are_refused(table: pd.DataFrame, message: str) -> None:
     with pytest.raises(SnnbenchError, match=message):
-        compare_table(table)
+        compare(table)
 
 
 @pytest.mark.parametrize("content", [b"PAR1 and nothing", b"\xff\xfe\x00"])
@@ -203,3 +205,56 @@ def test_what_only_a_suite_knows_is_refused_for_a_table(tmp_path: Path) -> None:
     with pytest.raises(SnnbenchError, match="must name their tasks, in its first column"):
         benchmark.compare([tmp_path / "scores.csv"], ComparisonOptions(suite="htru2"))
     assert benchmark.compare(sources, ComparisonOptions(suite="uci", min_samples=150)).scores.index.tolist() == ["iris", "wine"]
+
+
+def draw_folds() -> pd.DataFrame:
+    """Return a row a score: three models on eight tasks with four folds each; rf has none on the last two tasks."""
+    generator = np.random.default_rng(0)
+    rows = [
+        (f"t{task}", model, fold, 0.8 + gap + 0.01 * generator.normal())
+        for task in range(8)
+        for fold in range(4)
+        for model, gap in (("snn", 0.0), ("svm", -0.006), ("rf", -0.1))
+        if model != "rf" or task < 6
+    ]
+    return pd.DataFrame(rows, columns=["task", "model", "fold", "score"])
+
+
+def test_the_splits_of_a_long_table_give_the_hierarchical_test_and_elo() -> None:
+    folds = draw_folds()
+    comparison = compare(folds, "snn", bayes="hierarchical")
+    assert comparison.bayesian.loc["rf", "p_higher"] > 0.99
+    assert comparison.bayesian["n_tasks"].to_dict() == {"svm": 8, "rf": 6}
+    assert "hierarchical Bayesian test of tasks and splits" in str(comparison)
+    means = compare(folds.groupby(["task", "model"], as_index=False)["score"].mean(), "snn")
+    assert (comparison.elo["rating"] != means.elo["rating"]).any()
+    assert json.loads(comparison.to_text("json"))["bayesian"]["results"][0]["difference"] is not None
+    with pytest.raises(SnnbenchError, match="several splits of a task, found none"):
+        str(compare(folds[folds["fold"] == 0], bayes="hierarchical"))
+    with pytest.raises(SnnbenchError, match="Unknown Bayesian test 'hierarchic'"):
+        compare(folds, bayes="hierarchic")
+
+
+def test_missing_scores_are_imputed_from_a_model_that_is_named() -> None:
+    folds = draw_folds()
+    comparison = compare(folds, missing="impute", impute_from="svm")
+    assert comparison.scores.loc[["t6", "t7"], "rf"].tolist() == comparison.scores.loc[["t6", "t7"], "svm"].tolist()
+    assert "2 missing scores taken for the score of svm on the task: rf 2." in str(comparison)
+    with pytest.raises(SnnbenchError, match="needs --missing impute, found worst"):
+        compare(folds, impute_from="svm")
+    with pytest.raises(SnnbenchError, match=r"Unknown model to impute from 'svn'\. Did you mean 'svm'"):
+        compare(folds, missing="impute", impute_from="svn")
+
+
+def test_a_mean_over_fewer_tasks_says_so() -> None:
+    comparison = compare(draw_folds())
+    assert comparison.table["n_scores"].to_dict() == {"snn": 8, "svm": 8, "rf": 6}
+    assert re.search(r"score +tasks", str(comparison))
+    assert "Score & Tasks" in comparison.to_text("latex")
+    complete = compare(draw_folds(), missing="drop-task")
+    assert not re.search(r"score +tasks", str(complete))
+    # The mean of rf is the highest, over fewer tasks: it is not the best one.
+    easy = pd.DataFrame({"snn": [0.5, 0.6, 0.7], "svm": [0.4, 0.5, 0.6], "rf": [np.nan, np.nan, 0.65]}, index=list("abc"))
+    latex = compare(easy).to_text("latex")
+    assert r"\textbf{0.6000}" in latex
+    assert r"& 0.6500 & 1 &" in latex

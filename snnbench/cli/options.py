@@ -76,6 +76,13 @@ class Missing(StrEnum):
     impute = "impute"
 
 
+class Bayes(StrEnum):
+    """Which Bayesian test says how probable practical equivalence is."""
+
+    signed_rank = "signed-rank"
+    hierarchical = "hierarchical"
+
+
 Sources = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -118,6 +125,9 @@ def build_options(
         bool, typer.Option("--exclude-flagged", metavar=FLAG, help="Leave out tasks whose data the audit finds at fault.")
     ] = False,
     missing: Annotated[Missing | None, typer.Option(help="What becomes of missing scores. Default: worst.")] = None,
+    impute_from: Annotated[
+        str, typer.Option(metavar="NAME", help="Model whose scores stand for missing ones, instead of the mean of the others.")
+    ] = "",
     metric: Annotated[
         Metric | None, typer.Option(help="Another metric, from the stored outputs; configurations stay as selected.")
     ] = None,
@@ -142,6 +152,9 @@ def build_options(
             metavar="D", help="Differences up to here are practically none. Default: 0.01 for shares, 1 for percent.", min=0
         ),
     ] = None,
+    bayes: Annotated[
+        Bayes, typer.Option(help="Test of practical equivalence: on means of tasks, or hierarchical on all their splits.")
+    ] = Bayes.signed_rank,
 ) -> "ComparisonOptions":
     """Return the options of a comparison; what a convention sets can be set otherwise beside it."""
     from snnbench.results.published import check_published
@@ -150,7 +163,7 @@ def build_options(
     from snnbench.report import CONVENTIONS, ComparisonOptions
 
     chosen = {
-        "missing": missing,
+        "missing": missing or (Missing.impute if impute_from else None),
         "baseline": baseline,
         "alternative": alternative,
         "correction": correction,
@@ -174,6 +187,8 @@ def build_options(
         data=tuple(dict.fromkeys(data or ())),
         alpha=alpha,
         rope=rope,
+        impute_from=impute_from,
+        bayes=bayes.value,
         **values,
     )
 

@@ -14,7 +14,7 @@ from snnbench.report.breakdown import (
 )
 from snnbench.report.breakdown_parts import Breakdown
 from snnbench.report.charts import draw_bayes, draw_heatmap, draw_ranks, draw_scatter
-from snnbench.report.compare import COMPARISON_COLUMNS, choose_rows, compare_results, compare_table
+from snnbench.report.compare import COMPARISON_COLUMNS, choose_rows, compare_results
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.details import render_details
 from snnbench.report.document import render_json
@@ -83,7 +83,6 @@ __all__ = [
     "break_down_results",
     "choose_rows",
     "compare_results",
-    "compare_table",
     "natural_breakdown",
     "rank_models",
     "read_sources",

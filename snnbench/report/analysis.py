@@ -41,13 +41,13 @@ class Analysis:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """See ``stats.summarise_scores``: mean, median and mean shifted scores."""
+        """See ``stats.summarise_scores``: mean, median and shifted scores, improvability and rescaled loss."""
         return stats.summarise_scores(self.comparison.scores)
 
     @cached_property
     def elo(self) -> pd.DataFrame:
-        """See ``stats.elo``."""
-        return stats.elo(self.comparison.scores, CONFIDENCE)
+        """See ``stats.elo``; by split, weighted so that a task counts once, where the scores of the splits are known."""
+        return stats.elo(self.comparison.scores, CONFIDENCE, splits=self.comparison.splits)
 
     @cached_property
     def win_rates(self) -> pd.DataFrame:

@@ -6,36 +6,26 @@ import pandas as pd
 
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.report.grids import describe_grids
-from snnbench.report.options import DEFAULT, ComparisonOptions, choose_listed_tasks, choose_models, choose_tasks
+from snnbench.report.options import ComparisonOptions, choose_listed_tasks, choose_models, choose_tasks
 from snnbench.report.ranking import ModelComparison, ScoreOrigin, rank_models
 from snnbench.report.summary import name_models, plural
 from snnbench.results.data_versions import check_versions, choose_versions
 from snnbench.results.published import PUBLISHED, beside_published, published_suite
-from snnbench.results.score_tables import ScoreTable, describe_units, make_score_table
-from snnbench.results.selection import SCORE_COLUMNS, count_averaged, left_out, only_suite, score_table
+from snnbench.results.score_tables import ScoreTable, describe_units
+from snnbench.results.selection import (
+    SCORE_COLUMNS,
+    count_averaged,
+    left_out,
+    on_shared_splits,
+    only_suite,
+    score_table,
+    scored_evaluations,
+)
 from snnbench.stats import resolve_missing
 from snnbench.suites.audit.flags import task_flags
 
 COMPARISON_COLUMNS: tuple[str, ...] = (*SCORE_COLUMNS, "metric")
 """The columns of the stored rows that a comparison needs."""
-_NO_ROWS = pd.DataFrame(columns=[*COMPARISON_COLUMNS, "status", "finished_at"])
-
-
-def compare_table(
-    table: pd.DataFrame, options: ComparisonOptions = DEFAULT, index: str = "", lower_is_better: bool = False
-) -> ModelComparison:
-    """Rank and test the models of any table of scores.
-
-    Args:
-        table: A row a task and a column a model, or a row a score; see ``score_tables.make_score_table``.
-        options: What is asked.
-        index: The column that names the tasks; empty to find it.
-        lower_is_better: Whether the scores are errors or losses.
-
-    Raises:
-        SnnbenchError: If it is no table of scores, or there is nothing to compare.
-    """
-    return compare_results(options, _NO_ROWS, own=False, tables=[make_score_table(table, "table", index, lower_is_better)])
 
 
 def compare_results(
@@ -78,7 +68,7 @@ def compare_results(
     if suite and not own and not options.tasks:
         reasons |= {task: f"not a task of {suite}" for task in listed if task not in set(asked)}
     metrics = {PUBLISHED[name].metric for name in names} | set(rows["metric"].dropna()) | {of.metric for of in tables} - {""}
-    compared, _, _ = resolve_missing(together, options.missing)
+    compared, _, _ = resolve_missing(together, options.missing, options.impute_from)
     averaged, unlike = describe_averaging(rows, compared) if own else (tables[0].averaged if len(tables) == 1 else "", ())
     grids, caution = describe_grids(rows, list(compared), names, [table.name for table in tables]) if own else ("", "")
     notes = (
@@ -98,8 +88,18 @@ def compare_results(
         tables=tuple(table.name for table in tables),
         grids=grids,
         caution=caution,
+        splits=_find_splits(rows, options, own, names, tables),
     )
     return rank_models(together, reasons, options, origin)
+
+
+def _find_splits(
+    rows: pd.DataFrame, options: ComparisonOptions, own: bool, names: Sequence[str], tables: Sequence[ScoreTable]
+) -> pd.DataFrame | None:
+    """Return the scores by task and split if all are of one source: one's own rows, or one table."""
+    if own and not names and not tables:
+        return on_shared_splits(scored_evaluations(rows, options.metric))
+    return tables[0].splits if len(tables) == 1 and not own and not names else None
 
 
 def _check_tables(options: ComparisonOptions, own: bool, names: Sequence[str], tables: Sequence[ScoreTable]) -> None:

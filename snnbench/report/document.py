@@ -45,6 +45,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
             exclude_flagged=options.exclude_flagged,
             data=list(options.data),
             missing=_known(options.missing),
+            impute_from=options.impute_from,
             alpha=options.alpha,
             rope=comparison.rope,
         ),
@@ -66,6 +67,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
             n_resamples_rank=settings.N_RESAMPLES_RANK,
             n_resamples_effect=analysis.n_resamples,
             n_resamples_elo=settings.N_RESAMPLES_ELO,
+            elo_games="splits" if comparison.splits is not None else "tasks",
             seed=SEED,
         ),
         left_out=dict(comparison.left_out),
@@ -95,6 +97,8 @@ def _models(analysis: Analysis) -> Iterator[schema.Model]:
             mean_score=score["mean_score"],
             median_score=score["median_score"],
             mean_shifted_score=score["mean_shifted_score"],
+            improvability=_number(score["improvability"]),
+            rescaled_loss=score["rescaled_loss"],
             wins=row["wins"],
             elo=rating["rating"],
             elo_low=rating["low"],
@@ -186,13 +190,15 @@ def _bayesian(analysis: Analysis) -> schema.Bayesian:
             p_equivalent=_number(row["p_equivalent"]),
             p_lower=_number(row["p_lower"]),
             n_tasks=int(row["n_tasks"]),
+            **{name: _number(row.get(name, math.nan)) for name in ("difference", "low", "high")},
         )
         for (_, other), row in analysis.comparison.bayesian.iterrows()
     ]
     return schema.Bayesian(
+        test=_known(analysis.comparison.options.bayes),
         baseline=analysis.comparison.baseline,
         rope=analysis.comparison.rope,
-        prior=PRIOR,
+        prior=PRIOR if analysis.comparison.options.bayes == "signed-rank" else None,
         n_samples=analysis.comparison.n_samples,
         seed=SEED,
         results=results,

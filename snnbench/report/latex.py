@@ -90,13 +90,15 @@ def _caption(comparison: ModelComparison) -> str:
 
 
 def _header(comparison: ModelComparison) -> list[str]:
-    names = ["Model", "Rank", r"95\,\%", "Difference", "Score"]
+    names = ["Model", "Rank", r"95\,\%", "Difference", "Score", *(["Tasks"] if _are_unlike(comparison) else [])]
     return [*names, "W/T/L", "$p$"] if comparison.n_models > 1 else names
 
 
 def _rows(comparison: ModelComparison) -> list[list[str]]:
     table = comparison.table
-    best_rank, best_score = table["mean_rank"].round(2).min(), table["mean_score"].round(4).max()
+    # A mean over fewer tasks is no better or worse than another one.
+    whole = table.loc[table["n_scores"] == comparison.n_tasks, "mean_score"]
+    best_rank, best_score = table["mean_rank"].round(2).min(), whole.round(4).max()
     rows = []
     for row in table.itertuples():
         cells = [
@@ -104,14 +106,22 @@ def _rows(comparison: ModelComparison) -> list[list[str]]:
             _bold(f"{row.mean_rank:.2f}", round(row.mean_rank, 2) == best_rank),
             f"{row.low:.2f}--{row.high:.2f}",
             f"${row.rank_difference + 0.0:+.2f}$",
-            _bold(_minus(f"{row.mean_score:.4f}"), round(row.mean_score, 4) == best_score),
+            _bold(
+                _minus(f"{row.mean_score:.4f}"), row.n_scores == comparison.n_tasks and round(row.mean_score, 4) == best_score
+            ),
         ]
+        cells += [str(row.n_scores)] if _are_unlike(comparison) else []
         if comparison.n_models > 1:
             is_baseline = row.verdict == BASELINE
             cells += ["--" if is_baseline else f"{row.won}/{row.tied}/{row.lost}"]
             cells += ["--" if is_baseline else _pvalue(row.adjusted_pvalue)]
         rows.append(cells)
     return rows
+
+
+def _are_unlike(comparison: ModelComparison) -> bool:
+    """Return whether mean scores are of unlike sets of tasks, which the table then counts."""
+    return bool((comparison.table["n_scores"] < comparison.n_tasks).any())
 
 
 def _pvalue(value: float) -> str:

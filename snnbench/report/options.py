@@ -28,6 +28,13 @@ CONVENTIONS: dict[str, Mapping[str, Any]] = {
 """Options that go together: the defaults of ``ComparisonOptions``, and those behind the p-values of Klambauer et al. (2017)."""
 
 
+BAYESIAN_TESTS = {
+    "signed-rank": "Bayesian signed-rank test",
+    "hierarchical": "hierarchical Bayesian test of tasks and splits",
+}
+"""Which test says how probable it is that two models are practically equivalent, and how to say it."""
+
+
 @dataclass(frozen=True)
 class ComparisonOptions:
     """The options of a comparison, one for all that compare: the table, the report and the figures.
@@ -45,6 +52,7 @@ class ComparisonOptions:
         metric: Another metric than that of the suite.
         data: Versions of the data to compare on, as in ``versions.choose_versions``; none for the newest of each task.
         missing: Name in ``stats.MISSING``.
+        impute_from: The model whose scores stand for missing ones, with ``missing="impute"``; empty for the mean of the others.
         baseline: The model that the others are compared with, or ``"best"`` for the lowest mean rank.
         alternative: ``"two-sided"``, or ``"greater"`` for "the baseline scores higher".
         correction: Name in ``stats.CORRECTIONS``.
@@ -52,6 +60,7 @@ class ComparisonOptions:
         alpha: Level below which an adjusted p-value is called significant.
         rope: Half the width of the region of practical equivalence of the Bayesian test, in units of the score; None for one
             that follows the scores, see ``stats.choose_rope``.
+        bayes: Name in ``BAYESIAN_TESTS``.
     """
 
     suite: str | None = None
@@ -66,12 +75,14 @@ class ComparisonOptions:
     metric: str = ""
     data: tuple[str, ...] = ()
     missing: str = "worst"
+    impute_from: str = ""
     baseline: str = "best"
     alternative: Alternative = "two-sided"
     correction: str = "holm"
     zero_method: str = "wilcox"
     alpha: float = 0.05
     rope: float | None = None
+    bayes: str = "signed-rank"
 
 
 DEFAULT: ComparisonOptions = ComparisonOptions()

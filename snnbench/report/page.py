@@ -19,7 +19,7 @@ from snnbench import __version__, stats
 from snnbench.report.analysis import Analysis
 from snnbench.report.charts import draw_bayes, draw_ranks, draw_scatter
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
-from snnbench.report.options import DEFAULT, ComparisonOptions
+from snnbench.report.options import BAYESIAN_TESTS, DEFAULT, ComparisonOptions
 from snnbench.report.pair_chart import draw_pairs
 from snnbench.report.ranking import MANY_MODELS, ModelComparison
 from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
@@ -71,6 +71,7 @@ def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
         notes=describe_test(comparison),
         left_out=describe_left_out(comparison),
         many_models=MANY_MODELS,
+        bayesian_test=BAYESIAN_TESTS[comparison.options.bayes],
         pairs=list(_pairs(analysis)) if "pairs" in charts else [],
         heatmap=list(_heatmap(comparison)),
         charts=charts,

@@ -28,8 +28,16 @@ REFERENCES = {
         "A. Benavoli, G. Corani, J. Demšar and M. Zaffalon. Time for a Change: a Tutorial for Comparing Multiple Classifiers "
         "Through Bayesian Analysis. JMLR 18, 2017."
     ),
+    "Corani et al. 2017": (
+        "G. Corani, A. Benavoli, J. Demšar, F. Mangili and M. Zaffalon. Statistical Comparison of Classifiers through Bayesian "
+        "Hierarchical Modelling. Machine Learning 106, 2017."
+    ),
 }
 """What the paragraphs cite."""
+_BAYESIAN = {
+    "signed-rank": "Bayesian signed-rank test (Benavoli et al. 2017)",
+    "hierarchical": "hierarchical Bayesian test of tasks and splits (Corani et al. 2017)",
+}
 _CORRECTIONS = {"holm": "Holm 1979", "hochberg": "Hochberg 1988", "shaffer": "Shaffer 1986"}
 
 
@@ -59,8 +67,8 @@ def _methods(comparison: ModelComparison) -> str:
         "Whether the models differ at all was tested by the Friedman test (Friedman 1937) in the form of Iman and Davenport "
         "(Iman and Davenport 1980), as Demšar advises (Demšar 2006).",
         _describe_tests(comparison),
-        f"How probable practical equivalence is, differences of at most {comparison.rope:.2g}, was computed by the Bayesian "
-        "signed-rank test (Benavoli et al. 2017).",
+        f"How probable practical equivalence is, differences of at most {comparison.rope:.2g}, was computed by the "
+        f"{_BAYESIAN[comparison.options.bayes]}.",
         f"All numbers are those of snnbench {__version__}.",
     ]
     return " ".join(sentences)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from snnbench import stats
-from snnbench.errors import SnnbenchError
+from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.records import TestResult
-from snnbench.report.options import DEFAULT, ComparisonOptions
+from snnbench.report.options import BAYESIAN_TESTS, DEFAULT, ComparisonOptions
 
 MANY_MODELS = 40
 """Beyond these, what grows with the models is drawn less often, or left out."""
@@ -37,6 +37,7 @@ class ScoreOrigin:
         tables: The names of the user's own score tables among them.
         grids: A sentence on the grids that the models were selected from, where they differ; empty if they do not.
         caution: A sentence for the conclusion on what makes the scores unlike; empty if nothing is known to.
+        splits: (n_splits of all tasks, n_models), index = (task, split): what a task's score is the mean of; None if unknown.
     """
 
     suite: str = ""
@@ -47,6 +48,7 @@ class ScoreOrigin:
     tables: tuple[str, ...] = ()
     grids: str = ""
     caution: str = ""
+    splits: pd.DataFrame | None = field(default=None, compare=False)
 
 
 UNKNOWN = ScoreOrigin()
@@ -58,11 +60,12 @@ class ModelComparison:
     """The models of a comparison, ranked and tested, with all that was assumed and all that was left out.
 
     Attributes:
-        table: (n_models, 13), indexed by model, best first: mean_rank with its interval low to high;
-            rank_difference, to the mean of all ranks, (n_models + 1) / 2; mean_score; wins, with a shared first place as a
-            fraction; won, tied and lost, on how many tasks the baseline scores higher, equal and lower than the model; pvalue
-            and adjusted_pvalue of the baseline against the model, NaN at the baseline; n_tests, the tasks of that test; verdict
-            on the model: ``"baseline"``, significantly ``"better"`` or ``"worse"`` than it, or ``"undecided"``.
+        table: (n_models, 14), indexed by model, best first: mean_rank with its interval low to high;
+            rank_difference, to the mean of all ranks, (n_models + 1) / 2; mean_score, over the n_scores tasks that the model
+            has a score on; wins, with a shared first place as a fraction; won, tied and lost, on how many tasks the baseline
+            scores higher, equal and lower than the model; pvalue and adjusted_pvalue of the baseline against the model, NaN at
+            the baseline; n_tests, the tasks of that test; verdict on the model: ``"baseline"``, significantly ``"better"`` or
+            ``"worse"`` than it, or ``"undecided"``.
         scores: (n_tasks, n_models), the table that was compared, models in the order of ``table``; NaN = missing.
         friedman: The test of all models at once.
         iman_davenport: Its F form.
@@ -135,8 +138,28 @@ class ModelComparison:
         return N_SAMPLES if self.n_models <= MANY_MODELS else N_SAMPLES_MANY
 
     @cached_property
+    def splits(self) -> pd.DataFrame | None:
+        """The scores on every split (n_splits of all tasks, n_models), if some task has several and all models' are known."""
+        splits, tasks = self.origin.splits, set(self.scores.index)
+        if splits is None or not set(self.scores.columns) <= set(splits.columns):
+            return None
+        splits = splits.loc[splits.index.isin(tasks, level=0), self.scores.columns]
+        several = splits.index.get_level_values(0).duplicated().any()
+        return splits if several and set(splits.index.get_level_values(0)) == tasks else None
+
+    @cached_property
     def bayesian(self) -> pd.DataFrame:
-        """See ``stats.bayesian_signed_rank``: the baseline against each other model, index = (baseline, other)."""
+        """The Bayesian test that was asked for: the baseline against each other model, index = (baseline, other).
+
+        See ``stats.bayesian_signed_rank`` and ``stats.hierarchical``.
+        """
+        if self.options.bayes == "hierarchical":
+            if self.splits is None:
+                raise SnnbenchError(
+                    "The hierarchical Bayesian test must have scores of all models on several splits of a task, found none. "
+                    "Run more repetitions, give a table with a column split, or leave --bayes out."
+                )
+            return stats.hierarchical(self.splits, self.rope, self.baseline, n_samples=self.n_samples, seed=SEED)
         return stats.bayesian_signed_rank(self.scores, self.rope, self.baseline, PRIOR, self.n_samples, SEED)
 
     @property
@@ -167,11 +190,13 @@ def rank_models(
         SnnbenchError: If no task remains.
         UnknownNameError: If the baseline, alternative, correction or zero method does not exist.
     """
+    if options.bayes not in BAYESIAN_TESTS:
+        raise UnknownNameError("Bayesian test", options.bayes, BAYESIAN_TESTS)
     reasons = {str(task): reason for task, reason in (left_out or {}).items()}
     present = scores
     if options.missing == "drop-task":
         present = scores.loc[[str(task) not in reasons for task in scores.index]]
-    complete, tasks, models_left_out = stats.resolve_missing(present, options.missing)
+    complete, tasks, models_left_out = stats.resolve_missing(present, options.missing, options.impute_from)
     remaining = set(map(str, complete.index))
     for task, reason in tasks.items():
         reasons.setdefault(task, reason)
@@ -226,6 +251,7 @@ def _tabulate(scores: pd.DataFrame, reference: str, tests: TestResult, alpha: fl
             "high": ranks["high"],
             "rank_difference": ranks["mean_rank"] - (scores.shape[1] + 1) / 2,
             "mean_score": scores.mean(axis="index"),
+            "n_scores": scores.notna().sum(axis="index"),
             "wins": stats.wins(scores),
             "won": (order > 0).sum(axis=0),
             "tied": (order == 0).sum(axis=0),

@@ -39,6 +39,8 @@ class Options(BaseModel):
     """Versions of the data that were asked for; empty = the newest of each task."""
     missing: Literal["worst", "drop-task", "drop-model", "impute"]
     """What becomes of missing scores."""
+    impute_from: str
+    """The model whose scores stand for missing ones; empty = the mean of the others."""
     alpha: float
     """Adjusted p-values below this are called significant."""
     rope: float
@@ -93,6 +95,10 @@ class Model(BaseModel):
     """Median over them."""
     mean_shifted_score: float
     """Mean of its score minus the best score of the task, at most 0."""
+    improvability: float | None
+    """Mean share of its error that the best model of the task has not, 0 to 1; null for scores of no known scale."""
+    rescaled_loss: float
+    """Mean of its place between the best score of the task (0) and the worst (1)."""
     wins: float
     """Tasks on which it is the best; a first place shared by k models counts 1/k."""
     elo: float
@@ -237,20 +243,28 @@ class BayesianResult(BaseModel):
     p_lower: float | None
     """That the model is better."""
     n_tasks: int
-    """Tasks on which both have a score."""
+    """Tasks on which both have a score; of the hierarchical test on at least two splits."""
+    difference: float | None
+    """Hierarchical test: mean difference over all tasks of the kind, the baseline's score minus the model's; else null."""
+    low: float | None
+    """Lower end of its 95 % interval."""
+    high: float | None
+    """Upper end of its interval."""
 
 
 class Bayesian(BaseModel):
-    """The Bayesian signed-rank test of the baseline against every other model."""
+    """A Bayesian test of the baseline against every other model."""
 
     model_config = _CONFIG
 
+    test: Literal["signed-rank", "hierarchical"]
+    """On the scores of the tasks, or on those of all their splits."""
     baseline: str
     """The model that the others are compared with."""
     rope: float
     """Half the width of the region of practical equivalence."""
-    prior: float
-    """Weight of one imaginary task without a difference."""
+    prior: float | None
+    """Weight of one imaginary task without a difference; null for the hierarchical test."""
     n_samples: int
     """Draws from the posterior."""
     seed: int
@@ -272,6 +286,8 @@ class Resampling(BaseModel):
     """Number of resamples for median differences."""
     n_resamples_elo: int
     """Number of resamples for Elo ratings; 0, because their interval needs none."""
+    elo_games: Literal["tasks", "splits"]
+    """What models meet on for Elo: tasks, or all splits, weighted so that a task counts once."""
     seed: int
     """Seed of the random resamples."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from snnbench import stats
+from snnbench.report.options import BAYESIAN_TESTS
 from snnbench.report.ranking import BETTER, UNDECIDED, WORSE, ModelComparison, group_by_reason
 from snnbench.report.sensitivity import compare_without_flagged
 
@@ -131,7 +132,9 @@ def describe_missing(comparison: ModelComparison) -> list[str]:
     some = _list_some(f"{model} {count}" for model, count in comparison.n_missing.items())
     total = sum(comparison.n_missing.values())
     if comparison.options.missing == "impute":
-        return [f"{plural(total, 'missing score')} taken for the mean of the other models' scores on the task: {some}."]
+        reference = comparison.options.impute_from
+        taken = f"the score of {reference}" if reference else "the mean of the other models' scores"
+        return [f"{plural(total, 'missing score')} taken for {taken} on the task: {some}."]
     if total == 1:
         return [f"1 missing score takes the worst rank on its task and is in no pair of a Wilcoxon test: {some}."]
     return [f"{total} missing scores take the worst rank on their tasks and are in no pair of a Wilcoxon test: {some}."]
@@ -145,12 +148,14 @@ def describe_columns(comparison: ModelComparison) -> str:
     n_scores = comparison.scores.notna().sum(axis="index")
     some = [f"{model} on {count}" for model, count in n_scores.items() if count < comparison.n_tasks]
     if some:
-        text += f" of the tasks with a score, so not of the same tasks for all ({_list_some(some)} of {comparison.n_tasks})"
+        text += (
+            f" of the tasks with a score (tasks), so not of the same tasks for all ({_list_some(some)} of {comparison.n_tasks})"
+        )
     if comparison.n_models == 1:
         return "rank: mean over the tasks, 1 = best, ties share; 95%: interval over the tasks."
     return (
         f"{text}; w/t/l: tasks on which {comparison.baseline} scores higher, equal, lower; equiv.: probability that the two "
-        f"differ by at most {comparison.rope:.2g} (Bayesian signed-rank test)."
+        f"differ by at most {comparison.rope:.2g} ({BAYESIAN_TESTS[comparison.options.bayes]})."
     )
 
 

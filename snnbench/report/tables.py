@@ -16,7 +16,7 @@ from snnbench.report.summary import conclude, describe_comparison, describe_left
 TEXT_WIDTH = 100
 _NAME_WIDTH = 22
 """Columns that a model's name keeps before other columns are dropped; a longer name is folded."""
-_DROPPED_FIRST = ("95%", "equiv.", "p", "diff.", "w/t/l", "score")
+_DROPPED_FIRST = ("95%", "equiv.", "p", "diff.", "w/t/l", "score", "tasks")
 """Columns that a narrow terminal does without, in this order; every other format has them."""
 _MARKS = {WORSE: "* worse", BETTER: "* better"}
 
@@ -102,7 +102,8 @@ def cell_signed(difference: float) -> str:
 
 def _cells(comparison: ModelComparison) -> list[list[str]]:
     """Return the header and one row a model; columns that would be empty are not there."""
-    header = ["model", "rank", "95%", "diff.", "score"]
+    unlike = (comparison.table["n_scores"] < comparison.n_tasks).any()
+    header = ["model", "rank", "95%", "diff.", "score", *(["tasks"] if unlike else [])]
     tested = comparison.n_models > 1
     corrected = tested and comparison.options.correction != "none"
     if tested:
@@ -112,7 +113,7 @@ def _cells(comparison: ModelComparison) -> list[list[str]]:
     for row in comparison.table.itertuples():
         is_baseline = row.verdict == BASELINE
         cells = [str(row.Index), f"{row.mean_rank:.2f}", f"{row.low:.2f}-{row.high:.2f}"]
-        cells += [cell_signed(row.rank_difference), f"{row.mean_score:.4f}"]
+        cells += [cell_signed(row.rank_difference), f"{row.mean_score:.4f}", *([str(row.n_scores)] if unlike else [])]
         if tested:
             cells += ["-" if is_baseline else f"{row.won}/{row.tied}/{row.lost}", cell_pvalue(row.pvalue)]
             cells += [cell_pvalue(row.adjusted_pvalue)] if corrected else []

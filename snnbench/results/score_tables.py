@@ -34,6 +34,8 @@ class ScoreTable:
         metric: What the scores are; empty if the table does not say.
         averaged: What a score is the mean of, in words; empty if it is one number.
         notes: What should be known of the table, in sentences.
+        splits: (n_splits of all tasks, n_models), index = (task, split): what ``scores`` are the means of; None for a table of
+            one score a task.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ScoreTable:
     metric: str = ""
     averaged: str = ""
     notes: tuple[str, ...] = ()
+    splits: pd.DataFrame | None = None
 
 
 def read_score_table(source: str, index: str = "", lower_is_better: bool = False) -> ScoreTable:
@@ -111,8 +114,9 @@ def make_score_table(table: pd.DataFrame, name: str = "table", index: str = "", 
         notes = (*notes, f"The scores of {name} are called {found.metric}; if lower is better, say --lower-is-better.")
     if lower_is_better:
         notes = (*notes, f"Of {name} lower is better: its scores are shown with their sign reversed.")
-    scores = -found.scores if lower_is_better else found.scores
-    return ScoreTable(name, scores.rename_axis(index="task", columns="model"), found.metric, found.averaged, notes)
+    sign = -1 if lower_is_better else 1
+    scores = (sign * found.scores).rename_axis(index="task", columns="model")
+    return replace(found, scores=scores, notes=notes, splits=None if found.splits is None else sign * found.splits)
 
 
 def describe_units(scores: pd.DataFrame) -> tuple[str, ...]:
@@ -208,7 +212,7 @@ def _read_long(cells: pd.DataFrame, name: str, task: str, model: str) -> ScoreTa
     n_splits, n_seeds = rows.groupby("task")["split"].nunique().max(), rows.groupby("task")["seed"].nunique().max()
     parts = [f"{count} {noun}s" for count, noun in ((n_splits, "split"), (n_seeds, "seed")) if count > 1]
     metric = "" if _plain(score) in SCORE_COLUMNS else score
-    return ScoreTable(name, scores, metric, " and ".join(parts))
+    return ScoreTable(name, scores, metric, " and ".join(parts), splits=by_split)
 
 
 def _with_index_as_column(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,13 +7,14 @@ folds of one task have tests of their own, ``FOLD_TESTS``. ``resolve_missing`` s
 from collections.abc import Callable
 
 from snnbench.records import TestResult
-from snnbench.stats.baseline import adjust_pairs
-from snnbench.stats.bayesian import bayesian_signed_rank, choose_rope, sample_posterior
-from snnbench.stats.correction import CORRECTIONS, hochberg, holm, none
+from snnbench.stats.averages import summarise_scores
+from snnbench.stats.bayesian import bayesian_signed_rank, sample_posterior
+from snnbench.stats.correction import CORRECTIONS, adjust_pairs, hochberg, holm, none
 from snnbench.stats.differences import paired_differences
 from snnbench.stats.effects import count_wins, effects, rank_biserial, win_rates
 from snnbench.stats.elo import bradley_terry, elo
 from snnbench.stats.friedman import friedman, iman_davenport
+from snnbench.stats.hierarchical import hierarchical
 from snnbench.stats.missing import MISSING, resolve_missing
 from snnbench.stats.nemenyi import critical_difference, nemenyi
 from snnbench.stats.pairs import compare_pairs
@@ -21,9 +22,9 @@ from snnbench.stats.pairwise import pairwise_wilcoxon
 from snnbench.stats.rank_intervals import rank_intervals
 from snnbench.stats.ranks import choose_baseline, compare_scores, mean_ranks, order_models, rank, wins
 from snnbench.stats.resampled import resampled_t, why_untestable
+from snnbench.stats.scale import choose_rope
 from snnbench.stats.sign import sign_test
 from snnbench.stats.signed_rank import ZERO_METHODS
-from snnbench.stats.summary import summarise_scores
 from snnbench.stats.wilcoxon import describe_wilcoxon, wilcoxon
 
 TESTS: dict[str, Callable[..., TestResult]] = {
@@ -58,6 +59,7 @@ __all__ = [
     "effects",
     "elo",
     "friedman",
+    "hierarchical",
     "hochberg",
     "holm",
     "iman_davenport",

@@ -1,4 +1,4 @@
-"""What every test of a baseline against each other model returns."""
+"""A baseline against every other model: what all such tests share, whichever compares two models."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from snnbench.records import Alternative, TestResult
-from snnbench.stats.correction import CORRECTIONS, shaffer
+from snnbench.stats.correction import CORRECTIONS, adjust_pairs
 from snnbench.stats.ranks import choose_baseline, mean_ranks
 
 
@@ -54,26 +54,3 @@ def baseline_result(
         n_tasks=len(scores),
         alternative=alternative,
     )
-
-
-def adjust_pairs(pvalues: np.ndarray, alternative: Alternative, correction: str) -> np.ndarray:
-    """Correct the p-values of all pairs of models.
-
-    Args:
-        pvalues: (n_models, n_models), of the row against the column; symmetric if two-sided. The diagonal is not used.
-        alternative: Two-sided, every pair is one comparison; one-sided it is two, one in each direction.
-        correction: A name in ``CORRECTIONS``.
-
-    Returns:
-        (n_models, n_models), NaN on the diagonal.
-    """
-    n_models = len(pvalues)
-    adjusted = np.full((n_models, n_models), np.nan)
-    pairs = np.triu_indices(n_models, 1) if alternative == "two-sided" else np.nonzero(~np.eye(n_models, dtype=bool))
-    if correction == "shaffer" and alternative == "two-sided":
-        adjusted[pairs] = shaffer(pvalues[pairs], n_models)
-    else:
-        adjusted[pairs] = CORRECTIONS[correction](pvalues[pairs])
-    if alternative == "two-sided":
-        adjusted[pairs[::-1]] = adjusted[pairs]
-    return adjusted

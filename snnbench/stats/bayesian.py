@@ -16,29 +16,6 @@ DECIMALS = 12
 TIE = 1e-6
 
 
-def choose_rope(scores: pd.DataFrame) -> float:
-    """Return a region of practical equivalence that follows the scores, where none is given: half its width.
-
-    0.01 for shares, that is one percent, the choice of Benavoli et al. (2017) for accuracies; 1 for percent; for scores of any
-    other scale a tenth of their typical standard deviation over the tasks (half of a small effect in Kruschke's sense).
-
-    Args:
-        scores: (n_tasks, n_models), higher is better, NaN = missing.
-
-    Source:
-        Kruschke, "Rejecting or Accepting Parameter Values in Bayesian Estimation", Advances in Methods and Practices in
-        Psychological Science 1 (2018).
-    """
-    lowest, highest = scores.min(axis=None), scores.max(axis=None)
-    sizes = (-highest, -lowest) if highest <= 0 else (lowest, highest)  # errors have their sign reversed
-    if sizes[0] >= 0 and sizes[1] <= 1:
-        return 0.01
-    if sizes[0] >= 0 and sizes[1] <= 100 and scores.abs().stack().median() > 1:
-        return 1.0
-    deviation = float(scores.std(axis="index").median())
-    return 0.1 * deviation if np.isfinite(deviation) else 0.0
-
-
 def bayesian_signed_rank(
     scores: pd.DataFrame,
     rope: float = 0.01,
@@ -89,7 +66,7 @@ def bayesian_signed_rank(
         n_tasks = int((~np.isnan(differences)).sum())
         p_higher = p_equivalent = p_lower = float("nan")
         if n_tasks:
-            p_higher, p_equivalent, p_lower = _count_largest(_sample_shares(differences, rope, weights), rope)
+            p_higher, p_equivalent, p_lower = count_largest(_sample_shares(differences, rope, weights), rope)
         rows[model, other] = (p_higher, p_equivalent, p_lower, n_tasks)
         if baseline is None:
             rows[other, model] = (p_lower, p_equivalent, p_higher, n_tasks)
@@ -165,7 +142,7 @@ def _sample_shares(differences: np.ndarray, rope: float, weights: np.ndarray) ->
     return shares
 
 
-def _count_largest(shares: np.ndarray, rope: float) -> tuple[float, float, float]:
+def count_largest(shares: np.ndarray, rope: float) -> tuple[float, float, float]:
     """Return how often each of the three shares (n_samples, 3) is the largest; of the outer two alone without a region.
 
     Equally large shares count as parts of one, so models that never differ are each better with probability 1/2.

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from snnbench.records import Alternative
+
 
 def holm(pvalues: np.ndarray) -> np.ndarray:
     """Adjust p-values by Holm's step-down procedure, which controls the family-wise error rate.
@@ -100,6 +102,29 @@ CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "shaffer": shaffer,
     "none": none,
 }
+
+
+def adjust_pairs(pvalues: np.ndarray, alternative: Alternative, correction: str) -> np.ndarray:
+    """Correct the p-values of all pairs of models.
+
+    Args:
+        pvalues: (n_models, n_models), of the row against the column; symmetric if two-sided. The diagonal is not used.
+        alternative: Two-sided, every pair is one comparison; one-sided it is two, one in each direction.
+        correction: A name in ``CORRECTIONS``.
+
+    Returns:
+        (n_models, n_models), NaN on the diagonal.
+    """
+    n_models = len(pvalues)
+    adjusted = np.full((n_models, n_models), np.nan)
+    pairs = np.triu_indices(n_models, 1) if alternative == "two-sided" else np.nonzero(~np.eye(n_models, dtype=bool))
+    if correction == "shaffer" and alternative == "two-sided":
+        adjusted[pairs] = shaffer(pvalues[pairs], n_models)
+    else:
+        adjusted[pairs] = CORRECTIONS[correction](pvalues[pairs])
+    if alternative == "two-sided":
+        adjusted[pairs[::-1]] = adjusted[pairs]
+    return adjusted
 
 
 def _sort_comparisons(pvalues: np.ndarray) -> np.ndarray:

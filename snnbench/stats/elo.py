@@ -20,6 +20,7 @@ def elo(
     prior: float = 0.5,
     anchor: str | None = None,
     anchor_rating: float = 1000.0,
+    splits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Rate the models so that their ratings foretell which of two scores higher on a task.
 
@@ -41,14 +42,16 @@ def elo(
             keeps the ratings finite where a model wins everywhere; 0 is plain maximum likelihood.
         anchor: The model whose rating is ``anchor_rating``; by default the mean of all ratings is.
         anchor_rating: See ``anchor``.
+        splits: (n_splits of all tasks, n_models), index = (task, split): the scores whose means ``scores`` are. Models then
+            meet on every split, with a weight of one over the splits of its task, as in TabArena: a task still counts once.
 
     Returns:
         (n_models, 3), index = model: rating, low, high.
 
     Raises:
         UnknownNameError: If the anchor is not a model.
-        SnnbenchError: If there is no task, ``confidence`` is not between 0 and 1, or ``prior`` is negative or, being 0, leaves
-            ratings infinite.
+        SnnbenchError: If there is no task, or none of its splits; if ``confidence`` is not between 0 and 1; if ``prior`` is
+            negative or, being 0, leaves ratings infinite.
 
     Source:
         Bradley and Terry, "Rank Analysis of Incomplete Block Designs", Biometrika 39 (1952); the scale is Elo's, "The Rating of
@@ -60,7 +63,7 @@ def elo(
         raise UnknownNameError("model", anchor, map(str, scores.columns))
     if scores.empty:
         raise SnnbenchError("Elo ratings need at least one task, found none; compare more tasks.")
-    points = (1 + compare_scores(scores).astype(float)) / 2
+    points = _points(scores) if splits is None else _points_of_splits(splits[scores.columns], scores.index)
     strengths = bradley_terry(points.sum(axis=0), prior)
     influence = _influence(points, strengths)
     zero, of_zero = strengths.mean(), np.zeros(len(influence))
@@ -74,6 +77,22 @@ def elo(
     low, high = np.minimum(ends[0], strengths), np.maximum(ends[1], strengths)
     ratings = (anchor_rating + SCALE / np.log(10) * (values - zero) for values in (strengths, low, high))
     return pd.DataFrame(dict(zip(("rating", "low", "high"), ratings, strict=True)), index=scores.columns)
+
+
+def _points(scores: pd.DataFrame) -> np.ndarray:
+    """Return (n_tasks, n_models, n_models), 1 where the first model scores higher, 1/2 where both score the same."""
+    return (1 + compare_scores(scores).astype(float)) / 2
+
+
+def _points_of_splits(splits: pd.DataFrame, tasks: pd.Index) -> np.ndarray:
+    """Return the mean points on the splits of every task, (n_tasks, n_models, n_models)."""
+    of_split, of_task = _points(splits), tasks.get_indexer(splits.index.get_level_values(0))
+    points, n_splits = np.zeros((len(tasks), *of_split.shape[1:])), np.zeros(len(tasks))
+    np.add.at(points, of_task[of_task >= 0], of_split[of_task >= 0])
+    np.add.at(n_splits, of_task[of_task >= 0], 1)
+    if (n_splits == 0).any():
+        raise SnnbenchError(f"Every task must have a split with scores, found none of {tasks[n_splits == 0][0]}.")
+    return points / n_splits[:, np.newaxis, np.newaxis]
 
 
 def _influence(points: np.ndarray, strengths: np.ndarray) -> np.ndarray:

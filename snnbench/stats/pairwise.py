@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from snnbench.records import Alternative, TestResult
-from snnbench.stats.baseline import adjust_pairs
+from snnbench.stats.correction import adjust_pairs
 from snnbench.stats.differences import subtract
 from snnbench.stats.options import check_option, check_test_options
 from snnbench.stats.ranks import mean_ranks

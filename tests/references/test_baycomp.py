@@ -1,7 +1,8 @@
-"""The Bayesian signed-rank test against baycomp 1.0.3, the package of its authors.
+"""The Bayesian signed-rank and hierarchical tests against baycomp 1.0.3, the package of their authors.
 
-The expected numbers are those of ``SignedRankTest.sample(x, y, rope, nsamples=200_000, random_state=0)``: its largest shares
-counted, as ``probs`` does, and its shares averaged, on the 120 tasks of Table A11 without gaps and Table 6 of Demšar (2006).
+The expected numbers of the former are those of ``SignedRankTest.sample(x, y, rope, nsamples=200_000, random_state=0)``: its
+largest shares counted, as ``probs`` does, and its shares averaged, on the 120 tasks of Table A11 without gaps and Table 6 of
+Demšar (2006).
 """
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from textbook import DEMSAR
 
 from snnbench.results.published import load_published
-from snnbench.stats import bayesian_signed_rank, sample_posterior
+from snnbench.stats import bayesian_signed_rank, hierarchical, sample_posterior
+from snnbench.stats.hierarchical import gather_evidence, sample_next_task
 
 # Table, model x, other y, rope; probabilities and mean shares: x better, equivalent, y better. The regions of the small table
 # end between its scores: where a mean difference is the very end, baycomp leaves it to the rounding of floating-point numbers
@@ -41,3 +43,34 @@ def test_the_bayesian_signed_rank_test_is_baycomps(
     samples = sample_posterior(tables[table], model, other, rope)
     assert samples.shape == (50_000, 3)
     np.testing.assert_allclose(samples.mean(axis=0), shares, atol=0.002)
+
+
+# Ten splits of each task of Demšar's table: its differences, with these standard deviations, in one pattern on all tasks. The
+# first two cases are those of ``HierarchicalTest.sample(zeros, differences, rope, nsamples=10_000)`` with pystan 3.10. In the
+# other two the tasks scatter little, where Stan reports divergent transitions and misses the smallest spreads (its shares are
+# 0.374, 0.545, 0.081 and 0.105, 0.828, 0.067): they are the integrals over centre, spread and degrees of freedom on a grid of
+# 121 × 110 × 22 points, those over each task's difference and variance in closed form or by 400 quantiles.
+PATTERN = np.array([-1.5, -1.1, -0.8, -0.4, -0.1, 0.1, 0.4, 0.8, 1.1, 1.5])
+SPREADS = np.array([0.02, 0.03, 0.01, 0.04, 0.015, 0.01, 0.03, 0.05, 0.04, 0.005, 0.01, 0.03, 0.004, 0.02])
+HIERARCHICAL = [
+    ("c45", "c45_m_cf", 0.01, [0.0061, 0.0601, 0.9338], [0.1039, 0.2771, 0.6190], -0.01634),
+    ("c45", "c45_m_cf", 0.005, [0.0080, 0.0009, 0.9912], [0.1465, 0.1376, 0.7159], -0.01634),
+    ("c45_m", "c45_cf", 0.01, [0.3805, 0.6114, 0.0081], [0.3594, 0.5629, 0.0777], 0.00754),
+    ("c45_m_cf", "c45_m", 0.01, [0.0287, 0.9674, 0.0039], [0.1003, 0.8364, 0.0633], 0.00048),
+]
+
+
+@pytest.mark.parametrize(("model", "other", "rope", "probabilities", "shares", "difference"), HIERARCHICAL)
+def test_the_hierarchical_test_is_baycomps_and_that_of_its_integrals(
+    model: str, other: str, rope: float, probabilities: list, shares: list, difference: float
+) -> None:
+    splits = (DEMSAR[model] - DEMSAR[other]).to_numpy()[:, np.newaxis] + SPREADS[:, np.newaxis] * PATTERN / PATTERN.std()
+    index = pd.MultiIndex.from_product([DEMSAR.index, range(10)], names=["task", "split"])
+    scores = pd.DataFrame({model: splits.ravel(), other: 0.0}, index=index)
+    row = hierarchical(scores, rope).loc[(model, other)]
+    # The draws of a chain depend on each other: the standard error of 20,000 is that of about 5,000.
+    np.testing.assert_allclose(row[["p_higher", "p_equivalent", "p_lower"]], probabilities, atol=0.015)
+    assert row["difference"] == pytest.approx(difference, abs=2e-4)
+    assert row["low"] < difference < row["high"]
+    _, drawn = sample_next_task(gather_evidence(scores, model, other, rope), rope, 20_000, 1)
+    np.testing.assert_allclose(drawn.mean(axis=0), shares, atol=0.005)
