@@ -251,7 +251,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Job:
-    """The members of one stack, trained together.
+    """The members of one stack, trained together, or of several ``stacks``, trained at once: the keys of each one's members.
 
     ``seconds`` is the planned cost and ``memory_bytes`` what its process may need, planned generously (0 = unknown).
     """
@@ -261,11 +261,18 @@ class Job:
     members: tuple[Member, ...]
     seconds: float = 0.0
     memory_bytes: int = 0
+    stacks: tuple[frozenset[str], ...] = ()
 
     @property
     def key(self) -> str:
         """A digest of the members, the name of the job's results file."""
         return digest([member.key for member in self.members])
+
+    @property
+    def parts(self) -> tuple[tuple[Member, ...], ...]:
+        """The members of each stack, in their order; a part of a job has a part of its stacks."""
+        found = [tuple(member for member in self.members if member.key in keys) for keys in self.stacks]
+        return tuple(part for part in found if part) or (self.members,)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What all tests share: where the real data lies, and the process settings of a worker."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from snnbench.training.process import prepare_process
 
 SHARED = Path(__file__).parents[2] / "shared"
 
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined: they are then computed on the CPU
 prepare_process()  # exactness is claimed for one thread with denormals flushed, as in every worker
 
 

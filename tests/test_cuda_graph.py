@@ -29,12 +29,14 @@ def log(monkeypatch):
     entries, recording = [], []
 
     @contextmanager
-    def graph(recorder):
+    def graph(recorder, pool=None, capture_error_mode="global"):
         recording.append(recorder)
         yield
         recording.pop()
 
     class Stream:
+        cuda_stream = 0
+
         def __init__(self, device=0):
             pass
 

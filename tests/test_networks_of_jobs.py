@@ -79,7 +79,7 @@ def test_stacks_are_cut_to_the_memory_and_give_the_same_bits(compute, monkeypatc
     whole = losses(stack, compute=compute)
     settings = ModelSettings(network=SNN_PATH, grid={})
     size = stack_size(stack.configs[0], 7, 3, 80, 32) if compute == ACROSS else StackSize(7, 3, 32)
-    monkeypatch.setattr(networks, "_budget_bytes", lambda _: 2.5 * member_bytes(stack.configs[0], settings, size))
+    monkeypatch.setattr(networks, "budget_bytes", lambda _: 2.5 * member_bytes(stack.configs[0], settings, size))
     Greedy.built.clear()
     np.testing.assert_array_equal(losses(stack, f"{__name__}.Greedy", compute), whole)
     assert Greedy.most >= max(Greedy.built)

@@ -53,9 +53,11 @@ class Keys:
         settings = self._spec.settings
         table = settings.models[model]
         # An estimator knows neither epochs nor devices; a deep network's numbers on a CPU and on a GPU do not agree.
-        how = [settings.training.model_dump(), *astuple(self._spec.compute)]
         if table.estimator:
             how = [table.arguments, *([table.early_stopping] if table.early_stopping else [])]
+        else:
+            kernels = self._spec.gpu.kernels
+            how = [settings.training.model_dump(), *astuple(self._spec.compute), *([kernels] if kernels != "plain" else [])]
         return _items(PROTOCOL_VERSION, *astuple(code or code_of(model, table)), *how)
 
 

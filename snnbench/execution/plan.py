@@ -30,6 +30,9 @@ MAX_GPU_UNITS = 264 * 256
 MIN_CHUNK_SECONDS, MAX_CHUNK_SECONDS = 0.1, 5.0
 """Fits of an estimator share jobs of about this length, so that tiny ones do not each pay for a file."""
 
+_STACKS_PER_PLACE = 4
+"""Where several stacks are trained at once, a job has so many for each place: the last ones seldom leave a place empty."""
+
 _CHUNKS_PER_WORKER = 4
 """Where the whole plan is short, these jobs are shortened until each worker has so many: none waits long for the last."""
 
@@ -158,10 +161,11 @@ def plan_evaluation(
 
 @dataclass(frozen=True)
 class _Part:
-    """Members that stay together, and what they are planned to cost."""
+    """Members that stay together, and what they are planned to cost; of several stacks, the keys of each one's members."""
 
     members: tuple[Member, ...]
     seconds: float
+    stacks: tuple[frozenset[str], ...] = ()
 
 
 def make_jobs(spec: RunSpec, stage: Stage, members: Iterable[Member], n_workers: int = 1) -> tuple[Job, ...]:
@@ -185,7 +189,24 @@ def make_jobs(spec: RunSpec, stage: Stage, members: Iterable[Member], n_workers:
     longest = min(MAX_CHUNK_SECONDS, max(MIN_CHUNK_SECONDS, whole / n_workers / _CHUNKS_PER_WORKER))
     parts = [*stacks, *(chunk for group in fits for chunk in _chunks(group, longest))]
     parts.sort(key=lambda part: -part.seconds)
-    return tuple(Job(stage, spec.suite, part.members, part.seconds, _memory(part.members, spec)) for part in parts)
+    parts = _joined(parts, spec) if spec.gpu.n_at_once > 1 else parts
+    return tuple(Job(stage, spec.suite, p.members, p.seconds, _memory(p.members, spec), p.stacks) for p in parts)
+
+
+def _joined(parts: Sequence[_Part], spec: RunSpec) -> list[_Part]:
+    """Join stacks of one model that take about equally long into jobs that train several at once, the longest first."""
+    by_model: dict[str, list[_Part]] = defaultdict(list)
+    for part in parts:
+        by_model[part.members[0].config.model].append(part)
+    joined: list[_Part] = []
+    for model, of_model in by_model.items():
+        n = 1 if spec.settings.models[model].estimator else spec.gpu.n_at_once * _STACKS_PER_PLACE
+        for start in range(0, len(of_model), n):
+            together = of_model[start : start + n]
+            members = tuple(member for part in together for member in part.members)
+            stacks = tuple(frozenset(member.key for member in part.members) for part in together) if len(together) > 1 else ()
+            joined.append(_Part(members, sum(part.seconds for part in together), stacks))
+    return sorted(joined, key=lambda part: -part.seconds)
 
 
 def _part(members: Sequence[Member], spec: RunSpec) -> _Part:

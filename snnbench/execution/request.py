@@ -11,7 +11,7 @@ from snnbench.execution.engines import EngineSpec, configure_engine
 from snnbench.models.code import code_of
 from snnbench.records import ON_CPU, Code, Compute, Result, SelectionGroup
 from snnbench.suites.loading import LoadedSuite
-from snnbench.training.context import NodeSetup, RunSpec, specify_run
+from snnbench.training.context import ONE_BY_ONE, GpuUse, NodeSetup, RunSpec, specify_run
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Request:
     node_setup: NodeSetup = field(default_factory=NodeSetup)
     limit_seconds: float = math.inf
     accepted: tuple[str, ...] = ()
+    gpu: GpuUse = ONE_BY_ONE
 
     @property
     def codes(self) -> dict[str, Code]:
@@ -44,7 +45,7 @@ class Request:
 
     def specify(self, loaded: LoadedSuite) -> RunSpec:
         """Return what is trained on the tasks and splits that were loaded for it."""
-        return specify_run(self.suite, loaded, self.settings, self.compute, self.seed)
+        return specify_run(self.suite, loaded, self.settings, self.compute, self.seed, self.gpu)
 
 
 @dataclass(frozen=True)

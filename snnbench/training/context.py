@@ -12,6 +12,22 @@ from snnbench.suites.loading import LoadedSuite
 
 
 @dataclass(frozen=True)
+class GpuUse:
+    """How a GPU is filled: by which kernels, and with how many stacks at once.
+
+    ``"fused"`` kernels (``snnbench.models.kernels``) round in another way than torch's, so they are part of a key; how many
+    stacks are trained at once changes no number.
+    """
+
+    kernels: Literal["plain", "fused"] = "plain"
+    n_at_once: int = 1
+
+
+ONE_BY_ONE = GpuUse()
+"""One stack after another, by torch's kernels."""
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """What is trained in a run, and how: names, numbers and settings only, so that it travels.
 
@@ -25,6 +41,7 @@ class RunSpec:
     settings: RunSettings
     compute: Compute = ON_CPU
     seed: int = 0
+    gpu: GpuUse = ONE_BY_ONE
 
     def model(self, member: Member) -> ModelSettings:
         """Return the settings of a member's model."""
@@ -40,10 +57,17 @@ class RunSpec:
         return self.splits[member.task][member.split]
 
 
-def specify_run(suite: str, loaded: LoadedSuite, settings: RunSettings, compute: Compute = ON_CPU, seed: int = 0) -> RunSpec:
+def specify_run(
+    suite: str,
+    loaded: LoadedSuite,
+    settings: RunSettings,
+    compute: Compute = ON_CPU,
+    seed: int = 0,
+    gpu: GpuUse = ONE_BY_ONE,
+) -> RunSpec:
     """Return what is trained on the tasks and splits that were loaded."""
     splits = {task: {split.name: len(split.train) for split in splits} for task, splits in loaded.splits.items()}
-    return RunSpec(suite, loaded.by_name, splits, settings, compute, seed)
+    return RunSpec(suite, loaded.by_name, splits, settings, compute, seed, gpu)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,14 +20,16 @@ from snnbench.models import implementation, load_class
 from snnbench.models.code import code_of
 from snnbench.models.estimators.accelerators import accelerator_version
 from snnbench.models.estimators.building import build_estimator, families, resize
+from snnbench.models.layers.precision import precision
 from snnbench.records import Dataset, Job, Member, ModelEncoding, Result, Stage, TrainedMember, digest
 from snnbench.suites import load_suite
 from snnbench.suites.audit.flags import flags_of
 from snnbench.suites.encoding import encoded_as
 from snnbench.suites.features import split_features
-from snnbench.training.context import JobContext
+from snnbench.training.at_once import train_at_once
+from snnbench.training.context import JobContext, RunSpec
 from snnbench.training.estimators import fit_estimator, is_infeasible
-from snnbench.training.networks import is_out_of_memory, train_networks
+from snnbench.training.networks import budget_bytes, is_out_of_memory, stack_bytes, train_networks
 from snnbench.training.stack import Stack, TaskRows
 
 
@@ -128,18 +130,46 @@ def _train(job: Job, context: JobContext) -> Iterator[Result]:
             members.append(member)
     if not members:
         return
-    places = {split: place for place, split in enumerate(rows)}
-    stack = Stack(
+    for part, found in _train_parts(replace(job, members=tuple(members)), rows, settings, context.spec):
+        if isinstance(found, Exception):
+            if _is_broken(found):
+                raise found
+            yield from (failed(member, job, context, found) for member in part)
+            continue
+        for member, trained in zip(part, found, strict=True):
+            yield _trained(member, job, context, trained, rows[member.task, member.split].held_out)
+
+
+def _train_parts(
+    job: Job, rows: Mapping[tuple[str, str], TaskRows], model: ModelSettings, spec: RunSpec
+) -> Iterator[tuple[Sequence[Member], Iterable[TrainedMember] | Exception]]:
+    """Yield the members of each stack of a job and what training gave them; several stacks are trained at once."""
+    training, compute, fused = spec.settings.training, spec.compute, spec.gpu.kernels == "fused"
+    stacks = [_stack(part, job, rows) for part in job.parts]
+    if len(stacks) == 1:
+        yield job.parts[0], train_networks(stacks[0], model, training, compute, fused)
+        return
+    budget = budget_bytes(compute)
+    needs = [stack_bytes(stack, model, training, compute) for stack in stacks]
+
+    def train(place: int) -> list[TrainedMember]:
+        return list(train_networks(stacks[place], model, training, compute, fused, budget))
+
+    with precision(compute.precision):  # of the process: the stacks would end each other's
+        found = train_at_once(needs, budget, spec.gpu.n_at_once, train, compute.device)
+    yield from zip(job.parts, found, strict=True)
+
+
+def _stack(members: Sequence[Member], job: Job, rows: Mapping[tuple[str, str], TaskRows]) -> Stack:
+    used = {split: place for place, split in enumerate(dict.fromkeys((member.task, member.split) for member in members))}
+    return Stack(
         job.stage,
         configs=[member.config for member in members],
-        tasks=list(rows.values()),
-        task_of=[places[member.task, member.split] for member in members],
+        tasks=[rows[split] for split in used],
+        task_of=[used[member.task, member.split] for member in members],
         seeds=[_stream_seed(member, job) for member in members],
         n_epochs=[member.n_epochs for member in members],
     )
-    found = train_networks(stack, settings, context.spec.settings.training, context.spec.compute)
-    for member, trained in zip(members, found, strict=True):
-        yield _trained(member, job, context, trained, rows[member.task, member.split].held_out)
 
 
 def _load(job: Job, context: JobContext) -> tuple[dict[tuple[str, str], TaskRows], dict[tuple[str, str], Exception]]:

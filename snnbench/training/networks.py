@@ -21,26 +21,51 @@ _GPU_SHARE = 0.8
 """Of the memory that is free, what a stack may be estimated to take."""
 
 
-def train_networks(stack: Stack, model: ModelSettings, settings: TrainingSettings, compute: Compute) -> Iterator[TrainedMember]:
+def train_networks(
+    stack: Stack,
+    model: ModelSettings,
+    settings: TrainingSettings,
+    compute: Compute,
+    fused: bool = False,
+    budget: float | None = None,
+) -> Iterator[TrainedMember]:
     """Train members of one shape class; yield what training gave each, in their order.
 
     They are cut into parts by an estimate of their memory. A part that is too large all the same is halved, down to one
     member, whose error is then raised. How they are cut does not change what comes of them.
+
+    Args:
+        stack: The members.
+        model: Where they come from.
+        settings: Of the training.
+        compute: How they are computed.
+        fused: Whether by the kernels of ``snnbench.models.kernels``.
+        budget: Bytes that they may take; by default what is free.
     """
     network = load_class(implementation(stack.configs[0].model, model))
-    first_rows = stack.tasks[stack.task_of[0]]
-    own, n_train = (first_rows.n_features, first_rows.n_outputs), len(first_rows.train.y)
-    size = StackSize(*own, min(settings.batch_size, n_train))
-    if stacks_across_tasks(network, compute):
-        size = stack_size(stack.configs[0], *own, n_train, settings.batch_size)
-        stack = replace(stack, size=size)
+    size = _size(stack, network, settings, compute)
+    stack = replace(stack, size=size) if stacks_across_tasks(network, compute) else stack
     needed = [member_bytes(config, model, size, bool(settings.momentum)) for config in stack.configs]
-    train = partial(_train, network, settings=settings, device=compute.device)
+    train = partial(_train, network, settings=settings, device=compute.device, fused=fused)
     first = 0
     with precision(compute.precision):
-        for n_members in fitting(needed, _budget_bytes(compute)):
+        for n_members in fitting(needed, budget_bytes(compute) if budget is None else budget):
             yield from _halved(train, stack.part(first, first + n_members))
             first += n_members
+
+
+def stack_bytes(stack: Stack, model: ModelSettings, settings: TrainingSettings, compute: Compute) -> int:
+    """Estimate the memory of a stack, generously; the rows of its tasks are left out."""
+    size = _size(stack, load_class(implementation(stack.configs[0].model, model)), settings, compute)
+    return sum(member_bytes(config, model, size, bool(settings.momentum)) for config in stack.configs)
+
+
+def _size(stack: Stack, network: Any, settings: TrainingSettings, compute: Compute) -> StackSize:
+    rows = stack.tasks[stack.task_of[0]]
+    n_train = len(rows.train.y)
+    if stacks_across_tasks(network, compute):
+        return stack_size(stack.configs[0], rows.n_features, rows.n_outputs, n_train, settings.batch_size)
+    return StackSize(rows.n_features, rows.n_outputs, min(settings.batch_size, n_train))
 
 
 def _halved(train: Callable[[Stack], TrainingRun], stack: Stack) -> Iterator[TrainedMember]:
@@ -69,14 +94,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     return cause is not None and is_out_of_memory(cause)
 
 
-def _train(network: Any, stack: Stack, settings: TrainingSettings, device: str) -> TrainingRun:
+def _train(network: Any, stack: Stack, settings: TrainingSettings, device: str, fused: bool) -> TrainingRun:
     """Build and train a stack; the seconds count both."""
     start = time.perf_counter()
-    run = train_stack(build_network(network, stack, device), stack, settings)
+    built = build_network(network, stack, device)
+    if fused:
+        from snnbench.models.kernels.fusing import fuse  # needs Triton
+
+        built = fuse(built)
+    run = train_stack(built, stack, settings)
     return replace(run, seconds=time.perf_counter() - start)
 
 
-def _budget_bytes(compute: Compute) -> float:
+def budget_bytes(compute: Compute) -> float:
+    """Return the bytes that stacks may be estimated to take now."""
     if compute.device == "cpu":
         return STACK_BYTES
     torch.cuda.empty_cache()  # what torch keeps for itself is free, too

@@ -18,7 +18,7 @@ from snnbench.config import TrainingSettings
 from snnbench.models.layers.padding import build_padded
 from snnbench.models.layers.stacked import reset, select
 from snnbench.records import TrainingRun
-from snnbench.training.cuda_graph import replayed
+from snnbench.training.cuda_graph import new_pool, replayed
 from snnbench.training.early_stopping import best_epoch
 from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, derive_seed, score_logits
 from snnbench.training.losses import Batch
@@ -156,10 +156,11 @@ def _actions(
         for target, values in zip((scores, finite), rows.score(network), strict=True):
             target.copy_(values)
 
-    shuffle = replayed(rows.shuffle, device)
+    pool = new_pool(device)  # the orders, the steps and the scores of a stack are never computed at the same time
+    shuffle = replayed(rows.shuffle, device, pool)
     # Batches of another shape are another recording.
-    steps = [(n, replayed(partial(learn, next_batch), device)) for n, next_batch in rows.batches()]
-    score_again = replayed(take_score, device) if rows.on_device else take_score
+    steps = [(n, replayed(partial(learn, next_batch), device, pool)) for n, next_batch in rows.batches()]
+    score_again = replayed(take_score, device, pool) if rows.on_device else take_score
 
     def train_epoch(epoch: int) -> torch.Tensor:
         rows.start_epoch(epoch)

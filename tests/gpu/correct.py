@@ -77,7 +77,7 @@ def replay_against_eager(setting: Setting, model: str) -> dict:
     configs = configs_of(model, 4, 16, 4, 0.2)
     recorded = train(setting.device, configs, torch.float32)
     try:
-        stacked.replayed = lambda action, device: action
+        stacked.replayed = lambda action, device, pool: action
         eager = train(setting.device, configs, torch.float32)
     finally:
         stacked.replayed = replayed

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 import torch
 
-_FIRST_FACTOR, _SECOND_FACTOR = 0x7FEB352D, 0x846CA68B - 2**32
+FIRST_FACTOR, SECOND_FACTOR = 0x7FEB352D, 0x846CA68B - 2**32
+"""What a hash multiplies by, one after the other."""
+
 _INCREMENT = 0x9E3779B9 - 2**32
 """2³² over the golden ratio: what keys grow by from one use to the next."""
 
@@ -26,9 +28,9 @@ MAX_UNITS = 2**16
 def hash_(x: torch.Tensor) -> torch.Tensor:
     """Hash int32 numbers, in place."""
     x ^= x >> 16
-    x *= _FIRST_FACTOR
+    x *= FIRST_FACTOR
     x ^= x >> 15
-    x *= _SECOND_FACTOR
+    x *= SECOND_FACTOR
     x ^= x >> 16
     return x
 
@@ -82,9 +84,9 @@ def bernoulli_mask(keys: torch.Tensor, numbers: torch.Tensor, thresholds: torch.
     """
     x = numbers ^ keys
     # The first and last shift of hash_ are left out: the places are hashed already, and a comparison reads the high bits.
-    x *= _FIRST_FACTOR
+    x *= FIRST_FACTOR
     x ^= x >> 15
-    x *= _SECOND_FACTOR
+    x *= SECOND_FACTOR
     return x <= thresholds
 
 
