@@ -107,6 +107,28 @@ def test_a_folder_of_tables_names_those_that_cannot_be_used(place, snnbench):
     assert snnbench("compare", "merged")[0] == 0, err
 
 
+def test_rows_have_the_flags_of_the_audit_and_flagged_tasks_can_be_left_out(place, snnbench):
+    Path("clinic").mkdir()
+    for number in range(4):
+        frame = customers(100, number).drop(columns="joined").rename(columns={"churned": "target"})
+        if number == 3:
+            frame["leak"] = frame["target"]
+        frame.to_csv(f"clinic/t{number}.csv", index=False)
+    code, _, err = snnbench(*run_words("clinic"))
+    assert code == 0, err
+    rows = read_results([place / "results"])
+    flags = {task: set(found) for task, found in rows.groupby("task")["task_flags"]}
+    assert {task for task, (cell,) in flags.items() if "column-equals-target" in cell} == {"t3"}
+    assert all("missing-values" in cell for (cell,) in flags.values())
+    shutil.rmtree(place / "cache")
+    _, out, err = snnbench("compare", "results")
+    assert "Without the 1 task whose data the audit finds at fault" in " ".join((out + err).split())
+    code, out, err = snnbench("compare", "results", "--exclude-flagged")
+    assert (code, "on 3 tasks of clinic" in out) == (0, True), err
+    _, out, _ = snnbench("data", "audit", "clinic", "--format", "csv")
+    assert out.count("column-equals-target") == 1
+
+
 def test_a_suite_toml_says_it_all_and_is_frozen_for_other_machines(place, snnbench):
     Path("own").mkdir()
     write_customers(Path("own"), 80)
