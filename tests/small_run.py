@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from own_tables import write_customers
 
 SCORES = ["status", "valid_score", "test_score", "best_epoch", "train_loss", "valid_curve", "test_outputs"]
 PROGRAM = (sys.executable, "-c", "from snnbench.cli import main; main()")
@@ -42,12 +43,35 @@ C = [0.1, 1, 10]
 gamma = [0.1, 1]
 """
 
+_OWN_CONFIG = """
+[training]
+n_epochs = 8
+[models.snn.grid]
+n_units = 8
+n_layers = [1, 2]
+form = "rectangular"
+learning_rate = 0.1
+[models.hist]
+estimator = "sklearn.ensemble.HistGradientBoostingClassifier"
+encoding = "native"
+[models.hist.grid]
+max_iter = 5
+"""
+
 
 def command(folder: Path, results: str, *words: str) -> list[str]:
     """Return the command that runs it in a folder."""
     (folder / "small.toml").write_text(_CONFIG)
     tasks = [word for task in _TASKS for word in ("--task", task)]
     run = ["run", "core", "--config", "small.toml", *tasks]
+    return [*PROGRAM, *run, "--results", results, "--progress", "plain", *words]
+
+
+def own_command(folder: Path, results: str, *words: str) -> list[str]:
+    """Return the command that runs a table of the user's in a folder: a network, and an estimator with native encoding."""
+    write_customers(folder, 120)
+    (folder / "own.toml").write_text(_OWN_CONFIG)
+    run = ["run", "customers.csv", "--target", "churned", "--drop", "joined", "--config", "own.toml", "--repetition", "1..2"]
     return [*PROGRAM, *run, "--results", results, "--progress", "plain", *words]
 
 

@@ -53,6 +53,8 @@ def test_a_suite_is_fetched_with_its_official_test_rows(server, tmp_path):
     }
     assert not (tmp_path / "home").exists()
     assert not [path for path in server.asked if path.endswith(".pq")]
+    assert server.asked["/data/download/11/balance.arff"] == 1  # by three tasks
+    assert sorted(path.name for path in folder.iterdir()) == ["data", "splits", "suite.toml"]
 
     dataset = suite.load("balance-scale-t31", folder)
     assert [column.name for column in dataset.columns] == ["left-weight", "right-weight", "right-distance"]

@@ -66,14 +66,15 @@ def test_a_table_is_run_audited_and_compared_without_its_data(place, snnbench):
     code, _, err = snnbench(*run_words("customers.csv", "--target", "churned"))
     assert (code, "Column 'joined' holds dates: choose the parts" in " ".join(err.split())) == (2, True)
     said = ("--target", "churned", "--date", "year,month")
-    code, out, err = snnbench(*run_words("customers.csv", *said, "--repetition", "1", "--repetition", "2"))
+    code, out, err = snnbench(*run_words("customers.csv", *said, "--repetition", "1..2"))
     assert code == 0, err
     assert "id is left out: it counts the rows. Use it with --keep id." in " ".join(err.split())
     rows = read_results([place / "results"])
     assert set(rows["status"]) == {"ok"}
     assert set(rows["suite"]) == {"customers"}
     assert set(rows["split"]) == {"repeat-1-fold-1", "repeat-1-fold-2"}
-    assert "stored already" in snnbench(*run_words("customers.csv", *said, "--repetition", "1", "--dry-run"))[1]
+    again = run_words("customers.csv", *said, "--repetition", "2,1..1", "--repetition", "2", "--dry-run")
+    assert "stored already" in snnbench(*again)[1]
 
     code, out, _ = snnbench("data", "audit", "customers.csv", *said)
     assert code == 0
@@ -104,6 +105,28 @@ def test_a_folder_of_tables_names_those_that_cannot_be_used(place, snnbench):
     code, _, err = snnbench("results", "merge", "results", "--to", "merged")
     shutil.rmtree("results")
     assert snnbench("compare", "merged")[0] == 0, err
+
+
+def test_rows_have_the_flags_of_the_audit_and_flagged_tasks_can_be_left_out(place, snnbench):
+    Path("clinic").mkdir()
+    for number in range(4):
+        frame = customers(100, number).drop(columns="joined").rename(columns={"churned": "target"})
+        if number == 3:
+            frame["leak"] = frame["target"]
+        frame.to_csv(f"clinic/t{number}.csv", index=False)
+    code, _, err = snnbench(*run_words("clinic"))
+    assert code == 0, err
+    rows = read_results([place / "results"])
+    flags = {task: set(found) for task, found in rows.groupby("task")["task_flags"]}
+    assert {task for task, (cell,) in flags.items() if "column-equals-target" in cell} == {"t3"}
+    assert all("missing-values" in cell for (cell,) in flags.values())
+    shutil.rmtree(place / "cache")
+    _, out, err = snnbench("compare", "results")
+    assert "Without the 1 task whose data the audit finds at fault" in " ".join((out + err).split())
+    code, out, err = snnbench("compare", "results", "--exclude-flagged")
+    assert (code, "on 3 tasks of clinic" in out) == (0, True), err
+    _, out, _ = snnbench("data", "audit", "clinic", "--format", "csv")
+    assert out.count("column-equals-target") == 1
 
 
 def test_a_suite_toml_says_it_all_and_is_frozen_for_other_machines(place, snnbench):

@@ -14,6 +14,8 @@ from snnbench.display.wording import missing_sentence, name_some
 if TYPE_CHECKING:
     import pandas as pd
 
+    from snnbench.suites.own import TableOptions
+
 app = typer.Typer(no_args_is_help=True, help="The tasks and their files.")
 
 SuiteName = Annotated[
@@ -66,6 +68,7 @@ def list_tasks(
 
 
 @app.command()
+@own.takes_tables
 def fetch(
     suite: Annotated[
         str, typer.Argument(metavar="SUITE|all|PATH", help="Suite; see `snnbench data list`.", autocompletion=completion.suites)
@@ -73,14 +76,7 @@ def fetch(
     source: Source = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Make or extend an offline bundle for --source.")] = None,
     offline: Offline = False,
-    target: own.Target = None,
-    drop: own.Drop = None,
-    keep: own.Keep = None,
-    categorical: own.Categorical = None,
-    date: own.Date = None,
-    group: own.Group = None,
-    metric: own.Metric = None,
-    encoding: own.TextEncoding = None,
+    tables: "TableOptions | None" = None,
 ) -> None:
     """Download and unpack a suite into the cache; nothing happens if it is there already.
 
@@ -91,11 +87,8 @@ def fetch(
     """
     from snnbench.suites import SUITES, bundle_source, load_suite, open_source
 
-    options = own.table_options(
-        target=target, drop=drop, keep=keep, categorical=categorical, date=date, group=group, metric=metric, encoding=encoding
-    )
     if suite != "all" and suite not in SUITES:
-        frozen = own.fetch_suite(suite, options, to)
+        frozen = own.fetch_suite(suite, tables, to)
         results().print(f"{suite} is in {frozen}", soft_wrap=True)
         if to is not None:
             errors().print(f"Use it with snnbench run {shlex.quote(str(frozen))}", soft_wrap=True)
@@ -123,7 +116,7 @@ def verify(suite: SuiteName, source: Source = None, offline: Offline = False) ->
     from snnbench.suites import load_suite, open_source
     from snnbench.suites.fetch.archive import find_damage
 
-    suite, source = own.open_suite(suite, source, own.table_options())
+    suite, source = own.open_suite(suite, source)
     folder = open_source(suite, source, _report, offline=offline)
     module = load_suite(suite, folder)
     if folder is not None and (damage := find_damage(folder, every_byte=True)):
@@ -145,6 +138,7 @@ def verify(suite: SuiteName, source: Source = None, offline: Offline = False) ->
 
 
 @app.command()
+@own.takes_tables
 def audit(
     suite: SuiteName,
     source: Source = None,
@@ -156,14 +150,7 @@ def audit(
     details: Annotated[bool, typer.Option("--details", metavar=FLAG, help="Print every finding, not a summary.")] = False,
     format_: Annotated[AuditFormat, typer.Option("--format", help="How findings are printed.")] = AuditFormat.table,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
-    target: own.Target = None,
-    drop: own.Drop = None,
-    keep: own.Keep = None,
-    categorical: own.Categorical = None,
-    date: own.Date = None,
-    group: own.Group = None,
-    metric: own.Metric = None,
-    encoding: own.TextEncoding = None,
+    tables: "TableOptions | None" = None,
 ) -> None:
     """Look for scientific faults: scales, missing classes, duplicates, leaks, imbalance, tiny test sets.
 
@@ -174,20 +161,7 @@ def audit(
     from snnbench.suites.audit.flags import COLUMNS, as_table
     from snnbench.suites.loading import check_tasks
 
-    suite, source = own.open_suite(
-        suite,
-        source,
-        own.table_options(
-            target=target,
-            drop=drop,
-            keep=keep,
-            categorical=categorical,
-            date=date,
-            group=group,
-            metric=metric,
-            encoding=encoding,
-        ),
-    )
+    suite, source = own.open_suite(suite, source, tables)
     check_tasks(suite, task or ())
     folder = open_source(suite, source, _report, offline=offline)
     findings, missing = audit_suite(suite, folder, task or ())

@@ -1,5 +1,8 @@
 """Suites of the user's own on the command line: what is said of their tables, and from a path or OpenML's name to a suite."""
 
+from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,22 +49,58 @@ TextEncoding = Annotated[
 ]
 
 
-def table_options(**typed: str | list[str] | None) -> "TableOptions":
-    """Return what was typed, by the names of the options, as a record.
+_OPTIONS = {
+    "target": Target,
+    "drop": Drop,
+    "keep": Keep,
+    "categorical": Categorical,
+    "date": Date,
+    "group": Group,
+    "metric": Metric,
+    "encoding": TextEncoding,
+}
+
+
+def takes_tables(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of tables of the user's; what was typed reaches it as one record, its argument ``tables``."""
+
+    @wraps(command)
+    def with_options(**typed: Any) -> None:
+        given = {name: typed.pop(name) for name in _OPTIONS}
+        command(**typed, tables=_table_options(given))
+
+    parameters = {}
+    for name, parameter in signature(command).parameters.items():
+        if name == "tables":
+            options = {name: Parameter(name, parameter.kind, default=None, annotation=kind) for name, kind in _OPTIONS.items()}
+            parameters.update(options)
+        else:
+            parameters[name] = parameter
+    vars(with_options).pop("__wrapped__")  # Typer would look there for the types of the options
+    with_options.__signature__ = Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    with_options.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
+    return with_options
+
+
+def _table_options(given: Mapping[str, Any]) -> "TableOptions | None":
+    """Return what was typed, by the names of the options, as a record; None for nothing.
 
     Raises:
         UnknownNameError: If a part of dates does not exist.
     """
+    if not any(given.values()):
+        return None
     from snnbench.suites.description import DATE_PARTS
     from snnbench.suites.own import TableOptions
 
-    date, charset = typed.pop("date", None), typed.pop("encoding", None)
-    parts = tuple(part.strip() for part in str(date).split(",")) if date else ()
+    parts = tuple(part.strip() for part in given["date"].split(",")) if given["date"] else ()
     for part in parts:
         if part not in DATE_PARTS:
             raise UnknownNameError("part of dates", part, DATE_PARTS)
-    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in typed.items() if value}
-    return TableOptions(**given, date=parts, charset=str(charset) if charset else None)
+    said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value}
+    charset = said.pop("encoding", None)
+    said |= {"date": parts, "charset": charset}
+    return TableOptions(**said)
 
 
 def is_own(suite: str) -> bool:
@@ -79,13 +118,15 @@ def is_own(suite: str) -> bool:
     return True
 
 
-def open_suite(suite: str, source: str | None, options: "TableOptions", to: Path | None = None) -> tuple[str, str | None]:
+def open_suite(
+    suite: str, source: str | None, options: "TableOptions | None" = None, to: Path | None = None
+) -> tuple[str, str | None]:
     """Return the name of a suite and where its files lie: as typed for one of snnbench's, else the frozen folder.
 
     Args:
         suite: A name, the path of a table or a folder, or OpenML's: ``openml/cc18``.
         source: What ``--source`` says.
-        options: What is said of tables of the user's.
+        options: What is said of tables of the user's; None for nothing.
         to: Where to put the frozen folder, instead of the cache.
 
     Raises:
@@ -94,7 +135,7 @@ def open_suite(suite: str, source: str | None, options: "TableOptions", to: Path
     from snnbench.suites import SUITES
     from snnbench.suites.fetch.source import cache_folder
     from snnbench.suites.openml import is_openml
-    from snnbench.suites.own import open_own, remember
+    from snnbench.suites.own import TableOptions, open_own, remember
 
     if suite in SUITES:
         _check_decided(suite, options)
@@ -107,12 +148,12 @@ def open_suite(suite: str, source: str | None, options: "TableOptions", to: Path
     elif source is not None:
         raise ConfigError(f"--source is for suites of snnbench, found {source} beside {suite}. Leave it out.")
     else:
-        opened, folder = open_own(path, options, cache_folder(), to, say_progress)
+        opened, folder = open_own(path, options or TableOptions(), cache_folder(), to, say_progress)
     remember(opened, SUITES)
     return opened.entry.name, str(folder.absolute())
 
 
-def fetch_suite(suite: str, options: "TableOptions", to: Path | None) -> Path:
+def fetch_suite(suite: str, options: "TableOptions | None", to: Path | None) -> Path:
     """Fetch a suite of OpenML's, or freeze tables of the user's; return the frozen folder, or its copy under ``to``.
 
     Raises:
@@ -135,7 +176,7 @@ def say_progress(words: str) -> None:
     errors().print(words, soft_wrap=True)
 
 
-def _open_openml(suite: str, source: str | None, options: "TableOptions") -> tuple["FolderSuite", Path]:
+def _open_openml(suite: str, source: str | None, options: "TableOptions | None") -> tuple["FolderSuite", Path]:
     from snnbench.suites.fetch.source import cache_folder
     from snnbench.suites.folder import is_frozen, open_frozen
     from snnbench.suites.openml import open_fetched, suite_name
@@ -150,8 +191,8 @@ def _open_openml(suite: str, source: str | None, options: "TableOptions") -> tup
     return open_frozen(folder), folder
 
 
-def _check_decided(suite: str, options: "TableOptions") -> None:
-    if options.given:
+def _check_decided(suite: str, options: "TableOptions | None") -> None:
+    if options:
         raise ConfigError(f"{' '.join(options.words)} is for tables of your own; the columns of {suite} are decided.")
 
 

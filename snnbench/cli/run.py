@@ -3,7 +3,7 @@
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
@@ -15,7 +15,7 @@ import typer
 from snnbench import __version__
 from snnbench.cli import completion, own
 from snnbench.cli.machine import Device, choose_device
-from snnbench.cli.names import load_settings
+from snnbench.cli.names import load_settings, read_repetitions
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
 from snnbench.cli.output import FLAG, MAX_SEED, errors
 from snnbench.cli.plan import confirm, print_plan
@@ -26,6 +26,7 @@ from snnbench.errors import ConfigError
 if TYPE_CHECKING:
     from snnbench.config import RunSettings
     from snnbench.records import Compute
+    from snnbench.suites.own import TableOptions
 
 _PRESET = "quick"
 _CLUSTERS = "More than one machine"
@@ -62,6 +63,7 @@ class Stacking(StrEnum):
     across_tasks = "across-tasks"
 
 
+@own.takes_tables
 def run(
     suite: Annotated[
         str,
@@ -98,8 +100,8 @@ def run(
         "results"
     ),
     repetition: Annotated[
-        list[int] | None,
-        typer.Option(metavar="N", help="Hold-out or fold, from 1; may be repeated. Default: 1; all folds of htru2."),
+        list[str] | None,
+        typer.Option(metavar="N|N..N", help="Hold-outs or folds, from 1: 3, 1..10 or 1,4. Default: 1; all folds of htru2."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, orders and dropout.", min=0, max=MAX_SEED)] = 0,
     seeds: Annotated[int, typer.Option(metavar="N", help="Final trainings of each selected configuration.", min=1)] = 1,
@@ -199,14 +201,7 @@ def run(
             rich_help_panel=_CLUSTERS,
         ),
     ] = None,
-    target: own.Target = None,
-    drop: own.Drop = None,
-    keep: own.Keep = None,
-    categorical: own.Categorical = None,
-    date: own.Date = None,
-    group: own.Group = None,
-    metric: own.Metric = None,
-    encoding: own.TextEncoding = None,
+    tables: "TableOptions | None" = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=FLAG, help="Print the plan and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", metavar=FLAG, help="Do not ask before a long run.")] = False,
     progress: Annotated[Mode, typer.Option(help="How progress is shown.")] = Mode.auto,
@@ -226,6 +221,7 @@ def run(
     from snnbench.results.provenance import installed_packages
     from snnbench.results.runlog import log_event, open_log
     from snnbench.suites import load_suite
+    from snnbench.suites.loading import check_tasks
     from snnbench.training.context import NodeSetup
 
     asked = {
@@ -247,20 +243,12 @@ def run(
     suite, source = own.open_suite(
         suite,
         source,
-        own.table_options(
-            target=target,
-            drop=drop,
-            keep=keep,
-            categorical=categorical,
-            date=date,
-            group=group,
-            metric=metric,
-            encoding=encoding,
-        ),
+        tables,
     )
     settings = settings or load_settings(suite, model or (), preset or _PRESET, config)
     settings = _with_options(settings, config, accelerator, preprocessing)
-    _check_choices(suite, task or (), repetition or ())
+    check_tasks(suite, task or ())
+    repetitions = read_repetitions(suite, repetition or ())
     if seed + seeds - 1 > MAX_SEED:
         raise ConfigError(f"The last seed must be at most {MAX_SEED}, found {seed} + {seeds - 1}. Take a smaller --seed.")
     engine_spec = configure_engine(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
@@ -272,7 +260,7 @@ def run(
         results=results_folder,
         folder=_locate(suite, source, settings, offline),
         tasks=tuple(dict.fromkeys(task or ())),
-        repetitions=tuple(dict.fromkeys(repetition or load_suite(suite).REPETITIONS)),
+        repetitions=repetitions or load_suite(suite).REPETITIONS,
         seed=seed,
         n_seeds=seeds,
         compute=compute,
@@ -317,18 +305,6 @@ def _with_options(
     if accelerator:
         settings = accelerate(settings, accelerator)
     return settings.model_copy(update={"preprocessing": preprocessing.value}) if preprocessing else settings
-
-
-def _check_choices(suite: str, tasks: Sequence[str], repetitions: Sequence[int]) -> None:
-    """Check the tasks and the repetitions that were typed against the catalogue."""
-    from snnbench.suites import load_suite
-    from snnbench.suites.loading import check_tasks
-
-    check_tasks(suite, tasks)
-    most = int(load_suite(suite).catalogue()["repetitions"].max())
-    for number in repetitions:
-        if not 1 <= number <= most:
-            raise ConfigError(f"--repetition must be 1 to {most}, found {number}.")
 
 
 def _absolute(source: str | None) -> str | None:

@@ -130,7 +130,7 @@ class FolderSuite:
         return self.entry.tasks[task].notes
 
     def findings(self, task: str) -> list[tuple[str, str]]:
-        """Return the flags, with details, that were found when the table was read."""
+        """Return the flags of the audit, with details, that were found when the table was read."""
         return [(flag, detail) for flag, detail in self.entry.tasks[task].findings]
 
 

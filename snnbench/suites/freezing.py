@@ -1,6 +1,7 @@
 """From a table and what the user says of it to a task that models can be trained on."""
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pyarrow as pa
 
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
-from snnbench.records import Encoding, Split
+from snnbench.records import Dataset, Encoding, Split
+from snnbench.suites.audit.findings import audit_task
 from snnbench.suites.columns import ColumnChoices, ReadColumn, read_classes, read_column
 from snnbench.suites.description import TARGETS, TaskDescription
 from snnbench.suites.dividing import Rows, by_parts, by_time, drawn_folds, shared_groups
@@ -61,20 +63,28 @@ def freeze_task(suite: str, name: str, described: TaskDescription, folder: Path)
     splits = _divide(rows, described, table, has_class, n_train)
     findings = [*column_findings(columns, y), *_order_findings(rows, splits, described)]
     drawn = described.time is None and described.splits.column is None and n_train is None
-    return FrozenTask(
-        name=name,
-        X=np.column_stack([found.values for found in columns]),
-        columns=tuple(found.column for found in columns),
-        y=y,
-        classes=classes,
-        splits=splits,
-        metric=_metric(described.metric, len(classes)),
-        encoding=encoding,
-        source=Path(described.file).name,
-        n_folds=described.splits.folds if drawn else 0,
-        notes=tuple(notes),
-        findings=tuple(findings),
+    return with_findings(
+        FrozenTask(
+            name=name,
+            X=np.column_stack([found.values for found in columns]),
+            columns=tuple(found.column for found in columns),
+            y=y,
+            classes=classes,
+            splits=splits,
+            metric=_metric(described.metric, len(classes)),
+            encoding=encoding,
+            source=Path(described.file).name,
+            n_folds=described.splits.folds if drawn else 0,
+            notes=tuple(notes),
+            findings=tuple(findings),
+        )
     )
+
+
+def with_findings(task: FrozenTask) -> FrozenTask:
+    """Return a task with all that the audit finds, so that rows and comparisons can say it without the data."""
+    found = audit_task(Dataset(task.X, task.y, task.columns), task.splits, as_published=False)
+    return replace(task, findings=(*task.findings, *found))
 
 
 def read_columns(

@@ -28,8 +28,8 @@ PARTS = ("train", "valid", "test")
 class FrozenTask:
     """A task as it is written: arrays, what the columns declare, splits, and what a user should know.
 
-    ``n_folds`` is the number of folds of a repeat (0: the splits are no folds). ``findings`` are flags with their details that
-    the arrays no longer show.
+    ``n_folds`` is the number of folds of a repeat (0: the splits are no folds). ``findings`` are the flags of the audit with
+    their details, also those that the arrays no longer show.
     """
 
     name: str

@@ -4,11 +4,13 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from snnbench.suites.columns import ColumnChoices, read_classes
 from snnbench.suites.description import DESCRIPTION
 from snnbench.suites.dividing import Rows, fold_name, with_validation
 from snnbench.suites.folder import FolderSuite, open_frozen
-from snnbench.suites.freezing import balance_notes, column_findings, read_columns
+from snnbench.suites.freezing import balance_notes, column_findings, read_columns, with_findings
 from snnbench.suites.frozen import FORMAT, FrozenSuite, FrozenTask, write_suite, write_task
 from snnbench.suites.openml_files import (
     CLASSIFICATION,
@@ -246,7 +248,7 @@ def _fetch_task(suite: str, number: int, client: _Client, folder: Path) -> tuple
     data = read_data(client.ask(f"data/{task.data_number}"), client.ask(f"data/features/{task.data_number}"))
     if task.type_number != CLASSIFICATION:
         raise _LeftOutError(data.name, f"it is of the type {task.type_name}, and only classification is offered")
-    table = _read(data, client.text(data.url, data.md5 or None))
+    table = _read(data, _data_text(data, task.data_number, client, folder / _DOWNLOADS))
     if task.target not in table.column_names:
         raise _LeftOutError(data.name, f"its target {task.target} is no column of its data")
     try:
@@ -262,6 +264,17 @@ def _fetch_task(suite: str, number: int, client: _Client, folder: Path) -> tuple
     except DataError as error:
         raise _LeftOutError(data.name, str(error).rstrip(".")) from error
     return data.name, write_task(folder, suite, frozen)
+
+
+def _data_text(data: DataFile, number: int, client: _Client, downloads: Path) -> str:
+    """Return the ARFF of a data set; what has a checksum is downloaded once for all tasks of the suite."""
+    file = downloads / f"{number}.arff"
+    if data.md5 and file.is_file() and md5(file.read_bytes()).hexdigest() == data.md5:
+        return file.read_text(encoding="utf-8")
+    text = client.text(data.url, data.md5 or None)
+    downloads.mkdir(exist_ok=True)
+    file.write_bytes(text.encode())
+    return text
 
 
 def _read(data: DataFile, text: str) -> pa.Table:
@@ -308,18 +321,20 @@ def freeze_openml(task: TaskFile, data: DataFile, table: pa.Table, official: Seq
         kept = [place[part[has_class[part]]] for part in (split.test, split.train)]
         divided.append(with_validation(rows, fold_name(split.repeat + 1, split.fold + 1), kept[0], len(divided) + 1, kept[1]))
     metric = METRICS.get(task.metric, "accuracy")
-    return FrozenTask(
-        name=f"t{task.number}",
-        X=np.column_stack([found.values for found in columns]),
-        columns=tuple(found.column for found in columns),
-        y=y,
-        classes=classes,
-        splits=divided,
-        metric="accuracy" if metric == "auc" and len(classes) != 2 else metric,
-        source=f"openml task {task.number}, data {data.number} version {data.version}, md5 {data.md5}",
-        n_folds=len([split for split in official if split.repeat == official[0].repeat]),
-        notes=(*notes, *left_out, *balance_notes(y, classes)),
-        findings=tuple(column_findings(columns, y)),
+    return with_findings(
+        FrozenTask(
+            name=f"t{task.number}",
+            X=np.column_stack([found.values for found in columns]),
+            columns=tuple(found.column for found in columns),
+            y=y,
+            classes=classes,
+            splits=divided,
+            metric="accuracy" if metric == "auc" and len(classes) != 2 else metric,
+            source=f"openml task {task.number}, data {data.number} version {data.version}, md5 {data.md5}",
+            n_folds=len([split for split in official if split.repeat == official[0].repeat]),
+            notes=(*notes, *left_out, *balance_notes(y, classes)),
+            findings=tuple(column_findings(columns, y)),
+        )
     )
 
 
@@ -339,10 +354,11 @@ def _finish(name: str, suite: str, half: Path, place: Path, progress: dict[str, 
     tasks = {names[number]: entry for number, (_, entry) in progress["tasks"].items()}
     write_suite(half, FrozenSuite(name, alias.words if alias else f"OpenML: {suite}", (suite,), missing), tasks)
     (half / _PROGRESS).unlink()
+    shutil.rmtree(half / _DOWNLOADS, ignore_errors=True)
     half.replace(place)
 
 
-_PROGRESS = "progress.json"
+_PROGRESS, _DOWNLOADS = "progress.json", "downloads"
 
 
 def _read_progress(half: Path) -> dict[str, Any]:

@@ -275,7 +275,7 @@ def _result(member: Member, job: Job, context: JobContext, **outcome: object) ->
         "task_n_outputs": task.n_outputs,
         "task_sha256": task.sha256,
         "task_source": task.source,
-        "task_flags": flags_of(job.suite, task.name),
+        "task_flags": flags_of(job.suite, task.name, context.folder),
         "limit_seconds": context.limit_seconds,
         "n_stack": len(job.members),
         "accelerator": accelerator_version(settings),

@@ -28,6 +28,7 @@ PARTS = {
     "g": "engines",
     "h": "error_rates",
     "i": "store",
+    "j": "tables",
 }
 """The module of each part: it is imported when it is measured, so that a part needs the packages of no other."""
 

@@ -14,6 +14,8 @@ import pandas as pd
 
 from snnbench.errors import UnknownNameError
 from snnbench.resources import resource
+from snnbench.suites.folder import FolderSuite
+from snnbench.suites.registry import SUITES, load_suite
 
 Severity = Literal["fault", "caution", "note"]
 SEVERITIES: tuple[Severity, ...] = ("fault", "caution", "note")
@@ -88,20 +90,32 @@ def task_flags(suite: str, severity: Severity = "fault") -> dict[str, list[str]]
     return flags
 
 
-def stored_findings(suite: str) -> pd.DataFrame:
-    """Return the stored findings of a suite's audit.
+def stored_findings(suite: str, folder: Path | None = None) -> pd.DataFrame:
+    """Return the stored findings of a suite's audit; those of a suite of the user's lie in its catalogue.
+
+    Args:
+        suite: Name of the suite.
+        folder: Where the files of a suite of the user's lie, if they are at hand.
 
     Returns:
         One row a finding with ``task``, ``flag``, ``detail`` and ``severity`` (one of ``SEVERITIES``), in the order of the
         catalogue; no rows for a suite without stored findings.
     """
-    return _stored(resource("datasets", f"{suite}_flags.csv")).copy()
+    if suite in SUITES:
+        return _stored(resource("datasets", f"{suite}_flags.csv")).copy()
+    try:
+        own = load_suite(suite, folder)
+    except UnknownNameError:  # results of an earlier version, without a catalogue
+        return as_table([])
+    assert isinstance(own, FolderSuite)
+    found = [Finding(task, flag, detail) for task in own.entry.tasks for flag, detail in own.findings(task)]
+    return as_table(one for one in found if one.flag in FLAGS)
 
 
 @lru_cache(maxsize=512)
-def flags_of(suite: str, task: str) -> str:
+def flags_of(suite: str, task: str, folder: Path | None = None) -> str:
     """Return the stored flags of one task in one cell: ``"standardised-separately, tiny-test-set"``."""
-    table = stored_findings(suite)
+    table = stored_findings(suite, folder)
     return ", ".join(table.loc[table["task"] == task, "flag"])
 
 
