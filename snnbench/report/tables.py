@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from snnbench.report.printed import find_printed
 from snnbench.report.ranking import BASELINE, BETTER, WORSE, ModelComparison
 from snnbench.report.summary import conclude, describe_comparison, describe_left_out, describe_sensitivity, describe_test
 
@@ -17,6 +18,7 @@ TEXT_WIDTH = 100
 _NAME_WIDTH = 22
 """Columns that a model's name keeps before other columns are dropped; a longer name is folded."""
 _DROPPED_FIRST = ("95%", "equiv.", "p", "diff.", "w/t/l", "score", "tasks")
+_DROPPED_BESIDE_PRINTED = ("95%", "equiv.", "tasks", "w/t/l", "score", "p (paper)", "paper", "diff.")
 """Columns that a narrow terminal does without, in this order; every other format has them."""
 _MARKS = {WORSE: "* worse", BETTER: "* better"}
 
@@ -103,19 +105,30 @@ def cell_signed(difference: float) -> str:
 def _cells(comparison: ModelComparison) -> list[list[str]]:
     """Return the header and one row a model; columns that would be empty are not there."""
     unlike = (comparison.table["n_scores"] < comparison.n_tasks).any()
-    header = ["model", "rank", "95%", "diff.", "score", *(["tasks"] if unlike else [])]
+    printed = find_printed(comparison)
+    header = ["model", "rank", "95%", "diff.", *(["paper"] if printed else []), "score", *(["tasks"] if unlike else [])]
     tested = comparison.n_models > 1
     corrected = tested and comparison.options.correction != "none"
     if tested:
-        header += ["w/t/l", "p", *([f"p ({comparison.options.correction})"] if corrected else []), "equiv.", "verdict"]
+        header += [
+            "w/t/l",
+            "p",
+            *(["p (paper)"] if printed else []),
+            *([f"p ({comparison.options.correction})"] if corrected else []),
+            "equiv.",
+            "verdict",
+        ]
     equivalent = comparison.bayesian["p_equivalent"].droplevel(0) if tested else {}
     rows = []
     for row in comparison.table.itertuples():
         is_baseline = row.verdict == BASELINE
         cells = [str(row.Index), f"{row.mean_rank:.2f}", f"{row.low:.2f}-{row.high:.2f}"]
-        cells += [cell_signed(row.rank_difference), f"{row.mean_score:.4f}", *([str(row.n_scores)] if unlike else [])]
+        cells += [cell_signed(row.rank_difference)]
+        cells += [cell_signed(printed.table.at[row.Index, "rank_difference"])] if printed else []
+        cells += [f"{row.mean_score:.4f}", *([str(row.n_scores)] if unlike else [])]
         if tested:
             cells += ["-" if is_baseline else f"{row.won}/{row.tied}/{row.lost}", cell_pvalue(row.pvalue)]
+            cells += [cell_pvalue(printed.table.at[row.Index, "pvalue"])] if printed else []
             cells += [cell_pvalue(row.adjusted_pvalue)] if corrected else []
             cells += ["-" if is_baseline else cell_probability(float(equivalent[row.Index]))]
             cells += [_MARKS.get(row.verdict, f"  {row.verdict}")]
@@ -126,7 +139,7 @@ def _cells(comparison: ModelComparison) -> list[list[str]]:
 def _fit(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
     """Return the cells without the columns that a width has no room for."""
     columns = [list(column) for column in zip(*cells, strict=True)]
-    for name in _DROPPED_FIRST:
+    for name in _DROPPED_BESIDE_PRINTED if "paper" in cells[0] else _DROPPED_FIRST:
         widths = [max(map(len, column)) for column in columns]
         if min(widths[0], _NAME_WIDTH) + sum(widths[1:]) + 2 * (len(widths) - 1) <= width:
             break

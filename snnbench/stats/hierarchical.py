@@ -73,7 +73,7 @@ def hierarchical(
 
     The priors are baycomp's: flat for the centre, and for all standard deviations up to 1,000 times those observed; Gamma for
     the degrees of freedom above 1. The sampler is Gibbs', with the tasks' differences and weights integrated out where spread
-    and degrees of freedom are drawn, so that chains pass through small spreads, where those of Stan stick. On a task whose
+    and degrees of freedom are drawn, so that chains pass through small spreads. On a task whose
     differences are all equal their variance is taken for rope² / 3, as if they were spread evenly over the region; baycomp
     moves such differences to 0, too.
 

@@ -4,6 +4,8 @@ Klambauer et al., "Self-Normalizing Neural Networks" (2017): Table A11 gives Tab
 Fernández-Delgado et al., JMLR 15 (2014), it gives Tables A12 and A13.
 """
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from snnbench import benchmark
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.report import CONVENTIONS, ComparisonOptions, rank_models
+from snnbench.report.document import render_json
+from snnbench.report.printed import find_printed
+from snnbench.report.tables import render_text
 from snnbench.results.published import load_published, load_reference
 from snnbench.stats import elo, iman_davenport, mean_ranks, pairwise_wilcoxon, resolve_missing, wilcoxon
 from snnbench.suites import uci
@@ -219,3 +224,35 @@ def test_published_results_of_another_suite_are_refused() -> None:
         benchmark.compare([], ComparisonOptions(suite="core", published=("snn2017",)))
     with pytest.raises(UnknownNameError, match="Did you mean 'snn2017'"):
         benchmark.compare([], ComparisonOptions(published=("snn2071",)))
+
+
+@pytest.mark.parametrize(("subset", "source"), [("all", "Table 1"), ("small", "Table A12"), ("large", "Table A13")])
+def test_what_the_paper_prints_stands_beside_ours(subset: str, source: str) -> None:
+    published = ("snn2017",) if subset == "all" else ("snn2017", "delgado2014-groups")
+    comparison = benchmark.compare([], ComparisonOptions(published=published, subset=subset, **CONVENTIONS["paper"]))
+    printed = find_printed(comparison)
+    assert printed is not None
+    assert printed.source == source
+    assert list(printed.table.index) == list(comparison.table.index)
+    np.testing.assert_allclose(printed.table["rank_difference"], comparison.table["rank_difference"], atol=0.15)
+    assert f"as {source} of Klambauer et al. (2017) prints them" in " ".join(render_text(comparison).split())
+    if subset == "all":
+        line = next(line for line in render_text(comparison).splitlines() if line.startswith("msrainit  "))
+        assert line.split()[2:4] == ["-0.219", "-0.240"]
+        assert "2.8e-02    2.7e-02" in line
+    document = json.loads(render_json(comparison))
+    assert document["printed"]["source"] == source
+    assert document["printed"]["models"][comparison.baseline]["pvalue"] is None
+
+
+def test_nothing_printed_stands_beside_other_comparisons() -> None:
+    paper = CONVENTIONS["paper"]
+    for options in (
+        ComparisonOptions(published=("snn2017",)),
+        ComparisonOptions(published=("snn2017",), subset="large", **paper),
+        ComparisonOptions(published=("snn2017",), models=("snn", "resnet"), **paper),
+        ComparisonOptions(published=("snn2017",), **(paper | {"correction": "holm"})),
+    ):
+        comparison = benchmark.compare([], options)
+        assert find_printed(comparison) is None
+        assert "(paper)" not in render_text(comparison)
