@@ -13,6 +13,9 @@ from snnbench.report import Analysis, ComparisonOptions, rank_models, render_pag
 from snnbench.report.ranking import ScoreOrigin
 from snnbench.results.published import load_published
 
+Axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="the browser tests need axe: pip install -e '.[dev]'"
+).Axe
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright: pip install -e '.[dev]'")
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need Chromium: apt-get install chromium")
@@ -114,12 +117,15 @@ def test_a_score_shows_its_task_to_the_mouse_and_to_the_keyboard(page: "playwrig
 
 
 def test_a_mark_shows_its_task_and_both_models_can_be_chosen(page: "playwright.Page") -> None:
-    title = page.locator("#chart-scatter .role-title-text text")
-    assert title.text_content() == "snn (up) against msrainit (across), task by task"
+    axes = page.locator("#chart-scatter .mark-text.role-mark text")
+    assert axes.all_text_contents() == ["accuracy of msrainit", "accuracy of snn"]
     page.locator("#controls-scatter select").nth(0).select_option("resnet")
     page.locator("#controls-scatter select").nth(1).select_option("highway")
-    page.wait_for_function("document.querySelector('#chart-scatter .role-title-text').textContent.startsWith('resnet')")
-    assert title.text_content() == "resnet (up) against highway (across), task by task"
+    page.wait_for_function("document.querySelector('#chart-scatter').textContent.includes('accuracy of resnet')")
+    assert axes.all_text_contents() == ["accuracy of highway", "accuracy of resnet"]
+    assert {"resnet higher", "highway higher"} <= set(
+        page.locator("#chart-scatter .role-legend-label text").all_text_contents()
+    )
     mark = page.locator("#chart-scatter .mark-symbol.role-mark path").nth(3)
     mark.scroll_into_view_if_needed()
     mark.hover(force=True)
@@ -128,15 +134,14 @@ def test_a_mark_shows_its_task_and_both_models_can_be_chosen(page: "playwright.P
     words = tooltip.inner_text().split()
     scores = load_published("snn2017").loc[words[words.index("task") + 1].rstrip(":")] if "task" in words else None
     assert scores is not None
-    assert float(words[words.index("across") + 1]) == scores["highway"]
-    assert float(words[words.index("up") + 1]) == scores["resnet"]
+    assert float(words[words.index("highway:") + 1]) == scores["highway"]
+    assert float(words[words.index("resnet:") + 1]) == scores["resnet"]
 
 
 def test_another_task_has_other_curves(page: "playwright.Page") -> None:
     before = page.locator("#chart-curves svg.marks").inner_html()
     page.locator("#controls-curves select").select_option("wine")
-    page.wait_for_function("document.querySelector('#chart-curves .role-title-text').textContent.includes('wine')")
-    assert page.locator("#chart-curves svg.marks").inner_html() != before
+    page.wait_for_function("before => document.querySelector('#chart-curves svg.marks').innerHTML !== before", arg=before)
 
 
 def luminance(colour: list[float]) -> float:
@@ -165,7 +170,7 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_is_readable(browser: "playwright.Browser", file: Path, scheme: str) -> None:
+def test_every_text_is_readable_and_axe_finds_nothing(browser: "playwright.Browser", file: Path, scheme: str) -> None:
     page = visit(browser, file, viewport={"width": 1000, "height": 800}, color_scheme=scheme)
     texts = page.evaluate(CONTRASTS)
     assert len(texts) > 1000
@@ -176,6 +181,8 @@ def test_every_text_is_readable(browser: "playwright.Browser", file: Path, schem
         contrast = (light + 0.05) / (dark + 0.05)
         pale += [(text["text"], round(contrast, 2))] if contrast < 4.5 else []
     assert pale == []
+    found = Axe().run(page)
+    assert found.response["violations"] == [], found.generate_report()
     page.get_by_role("button", name="Switch between light and dark").click()
     switched = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert switched == ("rgb(20, 23, 28)" if scheme == "light" else "rgb(255, 255, 255)")
@@ -185,6 +192,19 @@ def test_every_text_is_readable(browser: "playwright.Browser", file: Path, schem
 def test_a_narrow_window_does_not_scroll_sideways_and_paper_is_white(browser: "playwright.Browser", file: Path) -> None:
     page = visit(browser, file, viewport={"width": 390, "height": 800}, color_scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shown = "cells => cells.filter(cell => cell.offsetParent).map(cell => cell.textContent.replace(/[^a-z0-9%./() ]/g, ''))"
+    heads = "#rank-table thead th"
+    assert page.eval_on_selector_all(heads, shown) == ["model", "rank", "score", "p (holm)", "verdict"]
+    beyond = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 2).map(box => box.getAttribute('aria-label'))"
+    assert page.eval_on_selector_all(".chart", beyond) == []  # every figure is as narrow as the screen
+    cut = page.eval_on_selector_all(".scroll:not(.more)", beyond)
+    assert cut == []  # what goes on beyond the edge fades there
+    page.get_by_role("button", name="All columns").click()
+    assert page.locator(heads, has_text="w/t/l").is_visible()
+    assert not page.get_by_role("link", name="Provenance", exact=True).is_visible()
+    page.get_by_role("button", name="Contents").click()
+    page.get_by_role("link", name="Provenance", exact=True).click()
+    assert not page.get_by_role("link", name="Ranks", exact=True).is_visible()
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator(".bar").is_visible()

@@ -130,3 +130,35 @@ def test_every_figure_is_valid_and_can_be_written(analysis: Analysis, tmp_path) 
         text = (tmp_path / f"{name}.svg").read_text()
         assert ("snn" in text) or name == "scatter", name
         assert "NaN" not in text, name
+
+
+def test_the_circles_of_a_rank_are_its_tasks(analysis: Analysis) -> None:
+    counts = next(table for table in datasets("ranks", analysis) if "number" in table)
+    assert counts.groupby("model")["number"].sum().eq(121).all()
+    mean = counts.assign(share=counts["rank"] * counts["number"] / 121).groupby("model")["share"].sum()
+    assert mean.to_dict() == pytest.approx(analysis.comparison.table["mean_rank"].to_dict())
+    assert FIGURES["ranks"](analysis).to_dict() == FIGURES["ranks"](analysis).to_dict()
+
+
+def test_one_task_has_no_figures_across_tasks() -> None:
+    single = Analysis(rank_models(load_published("snn2017").loc[["iris"]]))
+    for name in set(FIGURES) - {"heatmap"}:
+        with pytest.raises(SnnbenchError, match=r"at least two tasks, found one"):
+            FIGURES[name](single)
+
+
+def test_a_value_of_a_hyperparameter_is_one_bar_whether_it_is_whole_or_not() -> None:
+    selected = pd.DataFrame({"model": "snn", "task": list("abc"), "hyperparameter": "dropout rate", "value": [0, 0.05, 0.0]})
+    selected["value"] = selected["value"].astype(object)
+    chart = RUN_FIGURES["hyperparameters"](Runs(("snn",), selected=selected)).to_dict()
+    (bars,) = chart["datasets"].values()
+    assert {bar["value"]: bar["tasks"] for bar in bars} == {"0.0": 2, "0.05": 1}
+    assert set(chart["vconcat"][0]["encoding"]["color"]["scale"]["domain"]) == {"0.0", "0.05"}
+
+
+def test_the_curves_of_several_tasks_are_small_ones_side_by_side() -> None:
+    two = RUNS.curves.loc[[0, 0]].assign(task=["wine", "iris"])
+    chart = RUN_FIGURES["curves"](Runs(("snn",), curves=two, window=2)).to_dict()
+    assert chart["facet"]["field"] == "task"
+    assert "params" not in chart
+    assert "facet" not in RUN_FIGURES["curves"](RUNS).to_dict()

@@ -1,5 +1,6 @@
 """The page: one file, complete, small, and safe whatever the names in the data are."""
 
+import html
 import json
 import re
 import time
@@ -56,6 +57,11 @@ def synthetic_runs(models: list[str], tasks: list[str]) -> Runs:
     return Runs(tuple(models), curves, selected, costs, provenance={"snnbench": ["0.1.0"]}, commands=("snnbench run uci",))
 
 
+def words(page: str) -> str:
+    """Return what a reader sees and copies of a page."""
+    return html.unescape(re.sub(r"<[^>]*>", "", page[page.index("<main") : page.index("<script")]))
+
+
 @pytest.fixture(scope="module")
 def page() -> str:
     comparison = rank_models(
@@ -92,7 +98,7 @@ def test_the_page_has_every_part_and_every_link_an_end(page: str) -> None:
     assert len(tags.ids) == len(set(tags.ids))
     assert "snn scores higher than resnet, weightnorm and batchnorm (p &lt; 0.05)" in page
     assert page.count("<td data-model=") == 121 * 7
-    assert "snnbench report &#39;my results&#39; --published snn2017" in page
+    assert "snnbench report 'my results' --published snn2017" in words(page)
     assert "Table A11" in page
 
 
@@ -115,8 +121,8 @@ def test_names_from_data_stay_names() -> None:
 
 
 def test_the_page_says_how_its_rows_are_trained_again(page: str) -> None:
-    assert "snnbench rerun &#39;my results&#39; --suite uci" in page
-    assert "snnbench report &#39;my results&#39; --published snn2017" in page
+    assert "snnbench rerun 'my results' --suite uci" in words(page)
+    assert "snnbench report 'my results' --published snn2017" in words(page)
 
 
 def test_published_scores_alone_have_no_runs() -> None:
@@ -146,3 +152,17 @@ def test_nine_models_on_121_tasks_are_small_and_quick() -> None:
     assert time.process_time() - start < 20  # of all threads on a busy machine; 4 seconds when it is quiet
     assert len(page.encode()) < 6e6
     assert page.count("<td data-model=") == 9 * 121
+
+
+def test_one_task_has_tables_and_no_charts_across_tasks() -> None:
+    one = load_published("snn2017").loc[["iris"]]
+    tags = read(page := render_page(Analysis(rank_models(one, origin=ScoreOrigin("uci", "accuracy"))), RUNS, []))
+    assert not {"critical", "pairs", "scatter", "bayes", "chart-ranks"} & set(tags.ids)
+    assert {"ranks", "effects", "tasks", "curves"} <= set(tags.ids)
+    assert {link[1:] for link in tags.links if link.startswith("#")} <= set(tags.ids)
+    assert "Critical-difference diagrams" not in page
+
+
+def test_no_option_is_broken_at_the_end_of_a_line(page: str) -> None:
+    assert "--published" in words(page)
+    assert "--" not in words(re.sub(r'<span class="(?:whole|word)">[^<]*</span>', "", page))

@@ -29,7 +29,7 @@ OF_SCORES = {
 """Figures of a comparison; ``report.FIGURES`` draws them."""
 
 OF_RUNS = {
-    "curves": "Validation scores by epoch of the selected configurations on a task: --task, or the first.",
+    "curves": "Validation scores by epoch of the selected configurations: of every task side by side, or of --task.",
     "hyperparameters": "The hyperparameters that were selected, by model.",
     "cost": "Training seconds against mean score.",
 }

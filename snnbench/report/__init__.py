@@ -24,7 +24,7 @@ from snnbench.report.page import render_page
 from snnbench.report.pair_chart import draw_pairs
 from snnbench.report.prose import render_prose
 from snnbench.report.ranking import ModelComparison, rank_models
-from snnbench.report.run_charts import draw_cost, draw_curves, draw_hyperparameters
+from snnbench.report.run_charts import draw_cost, draw_curves_of_tasks, draw_hyperparameters
 from snnbench.report.runs import Runs
 from snnbench.report.sources import Sources, read_sources
 from snnbench.report.tables import TEXT_WIDTH, as_text, render_csv, render_markdown, render_table, render_text
@@ -55,7 +55,7 @@ FIGURES: dict[str, Callable[[Analysis], Any]] = {
 """Altair charts of a comparison."""
 
 RUN_FIGURES: dict[str, Callable[[Runs], Any]] = {
-    "curves": draw_curves,
+    "curves": draw_curves_of_tasks,
     "hyperparameters": draw_hyperparameters,
     "cost": draw_cost,
 }

@@ -7,53 +7,78 @@ import pandas as pd
 from snnbench import stats
 from snnbench.errors import SnnbenchError
 from snnbench.report.analysis import Analysis
+from snnbench.report.ranking import ModelComparison
 
 WIDTH = 600
 COLOURS = ("#3f7fd1", "#d2691e", "#2e9e78", "#b05fc4", "#b8860b", "#d6517d", "#2f9fb5", "#7a8b3c", "#8a7bd8", "#9a6a4f")
 """Readable on white and on near-black; models beyond these repeat them and are told apart by their names."""
 _OUTCOMES = ("#3f7fd1", "#9aa0a8", "#d2691e")
-_MAX_POINTS = 6_000
-"""Beyond these, a strip of single ranks is a solid bar and would make the page slow."""
+_NARROW = 330
+"""Below so many pixels, as on a phone, the entries of a legend stand one below the other."""
+_CIRCLE = "#8d97a6"
+_NAMED = 6
+"""Tasks that the circle of a rank names when it is pointed at."""
+
+
+def check_several_tasks(comparison: ModelComparison) -> None:
+    """Check that there is something to draw across tasks.
+
+    Raises:
+        SnnbenchError: If there is one task only.
+    """
+    if comparison.n_tasks < 2:
+        raise SnnbenchError(
+            "A figure across tasks needs at least two tasks, found one; `snnbench compare` shows it split by split."
+        )
 
 
 def draw_ranks(analysis: Analysis) -> Any:
-    """Draw the ranks of every model as a box (median and quartiles), the single tasks as points behind it."""
+    """Draw the ranks of every model as a box (median and quartiles), with circles that say on how many tasks it has a rank.
+
+    Raises:
+        SnnbenchError: If there is one task only.
+    """
     import altair as alt
 
     comparison = analysis.comparison
+    check_several_tasks(comparison)
     ranks = stats.rank(comparison.scores)
     long = ranks.rename_axis(index="task", columns="model").stack().rename("rank").reset_index()
-    long["score"] = comparison.scores.stack(future_stack=True).to_numpy().round(4)
-    models = [str(model) for model in comparison.table.index]
-    y = alt.Y("model:N", sort=models, title=None)
-    x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=alt.Scale(domain=[0.5, comparison.n_models + 0.5], nice=False))
-    base = alt.Chart(long)
-    box = base.mark_boxplot(
-        extent="min-max", size=16, color=COLOURS[0], opacity=0.85, median={"color": "#0d2038", "strokeWidth": 3}
-    ).encode(x=x, y=y)
-    means = (
-        alt.Chart(pd.DataFrame({"model": models, "rank": comparison.table["mean_rank"].to_numpy(dtype=float)}))
-        .mark_point(shape="diamond", size=70, filled=True, color=COLOURS[1], opacity=1)
-        .encode(x=x, y=y, tooltip=[alt.Tooltip("model:N"), alt.Tooltip("rank:Q", format=".2f", title="mean rank")])
+    counts = long.groupby(["model", "rank"])["task"].agg(number="size", tasks=_name_some).reset_index()
+    boxes = pd.DataFrame({"median": ranks.median(), "mean": comparison.table["mean_rank"].astype(float)}).rename_axis("model")
+    scale = alt.Scale(domain=[0.75, comparison.n_models + 0.25], nice=False)
+    step = 1 + comparison.n_models // 15
+    axis = alt.Axis(values=list(range(1, comparison.n_models + 1, step)), format="d")
+    x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=scale, axis=axis)
+    y = alt.Y("model:N", sort=[str(model) for model in comparison.table.index], title=None)
+    box = {"box": {"color": COLOURS[0], "opacity": 0.35}, "rule": {"color": COLOURS[0]}, "median": {"opacity": 0}}
+    size = alt.Size("number:Q", legend=None, scale=alt.Scale(domain=[0, int(counts["number"].max())], range=[0, 330]))
+    said = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("rank:Q"),
+        alt.Tooltip("number:Q", title="tasks"),
+        alt.Tooltip("tasks:N", title="as"),
+    ]
+    summary = alt.Chart(boxes.reset_index()).encode(
+        y=y,
+        tooltip=[
+            alt.Tooltip("model:N"),
+            *(alt.Tooltip(f"{name}:Q", format=".2f", title=f"{name} rank") for name in ("median", "mean")),
+        ],
     )
-    layers = [box, means]
-    if len(long) <= _MAX_POINTS:
-        points = (
-            base.transform_calculate(jitter="random()", shifted="datum.rank + 0.5 * (random() - 0.5)")
-            .mark_circle(size=22, opacity=0.55, color=COLOURS[0])
-            .encode(
-                x=alt.X(
-                    "shifted:Q",
-                    scale=alt.Scale(domain=[0.5, comparison.n_models + 0.5], nice=False),
-                    title="rank on a task, 1 = best",
-                ),
-                y=y,
-                yOffset=alt.YOffset("jitter:Q", scale=alt.Scale(domain=[-1.2, 2.2])),
-                tooltip=[alt.Tooltip(name) for name in ("task:N", "model:N", "rank:Q", "score:Q")],
-            )
-        )
-        layers = [points, box.encode(opacity=alt.value(0.6)), means]
-    return alt.layer(*layers).properties(width=WIDTH, height=34 * comparison.n_models)
+    return alt.layer(
+        alt.Chart(long).mark_boxplot(extent="min-max", size=24, **box).encode(x=x, y=y),
+        alt.Chart(counts).mark_circle(opacity=0.75, color=_CIRCLE).encode(x=x, y=y, size=size, tooltip=said),
+        summary.mark_tick(color="currentColor", thickness=3, size=24, opacity=1).encode(x=alt.X("median:Q", scale=scale)),
+        summary.mark_point(shape="diamond", size=90, filled=True, color=COLOURS[1], opacity=1).encode(
+            x=alt.X("mean:Q", scale=scale)
+        ),
+    ).properties(width=WIDTH, height=34 * comparison.n_models)
+
+
+def _name_some(tasks: pd.Series) -> str:
+    more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""
+    return ", ".join(map(str, tasks[:_NAMED])) + more
 
 
 def draw_heatmap(analysis: Analysis) -> Any:
@@ -84,13 +109,14 @@ def draw_scatter(analysis: Analysis) -> Any:
     The two are the first that were asked for, or the best; in a browser both can be chosen.
 
     Raises:
-        SnnbenchError: If there is one model only.
+        SnnbenchError: If there is one model, or one task.
     """
     import altair as alt
 
     comparison = analysis.comparison
     if comparison.n_models < 2:
         raise SnnbenchError("A scatter plot needs two models, found one; run or name another.")
+    check_several_tasks(comparison)
     models = [str(model) for model in comparison.table.index]
     first, second = [*comparison.options.models, *models][:2] if len(comparison.options.models) != 1 else models[:2]
     wide = comparison.scores.round(4).add_prefix("score of ").rename_axis(index="task").copy().reset_index()
@@ -99,27 +125,38 @@ def draw_scatter(analysis: Analysis) -> Any:
     low, high = float(comparison.scores.min(axis=None)), float(comparison.scores.max(axis=None))
     pad = 0.02 * (high - low or 1.0)
     scale = alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False)
-    higher = "datum.y > datum.x ? 'above: up is higher' : datum.y < datum.x ? 'below: across is higher' : 'equal'"
-    outcomes = ["above: up is higher", "equal", "below: across is higher"]
+    outcome = "datum.y > datum.x ? 'up' : datum.y < datum.x ? 'across' : 'equal'"
+    outcomes = ["up", "equal", "across"]
     points = (
         alt.Chart(wide)
         .transform_calculate(x="datum['score of ' + across]", y="datum['score of ' + up]")
         .transform_filter("isValid(datum.x) && isValid(datum.y)")
-        .transform_calculate(outcome=higher, difference="datum.y - datum.x")
+        .transform_calculate(
+            outcome=outcome,
+            difference="datum.y - datum.x",
+            first="up + ': ' + datum.y",
+            second="across + ': ' + datum.x",
+        )
         .mark_point(filled=True, size=55, opacity=0.8)
         .encode(
-            x=alt.X("x:Q", scale=scale, title=f"{comparison.metric or 'score'} of the model across"),
-            y=alt.Y("y:Q", scale=scale, title=f"{comparison.metric or 'score'} of the model up"),
+            x=alt.X("x:Q", scale=scale, title=None, axis=alt.Axis(tickCount=alt.expr("width / 55"))),
+            y=alt.Y("y:Q", scale=scale, title=None, axis=alt.Axis(tickCount=alt.expr("height / 40"))),
             color=alt.Color(
                 "outcome:N",
                 scale=alt.Scale(domain=outcomes, range=list(_OUTCOMES)),
-                legend=alt.Legend(title=None, orient="bottom"),
+                legend=alt.Legend(
+                    title=None,
+                    orient="bottom",
+                    offset=30,
+                    columns=alt.expr(f"width < {_NARROW} ? 1 : 3"),
+                    labelExpr="datum.label == 'up' ? up + ' higher' : datum.label == 'across' ? across + ' higher' : 'equal'",
+                ),
             ),
             shape=alt.Shape("outcome:N", scale=alt.Scale(domain=outcomes, range=["triangle-up", "circle", "triangle-down"])),
             tooltip=[
                 alt.Tooltip("task:N"),
-                alt.Tooltip("x:Q", title="across"),
-                alt.Tooltip("y:Q", title="up"),
+                alt.Tooltip("first:N", title="up"),
+                alt.Tooltip("second:N", title="across"),
                 alt.Tooltip("difference:Q", title="difference", format="+.4f"),
             ],
         )
@@ -129,21 +166,41 @@ def draw_scatter(analysis: Analysis) -> Any:
         .mark_line(strokeDash=[4, 4], strokeWidth=1, color="#888888", clip=True)
         .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("x:Q", scale=scale))
     )
-    title = alt.Title(alt.expr("up + ' (up) against ' + across + ' (across), task by task'"), anchor="start", fontSize=13)
-    return alt.layer(diagonal, points).add_params(up, across).properties(width=460, height=460, title=title)
+    return (
+        alt.layer(diagonal, points, *_named_axes(comparison.metric or "score"))
+        .add_params(up, across)
+        .properties(width=460, height=460)
+    )
+
+
+def _named_axes(what: str) -> list[Any]:
+    """Return the titles of both axes as texts: Vega-Lite's own titles cannot follow the models that a reader chooses."""
+    import altair as alt
+
+    empty, middle = alt.Chart(pd.DataFrame({"x": [0]})), "middle"
+    words = {"align": "center", "fontSize": 12, "clip": False}
+    return [
+        empty.mark_text(text=alt.expr(f"'{what} of ' + across"), baseline="top", **words).encode(
+            x=alt.value(alt.expr("width / 2")), y=alt.value(alt.expr("height + 26"))
+        ),
+        empty.mark_text(text=alt.expr(f"'{what} of ' + up"), angle=270, baseline=middle, **words).encode(
+            x=alt.value(-44), y=alt.value(alt.expr("height / 2"))
+        ),
+    ]
 
 
 def draw_bayes(analysis: Analysis) -> Any:
     """Draw how probable it is that the baseline is better, practically equivalent or worse than each model.
 
     Raises:
-        SnnbenchError: If there is one model only.
+        SnnbenchError: If there is one model, or one task.
     """
     import altair as alt
 
     comparison = analysis.comparison
     if comparison.n_models < 2:
         raise SnnbenchError("A Bayesian comparison needs two models, found one; run or name another.")
+    check_several_tasks(comparison)
     rope = f"{comparison.rope:.2g}"
     names = {
         "p_higher": f"{comparison.baseline} better",
@@ -168,7 +225,7 @@ def draw_bayes(analysis: Analysis) -> Any:
             color=alt.Color(
                 "outcome:N",
                 scale=alt.Scale(domain=list(names.values()), range=list(_OUTCOMES)),
-                legend=alt.Legend(title=None, orient="top", labelLimit=400),
+                legend=alt.Legend(title=None, orient="top", labelLimit=400, columns=alt.expr(f"width < {_NARROW} ? 1 : 3")),
             ),
             order=alt.Order("place:Q"),
             tooltip=[

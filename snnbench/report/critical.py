@@ -10,6 +10,7 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.report.analysis import Analysis
+from snnbench.report.charts import check_several_tasks
 
 WIDTH = 560
 _ROW = 20
@@ -20,7 +21,7 @@ def draw_nemenyi(analysis: Analysis) -> Any:
     """Draw the diagram of the Nemenyi test, with its critical difference.
 
     Raises:
-        SnnbenchError: If there is one model only.
+        SnnbenchError: If there is one model, or one task.
     """
     _check(analysis)
     comparison = analysis.comparison
@@ -37,7 +38,7 @@ def draw_wilcoxon(analysis: Analysis) -> Any:
     """Draw the diagram of all pairwise Wilcoxon tests.
 
     Raises:
-        SnnbenchError: If there is one model only.
+        SnnbenchError: If there is one model, or one task.
     """
     _check(analysis)
     differ = analysis.pairwise.adjusted_pvalue < analysis.comparison.options.alpha
@@ -51,6 +52,7 @@ def draw_wilcoxon(analysis: Analysis) -> Any:
 def _check(analysis: Analysis) -> None:
     if analysis.comparison.n_models < 2:
         raise SnnbenchError("A critical-difference diagram needs at least two models, found one; run or name another.")
+    check_several_tasks(analysis.comparison)
 
 
 def _level(analysis: Analysis) -> str:
@@ -78,7 +80,6 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
             "model": [str(model) for model in table.index],
             "rank": means,
             "row": rows,
-            "end": [0 if place < n_left else WIDTH for place in range(len(means))],
             "axis": 0.0,
             "label": [
                 f"{model}  {mean:.2f}" if k < n_left else f"{mean:.2f}  {model}"
@@ -91,9 +92,9 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
         *_axis(low, high, x, y),
         alt.Chart(points).mark_rule(strokeWidth=1).encode(x=x, y=y, y2="axis"),
         alt.Chart(left).mark_rule(strokeWidth=1).encode(x=x, y=y, x2=alt.value(0)),
-        alt.Chart(right).mark_rule(strokeWidth=1).encode(x=x, y=y, x2=alt.value(WIDTH)),
+        alt.Chart(right).mark_rule(strokeWidth=1).encode(x=x, y=y, x2=alt.value("width")),
         alt.Chart(left).mark_text(align="right", dx=-5, fontSize=12).encode(x=alt.value(0), y=y, text="label:N"),
-        alt.Chart(right).mark_text(align="left", dx=5, fontSize=12).encode(x=alt.value(WIDTH), y=y, text="label:N"),
+        alt.Chart(right).mark_text(align="left", dx=5, fontSize=12).encode(x=alt.value("width"), y=y, text="label:N"),
     ]
     if cliques:
         bars = pd.DataFrame(
@@ -141,11 +142,11 @@ def _bracket(low: int, length: float, x: Any, y: Any) -> list[Any]:
 
     bracket = pd.DataFrame({"rank": [low], "to": [low + length], "row": -1.9})
     ends = pd.DataFrame({"rank": [low, low + length], "row": -2.1, "bottom": -1.7})
-    text = pd.DataFrame({"rank": [low + length / 2], "row": -1.9, "text": [f"critical difference {length:.2f}"]})
+    text = pd.DataFrame({"rank": [low], "row": -1.9, "text": [f"critical difference {length:.2f}"]})
     return [
         alt.Chart(bracket).mark_rule(strokeWidth=2).encode(x=x, x2="to:Q", y=y),
         alt.Chart(ends).mark_rule(strokeWidth=2).encode(x=x, y=y, y2="bottom"),
-        alt.Chart(text).mark_text(dy=-10, fontSize=12).encode(x=x, y=y, text="text:N"),
+        alt.Chart(text).mark_text(dy=-13, fontSize=12, align="left").encode(x=x, y=y, text="text:N"),
     ]
 
 

@@ -5,6 +5,7 @@ users and files: the template escapes them in HTML, ``_as_script`` in the script
 """
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -14,6 +15,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup, escape
 
 from snnbench import __version__, stats
 from snnbench.report.analysis import Analysis
@@ -59,12 +61,14 @@ def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters |= {"prose": _keep_options_whole, "command": _keep_words_whole}
     charts = {name: _as_spec(chart()) for name, chart in _charts(analysis, runs).items()}
     return environment.get_template("report.html").render(
         comparison=comparison,
         analysis=analysis,
         runs=runs,
         title=f"{plural(comparison.n_models, 'model')} on {plural(comparison.n_tasks, 'task')}{_of_what(comparison)}",
+        plural=plural,
         conclusion=conclude(comparison),
         description=describe_comparison(comparison),
         sensitivity=describe_sensitivity(comparison),
@@ -92,7 +96,7 @@ def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
 def _charts(analysis: Analysis, runs: Runs) -> dict[str, Callable[[], Any]]:
     """Return how each chart of the page is drawn; those that have nothing to show are not there."""
     charts: dict[str, Callable[[], Any]] = {}
-    n_models = analysis.comparison.n_models
+    n_models = analysis.comparison.n_models if analysis.comparison.n_tasks > 1 else 1
     if 1 < n_models <= MANY_MODELS:
         charts |= {"cd": lambda: draw_nemenyi(analysis), "cd-wilcoxon": lambda: draw_wilcoxon(analysis)}
     if 1 < n_models <= MOST_PAIRED:
@@ -118,9 +122,19 @@ def _as_spec(chart: Any) -> dict[str, Any]:
 
     with alt.data_transformers.enable("default", consolidate_datasets=True, max_rows=None):
         specification: dict[str, Any] = chart.to_dict(validate=False)
-    specification.pop("config", None)
-    specification.pop("$schema", None)
+    for name in ("config", "$schema", "title"):  # the caption has the title, in lines as long as the screen is wide
+        specification.pop(name, None)
     return specification
+
+
+def _keep_options_whole(text: str) -> Markup:
+    """Return prose whose options, as --exclude-flagged, are never broken after one of their hyphens."""
+    return Markup(re.sub(r"--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', str(escape(text))))
+
+
+def _keep_words_whole(text: str) -> Markup:
+    """Return a command whose lines end between words alone."""
+    return Markup(" ").join(Markup('<span class="word">{}</span>').format(word) for word in text.split(" "))
 
 
 def _as_script(content: object) -> str:

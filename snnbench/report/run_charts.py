@@ -8,66 +8,79 @@ from snnbench.report.runs import Runs
 
 
 def draw_curves(runs: Runs) -> Any:
-    """Draw the validation scores of the selected configurations by epoch, smoothed and not, with the stopping epochs.
-
-    The task is the first that was asked for, or the first by name; in a browser it can be chosen.
+    """Draw the learning curves of one task; in a browser it can be chosen.
 
     Raises:
         SnnbenchError: If no network was trained.
     """
     import altair as alt
 
-    if runs.curves.empty:
-        raise SnnbenchError("Learning curves need a network among the models, found none. Train one with `snnbench run`.")
-    tasks = sorted(set(runs.curves["task"]))
-    models = [model for model in runs.models if model in set(runs.curves["model"])]
+    tasks = _tasks_with_curves(runs)
     task = alt.param(name="task", value=tasks[0], bind=alt.binding_select(options=tasks, name="task "))
-    legend = alt.Legend(title=None, symbolOpacity=1, symbolStrokeWidth=3)
-    colour = alt.Color("model:N", scale=alt.Scale(domain=models, range=_repeat(len(models))), legend=legend)
-    x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False))
-    title = "validation score"
-    frame: list[int | None] = [-(runs.window - 1), 0] if not runs.centred else [-((runs.window - 1) // 2), runs.window // 2]
-    base = (
-        alt.Chart(runs.curves)
-        .transform_filter("datum.task == task")
-        .transform_flatten(["valid"])
-        .transform_window(epoch="row_number()", groupby=["model"], ignorePeers=True)
-        .transform_window(smoothed="mean(valid)", size="count()", frame=frame, groupby=["model"], ignorePeers=True)
-    )
-    raw = base.mark_line(opacity=0.35, strokeWidth=1).encode(
-        x=x, y=alt.Y("valid:Q", title=title, scale=alt.Scale(zero=False)), color=colour
-    )
-    whole = f"datum.size == min({runs.window}, datum.n_epochs)"
-    smooth = (
-        base.transform_filter(whole)
-        .mark_line(strokeWidth=2.5)
-        .encode(
-            x=x,
-            y=alt.Y("smoothed:Q", title=title, scale=alt.Scale(zero=False)),
-            color=colour,
-            tooltip=[alt.Tooltip("model:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("smoothed:Q", format=".4f")],
-        )
-    )
-    stop = (
-        base.transform_filter("datum.epoch == datum.best_epoch")
-        .mark_point(filled=True, size=110, shape="diamond", opacity=1)
-        .encode(
-            x=x,
-            y=alt.Y("smoothed:Q", title=title, scale=alt.Scale(zero=False)),
-            color=colour,
-            tooltip=[
-                alt.Tooltip("model:N"),
-                alt.Tooltip("epoch:Q", title="stopping epoch"),
-                alt.Tooltip("smoothed:Q", format=".4f"),
-            ],
-        )
-    )
     caption = f"'Validation score on ' + task + '; thick: mean of {runs.window} epochs; diamond: stopping epoch'"
     return (
-        alt.layer(raw, smooth, stop)
+        _smooth(_curves(runs).properties(data=runs.curves).transform_filter("datum.task == task"), runs)
         .add_params(task)
         .properties(width=WIDTH, height=320, title=alt.Title(alt.expr(caption), anchor="start", fontSize=13))
     )
+
+
+def draw_curves_of_tasks(runs: Runs) -> Any:
+    """Draw the learning curves of every task, small ones side by side; of a single task as ``draw_curves`` does.
+
+    Raises:
+        SnnbenchError: If no network was trained.
+    """
+    import altair as alt
+
+    tasks = _tasks_with_curves(runs)
+    if len(tasks) == 1:
+        return draw_curves(runs)
+    caption = f"Validation score by epoch; thick: mean of {runs.window} epochs; diamond: stopping epoch"
+    header = alt.Header(labelFontSize=12, labelFontWeight="bold")
+    small = _curves(runs, title=None).properties(width=190, height=120)
+    page = small.facet(alt.Facet("task:N", title=None, header=header), columns=4, data=runs.curves)
+    return _smooth(page, runs).resolve_scale(y="independent").properties(title=alt.Title(caption, anchor="start", fontSize=13))
+
+
+def _tasks_with_curves(runs: Runs) -> list[str]:
+    if runs.curves.empty:
+        raise SnnbenchError("Learning curves need a network among the models, found none. Train one with `snnbench run`.")
+    return sorted(set(runs.curves["task"]))
+
+
+def _smooth(chart: Any, runs: Runs) -> Any:
+    """Return the chart with a row an epoch: its validation score, and the mean of the window that chose the stopping epoch."""
+    frame: list[int | None] = [-(runs.window - 1), 0] if not runs.centred else [-((runs.window - 1) // 2), runs.window // 2]
+    by = {"groupby": ["task", "model"], "ignorePeers": True}
+    return (
+        chart.transform_flatten(["valid"])
+        .transform_window(epoch="row_number()", **by)
+        .transform_window(smoothed="mean(valid)", size="count()", frame=frame, **by)
+    )
+
+
+def _curves(runs: Runs, title: str | None = "validation score") -> Any:
+    """Return the layers: raw and smoothed validation scores by epoch, and the stopping epochs; ``_smooth`` makes their rows."""
+    import altair as alt
+
+    models = [model for model in runs.models if model in set(runs.curves["model"])]
+    legend = alt.Legend(title=None, symbolOpacity=1, symbolStrokeWidth=3, orient="top", columns=4)
+    colour = alt.Color("model:N", scale=alt.Scale(domain=models, range=_repeat(len(models))), legend=legend)
+    x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False))
+    y = alt.Scale(zero=False)
+    base = alt.Chart()
+    smoothed = alt.Y("smoothed:Q", title=title, scale=y)
+    said = [alt.Tooltip("model:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("smoothed:Q", format=".4f")]
+    raw = base.mark_line(opacity=0.5, strokeWidth=1).encode(x=x, y=alt.Y("valid:Q", title=title, scale=y), color=colour)
+    whole = f"datum.size == min({runs.window}, datum.n_epochs)"
+    smooth = base.transform_filter(whole).mark_line(strokeWidth=2.5).encode(x=x, y=smoothed, color=colour, tooltip=said)
+    stop = (
+        base.transform_filter("datum.epoch == datum.best_epoch")
+        .mark_point(filled=True, size=110, shape="diamond", opacity=1)
+        .encode(x=x, y=smoothed, color=colour, tooltip=said)
+    )
+    return alt.layer(raw, smooth, stop)
 
 
 def draw_hyperparameters(runs: Runs) -> Any:
@@ -90,9 +103,8 @@ def draw_hyperparameters(runs: Runs) -> Any:
         values = sorted(set(rows["value"]), key=lambda value: (isinstance(value, str), value))
         counts = rows.groupby(["model", "value"]).size().rename("tasks").reset_index()
         counts["share"] = counts["tasks"] / counts.groupby("model")["tasks"].transform("sum")
-        order = {value: place for place, value in enumerate(values)}
-        counts["place"] = counts["value"].map(order)
-        counts["value"] = counts["value"].astype(str)
+        counts["place"] = counts["value"].map({value: place for place, value in enumerate(values)})
+        counts["value"] = counts["value"].map({value: str(value) for value in values})  # 1 and 1.0 are one value
         models = [model for model in runs.models if model in set(counts["model"])]
         charts.append(
             alt.Chart(counts)

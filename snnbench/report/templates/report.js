@@ -14,21 +14,51 @@ const config = {
   rule: { color: ink },
 };
 
+// The widths that charts may have in pixels, without labels; others may be as wide as the page.
+const CELL = 96, NARROW_CELL = 34;
+const SIZES = {
+  cd: { most: 560 },
+  "cd-wilcoxon": { most: 560 },
+  scatter: { most: 480, square: true },
+  hyperparameters: { most: 560 },
+};
+const views = [];
+
+// Widths are set once a chart is drawn: only then is known how much its labels take.
+async function fit({ name, target, view, width }) {
+  const cells = name === "pairs" ? width / CELL : 0;
+  const least = cells ? cells * NARROW_CELL : 130;
+  const most = cells ? width : (SIZES[name] || {}).most || 1000;
+  const names = Object.keys(view.getState({ signals: (each) => /^(width|childWidth|concat_\d+_width)$/.test(each) }).signals)
+    .filter((each) => view.signal(each) > 0);
+  for (let turn = 0; turn < 3; turn++) {
+    const drawn = view.signal(names[0]);
+    const labels = target.querySelector("svg.marks").getBoundingClientRect().width - drawn;
+    const style = getComputedStyle(target);
+    const room = target.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const wanted = Math.floor(Math.min(most, Math.max(least, room - labels)));
+    if (Math.abs(wanted - drawn) < 2) return;
+    names.forEach((each) => view.signal(each, wanted));
+    if ((SIZES[name] || {}).square) view.height(wanted);
+    await view.resize().runAsync();
+    await view.runAsync(); // the picture itself is resized after the first run
+  }
+}
+
 function draw(name, spec) {
   const target = document.getElementById("chart-" + name);
   const controls = document.getElementById("controls-" + name);
-  const fits = !spec.vconcat && !target.dataset.fixed;
-  if (fits) {
-    spec.width = "container";
-    target.classList.add("fit");
-  }
   const options = {
     mode: "vega-lite", renderer: "svg", config,
     actions: { export: true, source: false, compiled: false, editor: false },
     downloadFileName: name,
   };
   if (controls) options.bind = controls;
-  return vegaEmbed(target, spec, options).then(() => {
+  return vegaEmbed(target, spec, options).then(async ({ view }) => {
+    const drawn = { name, target, view, width: spec.width };
+    views.push(drawn);
+    await fit(drawn);
+    target.querySelector("summary").setAttribute("aria-label", "Save the figure");
     const picture = target.querySelector("svg.marks");
     picture.setAttribute("role", "img");
     picture.setAttribute("aria-label", target.dataset.summary);
@@ -149,12 +179,41 @@ function makeThemeSwitch() {
   label();
 }
 
+// Fades the edge of what goes on beyond it.
+function markEdges() {
+  for (const box of document.querySelectorAll(".scroll, .chart")) {
+    box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
+  }
+}
+
+function makeSwitch(button, target, attribute) {
+  button.addEventListener("click", () => {
+    const on = target.classList.toggle("shown");
+    button.setAttribute(attribute, on);
+    markEdges();
+  });
+}
+
 makeThemeSwitch();
+const menu = document.getElementById("menu"), parts = document.getElementById("parts");
+makeSwitch(menu, parts, "aria-expanded");
+parts.addEventListener("click", () => {
+  if (parts.classList.contains("shown")) menu.click();
+});
+makeSwitch(document.getElementById("columns"), document.getElementById("rank-table"), "aria-pressed");
+document.addEventListener("scroll", markEdges, { capture: true, passive: true });
+document.addEventListener("toggle", markEdges, true);
+let pause;
+addEventListener("resize", () => {
+  clearTimeout(pause);
+  pause = setTimeout(() => Promise.all(views.map(fit)).then(markEdges), 150);
+});
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 const map = document.getElementById("heat");
 makeFilter(map);
 makeGrid(map);
 const specs = JSON.parse(document.getElementById("specs").textContent);
 Promise.all(Object.entries(specs).map(([name, spec]) => draw(name, spec))).then(() => {
+  markEdges();
   document.documentElement.dataset.ready = "true";
 });
