@@ -145,7 +145,6 @@ def _outputs(model: BaseEstimator, X: np.ndarray, predicted: np.ndarray, n_outpu
         return np.eye(n_outputs)[predicted]
     outputs = np.full((len(X), n_outputs), absent)
     outputs[:, model.classes_] = known
-    predicted = np.ravel(predicted)  # a column of CatBoost's
     # One-against-rest decision values of an SVM may disagree with its prediction, and so may rounded probabilities.
     rows = np.flatnonzero(outputs.astype(np.float32).argmax(axis=1) != predicted)
     highest = outputs[rows].max(axis=1)

@@ -29,7 +29,8 @@ def fit_seconds(model: ModelSettings, configs: Sequence[Config], task: Task, n_t
         n_train: Training rows.
     """
     sizes = (n_train, task.n_features, task.n_outputs)
-    largest = max(_seconds(str(model.estimator), {**model.arguments, **dict(config.values)}, *sizes) for config in configs)
+    given = {**model.arguments, "early_stopping": model.early_stopping or 0}
+    largest = max(_seconds(str(model.estimator), {**given, **dict(config.values)}, *sizes) for config in configs)
     return largest + (len(configs) - 1) * _SECONDS_PER_FIT
 
 
@@ -87,6 +88,42 @@ def _hist_gradient_boosting(arguments: Arguments, n: int, f: int, k: int) -> flo
     return 4e-3 + 9e-7 * n * f + arguments["max_iter"] * (1 if k == 2 else k) * tree
 
 
+def _rounds(arguments: Arguments, names: Sequence[str], default: int) -> int:
+    """Return the trees or epochs that a fit will take; with early stopping a typical number."""
+    most = next((arguments[name] for name in names if arguments.get(name)), default)
+    patience = arguments.get("early_stopping", 0)
+    return min(most, patience + _BEST_ROUND) if patience else most
+
+
+def _lightgbm(arguments: Arguments, n: int, f: int, k: int) -> float:
+    n_leaves = min(arguments["num_leaves"], 1 + n / arguments["min_child_samples"])
+    tree = 1.2e-5 + 6e-6 * n_leaves + 4e-10 * n * f * math.log2(n_leaves + 1)
+    return 1e-2 + _rounds(arguments, ("n_estimators",), 100) * (1 if k == 2 else k) * tree
+
+
+def _xgboost(arguments: Arguments, n: int, f: int, k: int) -> float:
+    tree = 3e-5 + 2.5e-9 * n * f * (arguments.get("max_depth") or 6)
+    return 1e-2 + _rounds(arguments, ("n_estimators",), 100) * (1 if k == 2 else k) * tree
+
+
+def _catboost(arguments: Arguments, n: int, f: int, k: int) -> float:
+    depth = arguments.get("depth") or arguments.get("max_depth") or 6
+    names = ("iterations", "n_estimators", "num_boost_round", "num_trees")
+    return 5e-2 + _rounds(arguments, names, 1000) * (2e-4 + 5e-7 * 2**depth * k**2 + 8e-9 * n * f * depth)
+
+
+def _realmlp(arguments: Arguments, n: int, f: int, k: int) -> float:
+    n_epochs = arguments.get("n_epochs") or 256  # all of them, unless it says use_early_stopping
+    return n_epochs * (5e-3 + math.ceil(n / 256) * (2.5e-3 + 5e-5 * f))
+
+
+def _tabm(arguments: Arguments, n: int, f: int, k: int) -> float:
+    n_batch = min(n, 32 if arguments.get("batch_size") == "auto" else arguments.get("batch_size") or 256)
+    width = arguments.get("d_block") or 512
+    n_products = 6 * 32 * n_batch * (2 * width**2 + 16 * f * width)
+    return _rounds(arguments, ("n_epochs",), 1000) * math.ceil(n / n_batch) * (1e-3 + n_products / 7.5e10)
+
+
 def _svm(arguments: Arguments, n: int, f: int, k: int) -> float:
     return _SECONDS_PER_FIT + n**2 * (1.2e-8 + 2e-10 * f + 4e-10 * k) + 4e-6 * k**2
 
@@ -106,7 +143,14 @@ def _other(arguments: Arguments, n: int, f: int, k: int) -> float:
 _SECONDS_PER_FIT = 0.003
 """What the smallest fit takes, and the scoring of one."""
 
+_BEST_ROUND = 150
+"""At which an estimator that stops early is best: a round that is as often too early as too late."""
+
 COSTS: dict[str, Cost] = {
+    "catboost.CatBoostClassifier": _catboost,
+    "lightgbm.LGBMClassifier": _lightgbm,
+    "pytabkit.RealMLP_TD_Classifier": _realmlp,
+    "pytabkit.TabM_D_Classifier": _tabm,
     "sklearn.ensemble.AdaBoostClassifier": _trees(1.2e-3, 1e-9, 0),
     "sklearn.ensemble.BaggingClassifier": _trees(1e-3, 1.5e-9, 2e-7),
     "sklearn.ensemble.ExtraTreesClassifier": _trees(8e-4, 2.5e-10, 1e-7),
@@ -118,5 +162,7 @@ COSTS: dict[str, Cost] = {
     "sklearn.svm.NuSVC": _svm,
     "sklearn.svm.SVC": _svm,
     "sklearn.tree.DecisionTreeClassifier": _trees(0, 1.5e-9, 0),
+    "xgboost.XGBClassifier": _xgboost,
 }
-"""Measured on UCI tasks of up to 26,000 rows with the grids of the presets ``quick`` and ``groups``."""
+"""Measured on UCI tasks of up to 26,000 rows with the grids of the presets ``quick`` and ``groups``; other packages than
+scikit-learn on small tasks with the preset ``modern``, relative to forests and SVMs."""

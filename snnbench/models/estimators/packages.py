@@ -26,8 +26,12 @@ ARGUMENTS: Mapping[str, Mapping[tuple[str, ...], Any]] = {
 }
 """By import path: the names that an argument has, the first of them ours, and its value if a config gives none of them."""
 
-_CHATTER = ("X does not have valid feature names, but LGBMClassifier was fitted with feature names",)
-"""Warnings about how an estimator is called here, which every fit would give."""
+_CHATTER = (
+    "X does not have valid feature names, but LGBMClassifier was fitted with feature names",
+    "`torch.jit.script` is deprecated",
+    r"The \d+-th feature has just two bin edges",
+)
+"""Warnings about how an estimator is called or written, and of TabM about every feature of two values."""
 
 _TALKATIVE = r"(pytorch_lightning|lightning_fabric|lightning)\."
 """Modules whose warnings are about themselves."""
