@@ -84,18 +84,18 @@ def _store(index: Index, stage: str, table: pa.Table) -> None:
     places = [index.places.get(key, growing) for key in table["key"].to_pylist()]
     damaged = {name for name in set(places) - {growing} if _rows_of(index, name) is None}
     places = [growing if name in damaged else name for name in places]
-    for name in dict.fromkeys([growing, *places]):
-        rows = table.filter(pa.array([place == name for place in places]))
-        if len(rows):
-            _add(index, name, rows)
+    for name in dict.fromkeys(places):
+        is_alone = places.count(name) == len(places)
+        _add(index, name, table if is_alone else table.filter(pa.array([place == name for place in places])))
 
 
 def _add(index: Index, name: str, rows: pa.Table) -> None:
     """Put rows into a file, in the place of those with their keys."""
     file, before = index.folder / name, _rows_of(index, name)
     if before is not None:
-        kept = before.filter(pc.invert(pc.is_in(before["key"], rows["key"].combine_chunks())))
-        rows = pa.concat_tables([kept, rows], promote_options="permissive")
+        if any(index.places.get(key) == name for key in rows["key"].to_pylist()):
+            before = before.filter(pc.invert(pc.is_in(before["key"], rows["key"].combine_chunks())))
+        rows = pa.concat_tables([before, rows], promote_options="permissive")
     rows = rows.combine_chunks().replace_schema_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
     write_table(file, rows)
     index.note(name, rows)

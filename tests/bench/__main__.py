@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from runs import N_SUBSET, Where
+from runs import N_JOBS, N_SUBSET, Where
 
 from snnbench.records import ON_CPU
 from snnbench.results.provenance import describe_environment
@@ -39,7 +39,7 @@ ON_TASKS = ("b", "f", "g", "i")
 def main() -> None:
     arguments = _arguments()
     console = Console(width=160)
-    where = Where(arguments.source, 0 if arguments.full else N_SUBSET)
+    where = Where(arguments.source, 0 if arguments.full else N_SUBSET, arguments.jobs)
     measured: dict = {"machine": describe_environment(ON_CPU), "started_at": datetime.now(UTC).isoformat(timespec="seconds")}
     for name in arguments.only:
         part = import_module(PARTS[name])
@@ -70,6 +70,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", type=_parts, default=list(PARTS), metavar="a,c", help="parts to measure (default: all)")
     parser.add_argument("--source", help="UCI data for parts b, f and g (folder, archive or URL); default: the embedded tasks")
     parser.add_argument("--full", action="store_true", help=f"all UCI tasks instead of {N_SUBSET} small ones")
+    parser.add_argument(
+        "--jobs", type=_numbers, default=N_JOBS, metavar="1000,40000", help="sizes of the stores of part i, in jobs; 0 for none"
+    )
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="default: build/bench.json")
     return parser.parse_args()
 
@@ -79,6 +82,10 @@ def _parts(text: str) -> list[str]:
     if unknown := set(names) - set(PARTS):
         raise argparse.ArgumentTypeError(f"parts are {', '.join(PARTS)}, found {', '.join(sorted(unknown))}")
     return names
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(number for number in map(int, text.split(",")) if number)
 
 
 def _table(found: dict) -> Table:

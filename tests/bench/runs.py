@@ -16,14 +16,16 @@ from snnbench.suites import open_source
 from snnbench.suites.loading import load_tasks
 
 N_SUBSET = 20
+N_JOBS = (1000, 10_000, 40_000)
 
 
 @dataclass(frozen=True)
 class Where:
-    """The tasks of a measurement: those that are embedded, or ``n_tasks`` of the UCI tasks (0 = all) from ``source``."""
+    """The tasks of a measurement: those that are embedded, or ``n_tasks`` of the UCI tasks (0 = all) from ``source``; of stores the numbers of jobs."""
 
     source: str | None = None
     n_tasks: int = N_SUBSET
+    n_jobs: tuple[int, ...] = N_JOBS
 
     @property
     def suite(self) -> str:
