@@ -31,8 +31,12 @@ MAY_LOAD = {
     "figure cd --published snn2017 --output cd.svg": {*TABLES, "altair"},
     "figure cd results --output own.svg": {*TABLES, "altair"},
     "report results --output page.html": {*TABLES, "altair"},
-    "check results --record expected.json": {*TABLES, "scipy.stats"},
+    "check results --record expected.json": TABLES,
+    "check results --against results": TABLES,
     "data list": TABLES,
+    "data verify core": {*TABLES, "sklearn", "scipy.stats"},
+    "data audit core --task wdbc": {*TABLES, "sklearn", "scipy.stats"},
+    "models list": {*TABLES, "torch", "sklearn", "scipy.stats"},
 }
 """Everything that a command may load of what is heavy."""
 

@@ -1,8 +1,10 @@
 """Within the spread of seeds: may a mean over seeds differ as much as it does, if only the seeds differ?"""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy import special
 
 from snnbench.errors import SnnbenchError
 from snnbench.reproduce.difference import Difference, change_of
@@ -41,7 +43,7 @@ def balanced(expected: Scores, found: Scores) -> list[Difference]:
     df = groups["df"] + PRIOR_DF
     error = np.sqrt(variance * (1 / groups["n_expected"] + 1 / groups["n_found"]))
     rounding = 0.5 * 10.0 ** -(expected.decimals or 12)
-    allowed = np.maximum(student.isf(LEVEL / 2 / len(groups), df) * error, 1 / groups["n_test"]) + rounding
+    allowed = np.maximum(_quantile(df, len(groups)) * error, 1 / groups["n_test"]) + rounding
     gap = groups["found"] - groups["expected"]
     for row, limit in zip(groups[~(gap.abs() <= allowed)].itertuples(), allowed[~(gap.abs() <= allowed)], strict=True):
         place = f"{row.task}, {row.split}"
@@ -57,7 +59,7 @@ def _on_average(groups: pd.DataFrame, rounding: float) -> list[Difference]:
     for (_, model), rows in models:
         error = np.sqrt((rows["error"] ** 2).sum()) / len(rows)
         df = rows["df"].sum() + PRIOR_DF
-        allowed = student.isf(LEVEL / 2 / len(models), df) * error + 1 / rows["n_test"].sum() + rounding
+        allowed = _quantile(df, len(models)) * error + 1 / rows["n_test"].sum() + rounding
         if not abs(rows["gap"].mean()) <= allowed:
             expected, found = rows["expected"].mean(), rows["found"].mean()
             words = f"{expected:.4f}", f"{found:.4f}", f"± {allowed:.4f}"
@@ -94,3 +96,8 @@ def _shrunk(groups: pd.DataFrame) -> pd.Series:
     everywhere = groups["squares"].sum() / groups["df"].sum()
     prior = (sums["squares"] / sums["df"]).where(sums["df"] > 0, everywhere)
     return (groups["squares"] + PRIOR_DF * prior) / (groups["df"] + PRIOR_DF)
+
+
+def _quantile(df: Any, n_tests: int) -> Any:
+    """Return what Student's t exceeds with the probability that each side of one of so many tests may have."""
+    return -special.stdtrit(df, LEVEL / 2 / n_tests)

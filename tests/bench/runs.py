@@ -21,7 +21,10 @@ N_JOBS = (1000, 10_000, 40_000)
 
 @dataclass(frozen=True)
 class Where:
-    """The tasks of a measurement: those that are embedded, or ``n_tasks`` of the UCI tasks (0 = all) from ``source``; of stores the numbers of jobs."""
+    """The tasks of a measurement: those that are embedded, or ``n_tasks`` of the UCI tasks (0 = all) from ``source``.
+
+    ``n_jobs`` are the sizes of the stores that are measured.
+    """
 
     source: str | None = None
     n_tasks: int = N_SUBSET
