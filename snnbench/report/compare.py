@@ -56,7 +56,8 @@ def compare_results(
     all_rows = rows
     rows, on_versions = choose_rows(rows, options, suite) if own else (rows, ())
     scores = score_table(rows, options.metric)
-    at_hand = [task for task in asked if task in (set(rows["task"]) if own else set(listed or asked))]
+    known = set(rows["task"]) if own else set(listed or asked)
+    at_hand = [task for task in asked if task in known]
     together = beside_published(scores, names, suite, options.metric, {table.name: table.scores for table in tables})
     if tables and not set(at_hand) & set(together.index):
         raise DataError(_no_common_task(tables, suite, asked))
