@@ -35,21 +35,9 @@ def is_lasting(status: str) -> bool:
 
 
 def digest(content: object, length: int = 16) -> str:
-    """Return the first hexadecimal digits of the SHA-256 of ``content`` as canonical JSON.
-
-    Stable across processes, machines and Python versions, unlike ``hash``.
-    """
-    return digest_text(canonical(content), length)
-
-
-def canonical(content: object) -> str:
-    """Return ``content`` as JSON that is the same everywhere."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def digest_text(text: str, length: int = 16) -> str:
-    """Return the first hexadecimal digits of the SHA-256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    """Return the first hexadecimal digits of the SHA-256 of canonical JSON: everywhere the same, unlike ``hash``."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:length]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import shutil
+import time
 
 import numpy as np
 import pandas as pd
@@ -310,6 +311,36 @@ def test_polars_and_duckdb_read_the_folder_with_a_single_call(tmp_path):
     found = duckdb.sql(f"select key, train_loss from read_parquet('{tmp_path}/**/*.parquet') order by key").fetchall()
     assert found[0] == ("a", [1.0, 0.5])
     assert [key for key, _ in found] == ["a", "b", "c", "e"]
+
+
+def write_until_told(results, done):
+    k = 0
+    while not done.is_set():
+        write_results(results, job_of(f"{k}"), [result(f"{k}", valid_curve=(0.5,) * 50)])
+        k += 1
+
+
+def test_pandas_beside_a_writer_finds_every_row_once_and_nothing_but_results(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    write_results(tmp_path, job_of("first"), [result("first", valid_curve=(0.5,) * 50)])
+    done, n_seen = context.Event(), []
+    writer = context.Process(target=write_until_told, args=(tmp_path, done))
+    writer.start()
+    try:
+        deadline = time.monotonic() + 30
+        while len(set(n_seen)) < 20 and time.monotonic() < deadline:
+            assert all(name.endswith(".parquet") for name in os.listdir(tmp_path / "core"))  # noqa: PTH208
+            rows = pd.read_parquet(tmp_path / "core")
+            numbers = sorted(int(key) for key in rows["key"] if key != "first")
+            assert numbers == list(range(len(numbers)))
+            assert all(len(curve) == 50 for curve in rows["valid_curve"])
+            n_seen.append(len(numbers))
+    finally:
+        done.set()
+        writer.join(60)
+    assert writer.exitcode == 0
+    assert len(set(n_seen)) == 20
+    assert n_seen == sorted(n_seen)
 
 
 def read_again_and_again(results, sent):

@@ -4,11 +4,13 @@ A plan of the paper's grid has 120,000 of them, so what many share (the data, th
 once.
 """
 
+import hashlib
+import json
 from dataclasses import astuple
 
 from snnbench.config import PROTOCOL_VERSION
 from snnbench.models.code import code_of
-from snnbench.records import Code, Config, canonical, digest_text
+from snnbench.records import Code, Config
 from snnbench.training.context import RunSpec
 
 
@@ -25,7 +27,7 @@ class Keys:
 
     def search(self, task: str, split: str, config: Config, n_epochs: int, code: Code | None = None) -> str:
         """Return the key of a search; by other code than that at hand if given."""
-        return digest_text(f'["search",{self._identity(task, split, config, self._spec.seed, code)},{n_epochs}]')
+        return _digest(f'["search",{self._identity(task, split, config, self._spec.seed, code)},{n_epochs}]')
 
     def evaluation(self, task: str, split: str, config: Config, ending: tuple[int, int, int], code: Code | None = None) -> str:
         """Return the key of an evaluation, whose ``ending`` is its seed, its epochs and the seed of its search.
@@ -33,8 +35,8 @@ class Keys:
         It includes the grid that was searched: another grid may select the same configuration, but that is another result.
         """
         seed, n_epochs, search_seed = ending
-        grid = canonical(self._spec.settings.grid_digest(config.model))
-        return digest_text(f'["evaluate",{self._identity(task, split, config, seed, code)},{n_epochs},{search_seed},{grid}]')
+        grid = _items(self._spec.settings.grid_digest(config.model))
+        return _digest(f'["evaluate",{self._identity(task, split, config, seed, code)},{n_epochs},{search_seed},{grid}]')
 
     def _identity(self, task: str, split: str, config: Config, seed: int, code: Code | None) -> str:
         """Return what every key holds, as items of canonical JSON."""
@@ -62,4 +64,9 @@ class Keys:
 
 
 def _items(*content: object) -> str:
-    return canonical(content)[1:-1]
+    """Return items as ``records.digest`` writes those of a list."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)[1:-1]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@
 by one that holds its rows, too, in one step, until that file is large and the next one begins: so there are few files, each is
 whole at any moment, and no row is ever in two. A row that failed is replaced in the file where it stands. Runs can be killed,
 repeated and merged by copying; ``pandas.read_parquet("results/<suite>")`` reads all rows of a suite, as do DuckDB and polars.
+DuckDB and polars open a file twice: while a run writes, one that was replaced in between is an error, and to be read again.
 ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run. Several runs may write to one folder at
 once: they take turns, and a row that another one stored meanwhile is not stored again.
 """
@@ -26,7 +27,7 @@ from snnbench.results.compaction import recover
 from snnbench.results.files import result_files
 from snnbench.results.index import Index, Signature, look, signature_of
 from snnbench.results.reading import READ_ERRORS, SCHEMA_KEY, SCHEMA_VERSION, find_damage, in_order, read_files
-from snnbench.results.writing import locked, write_table, write_text
+from snnbench.results.writing import locked, outside, write_table, write_text
 
 MAX_ROWS, MAX_BYTES = 384, 2**20
 """A file with so many rows, or so large, grows no more: to write it again for each job would cost too much."""
@@ -97,7 +98,7 @@ def _add(index: Index, name: str, rows: pa.Table) -> None:
             before = before.filter(pc.invert(pc.is_in(before["key"], rows["key"].combine_chunks())))
         rows = pa.concat_tables([before, rows], promote_options="permissive")
     rows = rows.combine_chunks().replace_schema_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
-    write_table(file, rows)
+    write_table(file, rows, outside(file))
     index.note(name, rows)
     _growing[file.absolute()] = index.files[name].signature, rows
     if len(_growing) > len(("search", "evaluate")):

@@ -48,17 +48,22 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_table(file: Path, table: pa.Table) -> None:
+def write_table(file: Path, table: pa.Table, draft: Path | None = None) -> None:
     """Write rows to a file that appears whole or not at all; its pages carry checksums.
 
     Only words get dictionaries: trying them on curves takes half of the time and saves nothing.
+
+    Args:
+        file: Where it appears.
+        table: The rows.
+        draft: Where it is written first, on the same disk; None for beside it.
 
     Raises:
         StoreError: If it cannot be written.
     """
     words = [field.name for field in table.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
     options = {"write_page_checksum": True, "use_dictionary": words or False}
-    _write_whole(file, lambda temporary: pq.write_table(table, temporary, **options))
+    _write_whole(file, lambda temporary: pq.write_table(table, temporary, **options), draft)
 
 
 def write_text(file: Path, text: str) -> None:
@@ -70,9 +75,19 @@ def write_text(file: Path, text: str) -> None:
     _write_whole(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _write_whole(file: Path, write: Callable[[Path], object]) -> None:
+def outside(file: Path) -> Path | None:
+    """Return a draft for a file that does not lie in its folder: polars refuses one that holds anything but Parquet files.
+
+    None if the folder is a link to another disk, where a draft outside could not be moved into it.
+    """
+    folder = file.parent
+    is_near = folder.exists() and folder.stat().st_dev == folder.parent.stat().st_dev
+    return folder.with_name(f".{folder.name}.{file.name}.{os.getpid()}.tmp") if is_near else None
+
+
+def _write_whole(file: Path, write: Callable[[Path], object], draft: Path | None = None) -> None:
     """Let ``write`` fill a temporary file, then move it to its place in one step."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = draft or file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
