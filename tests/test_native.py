@@ -9,11 +9,12 @@ from own_tables import write_customers
 from sklearn.ensemble import HistGradientBoostingClassifier
 from test_own import call, place  # noqa: F401
 
-from snnbench.config import ModelSettings, RunSettings
+from snnbench.config import ModelSettings, RunSettings, load_config, presets
 from snnbench.errors import ConfigError
 from snnbench.execution.plan import search_member
 from snnbench.models import check_config, load_class
 from snnbench.models.estimators.native import NATIVE, take_native
+from snnbench.models.estimators.stopping import STOPPING
 from snnbench.records import Column, Config, Dataset, Task
 from snnbench.results.store import read_results
 from snnbench.training.context import RunSpec
@@ -146,4 +147,23 @@ def test_rows_say_which_encoding_their_model_had(place, monkeypatch, capsys):  #
         "hist": ["native"],
         "plain": ["one-hot"],
         "tree": ["ordinal"],
+    }
+
+
+@pytest.mark.parametrize("path", sorted(NATIVE.keys() & STOPPING.keys()))
+def test_levels_and_gaps_as_they_are_and_early_stopping_go_together(path):
+    pytest.importorskip(path.partition(".")[0])
+    train, test = table(3)
+    settings = ModelSettings(estimator=path, arguments=QUIET[path], encoding="native", early_stopping=5, grid={})
+    searched = fit_estimator(settings, Config("m", ()), 3, TaskRows(train, test, 3))
+    evaluated = fit_estimator(settings, Config("m", ()), 3, TaskRows(train, test, 3), n_rounds=searched.n_rounds)
+    assert searched.n_rounds > 0
+    np.testing.assert_array_equal(searched.outputs, evaluated.outputs)
+
+
+@pytest.mark.parametrize("preset", presets("no-such-suite"))
+def test_presets_of_own_suites_let_what_can_take_levels_and_gaps(preset):
+    models = load_config("no-such-suite", preset).models
+    assert {table.estimator for table in models.values() if table.encoding == "native"} == {
+        table.estimator for table in models.values() if table.estimator in NATIVE
     }

@@ -74,7 +74,9 @@ def test_a_table_is_run_audited_and_compared_without_its_data(place, snnbench):
     assert set(rows["suite"]) == {"customers"}
     assert set(rows["split"]) == {"repeat-1-fold-1", "repeat-1-fold-2"}
     again = run_words("customers.csv", *said, "--repetition", "2,1..1", "--repetition", "2", "--dry-run")
-    assert "stored already" in snnbench(*again)[1]
+    planned = snnbench(*again)[1]
+    assert "stored already" in planned
+    assert "one-hot for snn, tree" in planned
 
     code, out, _ = snnbench("data", "audit", "customers.csv", *said)
     assert code == 0

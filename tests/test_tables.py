@@ -11,7 +11,7 @@ import pytest
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.suites.columns import ColumnChoices, read_classes, read_column
 from snnbench.suites.description import TaskDescription
-from snnbench.suites.freezing import freeze_task
+from snnbench.suites.freezing import freeze_task, read_columns
 from snnbench.suites.tables import read_table
 
 ROWS = "".join(f"{k % 7 + 0.5},{'xyz'[k % 3]},{'ab'[k % 2]}\n" for k in range(60))
@@ -135,7 +135,11 @@ def test_numbers_words_and_booleans():
     ],
 )
 def test_what_names_rows_is_left_out_and_said(values, words):
-    assert column(values) == [words]
+    table = pa.table({"c": values, "x": [0.5] * len(values)})
+    assert read_columns(table, (), ColumnChoices(), "t")[1] == [words]
+    both = table.append_column("d", table.column("c"))
+    (said,) = read_columns(both, (), ColumnChoices(), "t")[1]
+    assert said.startswith("c and d are left out: they ")
     if "keep" in words:
         [kept] = column(values, ColumnChoices(keep=("c",)))
         assert len(kept.values) == len(values)
@@ -275,4 +279,5 @@ def test_findings_are_of_the_table(tmp_path):
         "identifier-column": "k is different in every row",
         "column-equals-target": "copy tells the class of every row",
         "group-in-train-and-test": "1 of g in hold-out",
+        "tiny-test-set": "15 test rows: the 95 % interval of an accuracy of 0.5 is 45 points wide",
     }

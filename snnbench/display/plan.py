@@ -54,7 +54,12 @@ def describe_plan(request: "Request", loaded: "LoadedSuite", plan: "Plan", secon
     accelerated = {name: request.settings.models[name].accelerator for name in request.models}
     if by := "; ".join(f"{name} by {accelerator}" for name, accelerator in accelerated.items() if accelerator):
         rows.append(("accelerated", by))
-    n_steps, flops = search_work(plan, request.specify(loaded))
+    spec = request.specify(loaded)
+    encodings = {name: {spec.encoding(task, name) for task in spec.tasks} - {""} for name in request.models}
+    if any(encodings.values()):
+        by_kind = {kind: [name for name, of in encodings.items() if kind in of] for kind in ("one-hot", "ordinal", "native")}
+        rows.append(("encoding", "; ".join(f"{kind} for {', '.join(names)}" for kind, names in by_kind.items() if names)))
+    n_steps, flops = search_work(plan, spec)
     if n_steps:
         rows.append(("networks", f"{quantity(n_steps)} optimiser steps, {quantity(flops)} floating-point operations"))
     engine_spec = request.engine_spec

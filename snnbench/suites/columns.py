@@ -40,15 +40,29 @@ class ReadColumn:
     values: np.ndarray
 
 
-def read_column(name: str, raw: pa.ChunkedArray, choices: ColumnChoices) -> Iterator[ReadColumn | str]:
-    """Yield what a column of a table becomes, one or several; or a sentence that says why it is left out.
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that models do not see, and why: ``"it has no value"``, ``"they have no value"``; ``--keep`` may use it."""
+
+    name: str
+    reason: tuple[str, str]
+    can_be_kept: bool = True
+
+
+NO_VALUE = ("it has no value", "they have no value")
+COUNTS = ("it counts the rows", "they count the rows")
+ALL_DIFFERENT = ("it is different in every row", "they are different in every row")
+
+
+def read_column(name: str, raw: pa.ChunkedArray, choices: ColumnChoices) -> Iterator[ReadColumn | LeftOut]:
+    """Yield what a column of a table becomes, one or several; or why it is left out.
 
     Raises:
         DataError: If it holds something that needs a choice: dates, free text, numbers mixed with words, infinities.
     """
     array = _plain(raw)
     if array.null_count == len(array):
-        yield f"{name} is left out: it has no value."
+        yield LeftOut(name, NO_VALUE, can_be_kept=False)
     elif pa.types.is_date(array.type) or pa.types.is_timestamp(array.type):
         yield from _dates(name, array.cast(pa.timestamp("us")), choices)
     elif pa.types.is_dictionary(array.type):
@@ -131,7 +145,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _numbers(name: str, array: pa.Array, choices: ColumnChoices) -> ReadColumn | str:
+def _numbers(name: str, array: pa.Array, choices: ColumnChoices) -> ReadColumn | LeftOut:
     values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     too_large = np.abs(values) > MAX_NUMBER
     if too_large.any():
@@ -141,7 +155,7 @@ def _numbers(name: str, array: pa.Array, choices: ColumnChoices) -> ReadColumn |
             f"Divide it by a constant, leave such values empty, or leave the column out: --drop {name}."
         )
     if name not in choices.keep and is_counter(values):
-        return f"{name} is left out: it counts the rows. Use it with --keep {name}."
+        return LeftOut(name, COUNTS)
     return ReadColumn(Column(name, (), bool(np.isnan(values).any())), values)
 
 
@@ -153,7 +167,7 @@ def is_counter(values: np.ndarray) -> bool:
     return bool(first in (0, 1) and values.max() == first + len(values) - 1 and len(np.unique(values)) == len(values))
 
 
-def _words(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | str]:
+def _words(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | LeftOut]:
     distinct = pc.unique(array).drop_null().to_pylist()
     n_known = len(array) - array.null_count
     if all(_DATE.fullmatch(value) for value in distinct):
@@ -173,7 +187,7 @@ def _words(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadC
                 f"--keep {name} takes each text for a level."
             )
         if len(distinct) == n_known and n_known >= 3:
-            yield f"{name} is left out: it is different in every row. Use it with --keep {name}."
+            yield LeftOut(name, ALL_DIFFERENT)
             return
     yield _levels(name, array)
 
@@ -214,7 +228,7 @@ def _parse_dates(name: str, array: pa.Array) -> pa.Array:
     return pa.array(dates.dt.tz_localize(None)).cast(pa.timestamp("us"), safe=False)
 
 
-def _dates(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | str]:
+def _dates(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | LeftOut]:
     if not choices.date:
         raise DataError(
             f"Column '{name}' holds dates: choose the parts that models see, --date year,month,day,weekday,hour, or leave it "

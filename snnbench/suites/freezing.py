@@ -1,6 +1,6 @@
 """From a table and what the user says of it to a task that models can be trained on."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from snnbench.errors import DataError, UnknownNameError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
 from snnbench.records import Dataset, Encoding, Split
 from snnbench.suites.audit.findings import audit_task
-from snnbench.suites.columns import ColumnChoices, ReadColumn, read_classes, read_column
+from snnbench.suites.columns import ColumnChoices, LeftOut, ReadColumn, read_classes, read_column
 from snnbench.suites.description import TARGETS, TaskDescription
 from snnbench.suites.dividing import Rows, by_parts, by_time, drawn_folds, shared_groups
 from snnbench.suites.frozen import FrozenTask
@@ -90,7 +90,7 @@ def with_findings(task: FrozenTask) -> FrozenTask:
 def read_columns(
     table: pa.Table, not_seen: Collection[str], choices: ColumnChoices, source: str
 ) -> tuple[list[ReadColumn], list[str]]:
-    """Return the columns that models see, and sentences about those that are left out, the first few by name.
+    """Return the columns that models see, and a sentence for each reason why others are left out, the first few by name.
 
     Args:
         table: As read.
@@ -102,16 +102,29 @@ def read_columns(
         DataError: If a column needs a choice, or none or too many are left.
     """
     columns: list[ReadColumn] = []
-    left_out: list[str] = []
+    left_out: list[LeftOut] = []
     for name in table.column_names:
         for found in read_column(name, table.column(name), choices) if name not in not_seen else ():
             columns.append(found) if isinstance(found, ReadColumn) else left_out.append(found)
     if not columns:
-        raise DataError(f"{source} must have a column that models can see beside its target. {' '.join(left_out)}".strip())
+        said = " ".join(_left_out_notes(left_out))
+        raise DataError(f"{source} must have a column that models can see beside its target. {said}".strip())
     if len(columns) > MAX_FEATURES:
         raise DataError(f"{source} must have at most {MAX_FEATURES:,} columns, found {len(columns):,}. Leave some out.")
-    n_more = len(left_out) - _MAX_NAMED
-    return columns, left_out[:_MAX_NAMED] + ([f"{n_more} more columns are left out."] if n_more > 0 else [])
+    return columns, list(_left_out_notes(left_out))
+
+
+def _left_out_notes(left_out: Sequence[LeftOut]) -> Iterator[str]:
+    """Yield a sentence for each reason."""
+    for reason in dict.fromkeys(one.reason for one in left_out):
+        found = [one for one in left_out if one.reason == reason]
+        names = [one.name for one in found[:_MAX_NAMED]]
+        hint = f" Use {'it' if len(found) == 1 else 'one'} with --keep {names[0]}." if found[0].can_be_kept else ""
+        if len(found) == 1:
+            yield f"{names[0]} is left out: {reason[0]}.{hint}"
+            continue
+        last = f"{len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else names.pop()
+        yield f"{', '.join(names)} and {last} are left out: {reason[1]}.{hint}"
 
 
 def _whole_table(described: TaskDescription, folder: Path) -> tuple[pa.Table, int | None]:
