@@ -51,7 +51,11 @@ def draw_ranks(analysis: Analysis) -> Any:
     axis = alt.Axis(values=list(range(1, comparison.n_models + 1, step)), format="d")
     x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=scale, axis=axis)
     y = alt.Y("model:N", sort=[str(model) for model in comparison.table.index], title=None)
-    box = {"box": {"color": COLOURS[0], "opacity": 0.35}, "rule": {"color": COLOURS[0]}, "median": {"opacity": 0}}
+    box: dict[str, Any] = {
+        "box": {"color": COLOURS[0], "opacity": 0.35},
+        "rule": {"color": COLOURS[0]},
+        "median": {"opacity": 0},
+    }
     size = alt.Size("number:Q", legend=None, scale=alt.Scale(domain=[0, int(counts["number"].max())], range=[0, 330]))
     said = [
         alt.Tooltip("model:N"),
@@ -177,13 +181,13 @@ def _named_axes(what: str) -> list[Any]:
     """Return the titles of both axes as texts: Vega-Lite's own titles cannot follow the models that a reader chooses."""
     import altair as alt
 
-    empty, middle = alt.Chart(pd.DataFrame({"x": [0]})), "middle"
-    words = {"align": "center", "fontSize": 12, "clip": False}
+    empty = alt.Chart(pd.DataFrame({"x": [0]}))
+    words: dict[str, Any] = {"align": "center", "fontSize": 12, "clip": False}
     return [
         empty.mark_text(text=alt.expr(f"'{what} of ' + across"), baseline="top", **words).encode(
             x=alt.value(alt.expr("width / 2")), y=alt.value(alt.expr("height + 26"))
         ),
-        empty.mark_text(text=alt.expr(f"'{what} of ' + up"), angle=270, baseline=middle, **words).encode(
+        empty.mark_text(text=alt.expr(f"'{what} of ' + up"), angle=270, baseline="middle", **words).encode(
             x=alt.value(-44), y=alt.value(alt.expr("height / 2"))
         ),
     ]
