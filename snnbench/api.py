@@ -16,7 +16,7 @@ from snnbench.display.plan import describe_plan, estimate_seconds
 from snnbench.display.progress import Mode, display
 from snnbench.display.wording import name_some, plural
 from snnbench.errors import StoreError, UnknownNameError
-from snnbench.execution.plan import Plan
+from snnbench.execution.plan import Plan, evaluation_seconds
 from snnbench.execution.request import Request
 from snnbench.execution.run_options import Names, RunOptions, build_request
 from snnbench.records import Dataset, Split
@@ -113,7 +113,8 @@ def plan(
     request = build_request(suite, models, tasks, preset, results, options)
     loaded = benchmark.prepare(request)
     search = benchmark.plan(request, loaded)
-    planned = RunPlan(request, loaded, search, estimate_seconds(request, search))
+    further_seconds = evaluation_seconds(request.specify(loaded), search, request.n_seeds)
+    planned = RunPlan(request, loaded, search, estimate_seconds(request, search, further_seconds))
     print(planned)
     return planned
 

@@ -36,6 +36,14 @@ class DataError(SnnbenchError):
     """Data that is missing, damaged, or not what the catalogue says."""
 
 
+class DownloadError(DataError):
+    """Data that no address gave; ``lines`` say what must hold, what was tried and what to do, each on a line of its own."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(" ".join(lines))
+        self.lines = lines
+
+
 class StoreError(SnnbenchError):
     """A results folder that cannot be written or a results file that cannot be read."""
 

@@ -893,9 +893,50 @@ def test_the_doctor_sees_the_environment(program, monkeypatch):
     assert {"cpu", "n_threads", "cpu_capability", "git_commit", "python_version", "mkl_cbwr"} <= set(found["environment"])
     assert found["bits"] in " ".join(healthy.out.split())
     assert found["environment"]["equal_bits"] == found["bits"].startswith("A network has the bits here that it has alone: ")
+    assert set(found["at_hand"]) >= {"gpus", "blas of numpy and scipy", "engine ray", "engine slurm", "extra theory"}
+    assert "dev" not in " ".join(found["at_hand"])
     monkeypatch.setattr("snnbench.doctor.MIN_FREE_BYTES", 2**80)
     ill = program("doctor")
     assert (ill.code, ill.out.count("Problem: ")) == (1, 1)
+
+
+def test_the_doctor_finds_the_data_that_a_run_would_find(program, monkeypatch, tmp_path):
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache"))
+    make_archive(tmp_path / "data.tar.gz", write_delgado(tmp_path / "made", "wine", *wine_like(), 44))
+    program("data", "verify", "uci", "--source", "data.tar.gz")
+    found = json.loads(program("doctor", "--format", "json").out)["data"]["uci"]
+    assert found.startswith("not in the cache (unpacked of a --source, and used with it alone: ")
+    assert program("run", "uci", "--offline", "--dry-run").code == 2
+
+
+def test_imports_names_and_grids_are_checked_before_the_data_is_asked_for(program, monkeypatch, tmp_path):
+    def refuse(*arguments, **options):
+        raise AssertionError("asked for the data")
+
+    monkeypatch.setattr("snnbench.suites.fetch.source.fetch", refuse)
+    (tmp_path / "mine.py").write_text("")
+    config = tmp_path / "mine.toml"
+    for text, reason in (
+        ('[models.own]\nnetwork = "mine.Own"\ngrid = { learning_rate = 0.1 }\n', "If you trust it, say --allow-import mine."),
+        ('[models.snn]\ngrid = { n_units = -1, n_layers = 2, form = "conic", learning_rate = 0.1 }\n', "n_units of snn"),
+        ("[models.snn]\ngrid = { n_unit = 8 }\n", "n_unit"),
+    ):
+        config.write_text(text)
+        assert_refused(program("run", "uci", "--config", str(config)), reason)
+        assert_refused(program("run", "openml/cc18", "--config", str(config), "--model", "nobody"), "nobody")
+
+
+def test_a_failed_download_is_said_in_three_lines(program, monkeypatch, tmp_path):
+    monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        "snnbench.suites.fetch.download.transfer", lambda url, part, report: "the server answered 404 Not Found"
+    )
+    failed = program("run", "htru2", "--model", "svm")
+    assert failed.code == 2
+    said = failed.err.strip().splitlines()[-3:]
+    assert said[0] == "Error: The data must be downloaded once, and no address gave it."
+    assert re.fullmatch(r" +Tried: https?://\S+ \(the server answered 404 Not Found\).*\.", said[1])
+    assert said[2].strip().startswith("Try again later, or use --source DIR|FILE|URL")
 
 
 def test_models_and_version(program):

@@ -10,6 +10,7 @@ from snnbench.execution.plan import (
     MIN_CHUNK_SECONDS,
     Stored,
     evaluation_member,
+    evaluation_seconds,
     make_jobs,
     plan_evaluation,
     plan_search,
@@ -232,3 +233,12 @@ def test_two_names_of_one_class_keep_their_own_grids():
     found = plan(tuple(models), settings=SETTINGS.model_copy(update={"models": models}))
     for name in models:
         assert sum(m.config.model == name for m in found.members.values()) == 2 * len(TASKS)
+
+
+def test_the_evaluations_that_follow_a_search_are_a_part_of_the_estimate():
+    spec = specify_run("core", LOADED, SETTINGS)
+    once, thrice = (evaluation_seconds(spec, plan(("snn", "svm")), n) for n in (1, 3))
+    assert 0 < once < thrice < 3.5 * once
+    found = plan(("snn",))
+    assert evaluation_seconds(spec, found, 1) < found.seconds
+    assert evaluation_seconds(spec, plan(("snn",), stored=found.members), 3) == 0  # they may be stored, too

@@ -74,7 +74,10 @@ def main() -> None:
         except ReaderLeftError:
             sys.exit(READER_LEFT)
         except SnnbenchError as error:
-            say("Error:", str(error))
+            first, *further = getattr(error, "lines", (str(error),))
+            say("Error:", first)
+            for line in further:
+                say("      ", line)
             sys.exit(2)
 
 

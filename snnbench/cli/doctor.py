@@ -37,6 +37,7 @@ def doctor(
         table.add_column(overflow="fold")
         for name, value in {
             **diagnosis.environment,
+            **diagnosis.at_hand,
             **{f"data {suite}": words for suite, words in diagnosis.data.items()},
         }.items():
             table.add_row(name, str(value))

@@ -213,9 +213,10 @@ def run(
     if config and preset:
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     # Names are checked before anything that takes long is imported; a suite of the user's is known once it is opened.
-    settings = None if own.is_own(suite) else load_settings(suite, model or (), preset or _PRESET, config)
+    settings = None if own.is_own(suite) and not config else load_settings(suite, model or (), preset or _PRESET, config)
     from snnbench import benchmark
     from snnbench.execution.engines import configure_engine, load_engine
+    from snnbench.execution.plan import evaluation_seconds, search_grid
     from snnbench.execution.request import Request
     from snnbench.models.import_policy import check_imports
     from snnbench.results.provenance import installed_packages
@@ -247,6 +248,10 @@ def run(
     )
     settings = settings or load_settings(suite, model or (), preset or _PRESET, config)
     settings = _with_options(settings, config, accelerator, preprocessing)
+    models = tuple(dict.fromkeys(model or settings.models))
+    check_imports(settings, models, allow_import or ())
+    for name in models:  # a wrong value is found here, not after a download
+        search_grid(name, settings.models[name])
     check_tasks(suite, task or ())
     repetitions = read_repetitions(suite, repetition or ())
     if seed + seeds - 1 > MAX_SEED:
@@ -254,7 +259,7 @@ def run(
     engine_spec = configure_engine(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
     request = Request(
         suite=suite,
-        models=tuple(dict.fromkeys(model or settings.models)),
+        models=models,
         preset=config.stem if config else preset or _PRESET,
         settings=settings,
         results=results_folder,
@@ -269,10 +274,9 @@ def run(
         limit_seconds=math.inf if job_timeout is None else job_timeout,
         accepted=tuple(kind.value for kind in accept or ()),
     )
-    check_imports(request.settings, request.models, allow_import or ())
     loaded = benchmark.prepare(request)
     plan = benchmark.plan(request, loaded)
-    seconds = estimate_seconds(request, plan)
+    seconds = estimate_seconds(request, plan, evaluation_seconds(request.specify(loaded), plan, seeds))
     print_plan(request, loaded, plan, seconds)
     print_unused(request, loaded, plan)
     if dry_run:

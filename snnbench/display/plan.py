@@ -16,8 +16,13 @@ MAX_NAMES = 12
 _SHORT_SECONDS = 10
 
 
-def estimate_seconds(request: "Request", plan: "Plan") -> float:
-    """Return the run's seconds on this machine; the evaluations add little and are left out.
+def estimate_seconds(request: "Request", plan: "Plan", further_seconds: float = 0.0) -> float:
+    """Return the run's seconds on this machine, search and evaluations.
+
+    Args:
+        request: What was asked for.
+        plan: What is to be searched.
+        further_seconds: Planned cost of the evaluations, one after another.
 
     The machine is not measured for a run that will take a few seconds even if it is slow.
     """
@@ -27,13 +32,14 @@ def estimate_seconds(request: "Request", plan: "Plan") -> float:
     from snnbench.training.speed import measure_apart, measure_speed
 
     on_gpu, engine_spec = request.compute.device == "cuda", request.engine_spec
-    if plan.seconds < _SHORT_SECONDS / 5 or (on_gpu and not torch.cuda.is_available()):
-        return plan.seconds
+    planned = plan.seconds + further_seconds
+    if planned < _SHORT_SECONDS / 5 or (on_gpu and not torch.cuda.is_available()):
+        return planned
     n_workers = engine_spec.n_gpu_workers if on_gpu else engine_spec.n_workers
     with exact_process():
         # The process in front would keep a GPU's memory for the whole run.
         speed = measure_apart(request.compute) if on_gpu else measure_speed(request.compute)
-    return plan.seconds * speed / min(n_workers, len(plan.jobs))
+    return planned * speed / min(n_workers, len(plan.jobs))
 
 
 def describe_plan(request: "Request", loaded: "LoadedSuite", plan: "Plan", seconds: float) -> list[tuple[str, str]]:

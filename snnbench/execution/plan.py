@@ -58,6 +58,10 @@ class Stored:
         return next((other for other in others if other.key in self.keys), wanted)
 
 
+_USUAL_STOP = 2 / 3
+"""Of the epochs: where early stopping ends, on average over the tasks of core."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run will do.
@@ -117,6 +121,23 @@ def search_work(plan: Plan, spec: RunSpec) -> tuple[int, int]:
         for m in plan.members.values()
     ]
     return sum(steps for steps, _ in works), sum(flops for _, flops in works)
+
+
+def evaluation_seconds(spec: RunSpec, search: Plan, n_seeds: int) -> float:
+    """Estimate the evaluations that follow the jobs of a search, one after another.
+
+    What will be selected is not known: of every choice to be made one configuration, from the middle of its grid, is taken to
+    stop at the usual epoch, and its seeds are trained as one stack.
+    """
+    choices: dict[Hashable, list[Member]] = defaultdict(list)
+    for member in (member for job in search.jobs for member in job.members):
+        choices[member.task, member.split, choice(member.config, spec.settings.select_by)].append(member)
+    seconds = 0.0
+    for members in choices.values():
+        typical = members[len(members) // 2]
+        n_epochs = round(_USUAL_STOP * typical.n_epochs)
+        seconds += _seconds([replace(typical, n_epochs=n_epochs, seed=typical.seed + k) for k in range(n_seeds)], spec)
+    return seconds
 
 
 def search_member(

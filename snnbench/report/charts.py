@@ -51,7 +51,11 @@ def draw_ranks(analysis: Analysis) -> Any:
     axis = alt.Axis(values=list(range(1, comparison.n_models + 1, step)), format="d")
     x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=scale, axis=axis)
     y = alt.Y("model:N", sort=[str(model) for model in comparison.table.index], title=None)
-    box: dict[str, Any] = {"box": {"color": COLOURS[0], "opacity": 0.35}, "rule": {"color": COLOURS[0]}, "median": {"opacity": 0}}
+    box: dict[str, Any] = {
+        "box": {"color": COLOURS[0], "opacity": 0.35},
+        "rule": {"color": COLOURS[0]},
+        "median": {"opacity": 0},
+    }
     size = alt.Size("number:Q", legend=None, scale=alt.Scale(domain=[0, int(counts["number"].max())], range=[0, 330]))
     said = [
         alt.Tooltip("model:N"),

@@ -10,6 +10,7 @@ from snnbench import benchmark
 from snnbench.config import RunSettings, load_config
 from snnbench.display.plan import estimate_seconds
 from snnbench.execution.engines import EngineSpec, configure_engine
+from snnbench.execution.plan import evaluation_seconds
 from snnbench.execution.request import Request
 from snnbench.results.store import read_results
 from snnbench.suites import open_source
@@ -71,7 +72,7 @@ def run_whole(
         )
         loaded = benchmark.prepare(request)
         plan = benchmark.plan(request, loaded)
-        estimate = estimate_seconds(request, plan)
+        estimate = estimate_seconds(request, plan, evaluation_seconds(request.specify(loaded), plan, request.n_seeds))
         start = time.perf_counter()
         outcome = benchmark.run(request, loaded, plan)
         wall = time.perf_counter() - start

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
-from snnbench.errors import DataError
+from snnbench.errors import DataError, DownloadError
 from snnbench.suites.fetch.archive import sha256_of, writing
 from snnbench.suites.fetch.transfer import discard, transfer
 
@@ -54,9 +54,10 @@ def fetch(urls: tuple[str, ...], folder: Path, check: Check, report: Report, off
             return path
         report(f"No download from {url}: {reason}")
         reasons.append(f"{url} ({reason})")
-    raise DataError(
-        f"The data must be downloaded once, and no address gave it: {'; '.join(reasons)}. "
-        "Try again later, or use --source DIR|FILE|URL: a folder, an archive downloaded elsewhere, or a mirror."
+    raise DownloadError(
+        "The data must be downloaded once, and no address gave it.",
+        f"Tried: {'; '.join(reasons)}.",
+        "Try again later, or use --source DIR|FILE|URL: a folder, an archive downloaded elsewhere, or a mirror.",
     )
 
 
