@@ -24,6 +24,9 @@ FILES = {
 """A user's folder, whose class needs all of it but the last."""
 
 
+_SCIPY_AND_TORCH = f"scipy {version('scipy')}, torch {version('torch').partition('+')[0]}"
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
@@ -57,8 +60,7 @@ def test_the_digest_does_not_know_where_the_folder_lies(folder, monkeypatch, tmp
 
 
 def test_what_is_installed_goes_by_its_version(folder):
-    torch = version("torch").partition("+")[0]
-    assert of(network="mine.Net").versions == f"numpy {version('numpy')}, torch {torch}"
+    assert of(network="mine.Net").versions == f"numba {version('numba')}, numpy {version('numpy')}, {_SCIPY_AND_TORCH}"
     steps = [["scale", {"class": "sklearn.preprocessing.StandardScaler"}], ["own", {"class": "mine.Net"}]]
     pipeline = of(estimator="sklearn.pipeline.Pipeline", arguments={"steps": steps})
     assert pipeline.versions == f"numpy {version('numpy')}, scikit-learn {version('scikit-learn')}"
@@ -68,7 +70,7 @@ def test_what_is_installed_goes_by_its_version(folder):
 def test_ours_go_by_their_registered_name_wherever_the_file_lies(monkeypatch):
     for name, path in NETWORKS.items():
         table = ModelSettings(grid={})
-        assert code_of(name, table) == Code(name, "", f"torch {version('torch').partition('+')[0]}")
+        assert code_of(name, table) == Code(name, "", f"numba {version('numba')}, {_SCIPY_AND_TORCH}")
         assert code_of("another", ModelSettings(network=path, grid={})) == code_of(name, table)
     monkeypatch.setitem(NETWORKS, "snn", "snnbench.models.moved.SNN")
     assert code_of("snn", ModelSettings(grid={})).name == "snn"

@@ -22,10 +22,13 @@ from snnbench.models.import_policy import ALLOWED_PACKAGES, import_paths
 from snnbench.records import Code, digest
 
 _NOT_FOLLOWED = {*sys.stdlib_module_names, "snnbench"}
-_KNOWN = {"sklearn": "scikit-learn", "torch": "torch"}
-"""Distributions of packages that nearly every run needs: to look through all that is installed takes half a second."""
 _BUILT_ON = {"pytabkit": "torch"}
 """Packages whose numbers come from another one."""
+_TRAINS = {"numba", "scipy", "torch"}
+"""Packages that every network's numbers come from: numba and the BLAS of scipy are the compiled step's."""
+
+_KNOWN = {"sklearn": "scikit-learn"} | {name: name for name in _TRAINS}
+"""Distributions of packages that nearly every run needs: looking through all that is installed takes half a second."""
 
 
 def code_of(name: str, settings: ModelSettings) -> Code:
@@ -46,7 +49,7 @@ def _trace(paths: tuple[str, ...], is_network: bool) -> tuple[str, str]:
     named = {path.partition(".")[0] for path in paths}
     files, packages = _own_modules({path.rpartition(".")[0] for path in paths}, named - {*ALLOWED_PACKAGES})
     contents = [[module, sha256(file.read_bytes()).hexdigest()] for module, file in sorted(files.items())]
-    packages |= {_BUILT_ON[package] for package in packages if package in _BUILT_ON} | ({"torch"} if is_network else set())
+    packages |= {_BUILT_ON[package] for package in packages if package in _BUILT_ON} | (_TRAINS if is_network else set())
     used = {found for package in packages for found in _distributions(package)}
     return digest(contents) if contents else "", ", ".join(sorted(f"{name} {_release(name)}" for name in used))
 

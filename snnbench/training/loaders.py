@@ -84,8 +84,14 @@ class SingleTaskLoader:
             logits = self.outputs(network)
             n_correct = (logits.argmax(dim=-1) == self.y_held_out).sum(dim=1, dtype=torch.float64)
             return n_correct / len(self.y_held_out), logits.isfinite().all(dim=-1).all(dim=-1)
-        outputs = self.outputs(network).cpu().numpy()
-        return torch.from_numpy(_scores(self.rows, outputs)), torch.from_numpy(np.isfinite(outputs).all(axis=(1, 2)))
+        scores, is_finite = self.score_outputs(self.outputs(network).cpu().numpy())
+        return torch.from_numpy(scores), torch.from_numpy(is_finite)
+
+    def score_outputs(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores (...) of logits (..., n_held_out, n_outputs) of the held-out rows, and whether all are finite."""
+        flat = outputs.reshape(-1, *outputs.shape[-2:])
+        scores, is_finite = _scores(self.rows, flat), np.isfinite(flat).all(axis=(1, 2))
+        return scores.reshape(outputs.shape[:-2]), is_finite.reshape(outputs.shape[:-2])
 
     @torch.inference_mode()
     def outputs(self, network: nn.Module) -> torch.Tensor:

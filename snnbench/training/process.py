@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+import scipy.linalg.cython_blas  # noqa: F401  (so that its threads are limited, too)
 import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,12 +18,16 @@ from snnbench.config import TrainingSettings
 from snnbench.models.layers.padding import build_padded
 from snnbench.models.layers.stacked import reset, select
 from snnbench.records import TrainingRun
+from snnbench.training.compiled.choice import compile_stack
 from snnbench.training.cuda_graph import new_pool, replayed
 from snnbench.training.early_stopping import best_epoch
 from snnbench.training.loaders import MultiTaskLoader, SingleTaskLoader, derive_seed, score_logits
 from snnbench.training.losses import Batch
 from snnbench.training.optimizer import StackedSGD, make_optimizer, step
 from snnbench.training.stack import Scored, Stack
+
+if TYPE_CHECKING:
+    from snnbench.training.compiled.trainer import CompiledStack
 
 _N_EPOCHS_UNREAD = {"cpu": 1, "cuda": 10}
 """Epochs between two looks at the losses and scores; each look makes a GPU wait."""
@@ -61,7 +65,9 @@ def _network_seeds(seeds: Sequence[int]) -> list[int]:
     return [derive_seed(seed, "network") for seed in seeds]
 
 
-def train_stack(network: nn.Module, stack: Stack, settings: TrainingSettings, fused: bool = True) -> TrainingRun:
+def train_stack(
+    network: nn.Module, stack: Stack, settings: TrainingSettings, fused: bool = True, compiled: bool = True
+) -> TrainingRun:
     """Train all members of a stack, each for its number of epochs.
 
     In a search the held-out rows are scored after every epoch and each member's stopping epoch is found; in an evaluation
@@ -76,6 +82,7 @@ def train_stack(network: nn.Module, stack: Stack, settings: TrainingSettings, fu
         stack: The members.
         settings: Batch size, momentum and smoothing.
         fused: Whether layers that can are updated during the backward pass; it changes the rounding.
+        compiled: Whether networks that can are trained by the compiled step, see ``snnbench.training.compiled``; so does it.
     """
     start = time.perf_counter()
     first = next(network.parameters())
@@ -85,7 +92,8 @@ def train_stack(network: nn.Module, stack: Stack, settings: TrainingSettings, fu
     else:
         rows = MultiTaskLoader(stack, stack.size, first.device, first.dtype)
     optimizer = make_optimizer(network, stack.learning_rates, stack.l2, settings.momentum, fused)
-    curves = _train(network, rows, optimizer, stack)
+    fast = compile_stack(network, rows, optimizer) if compiled and isinstance(rows, SingleTaskLoader) else None
+    curves = _train(network, rows, optimizer, stack) if fast is None else _train_compiled(fast, stack)
     return _run_of(curves, stack, settings, time.perf_counter() - start)
 
 
@@ -105,19 +113,19 @@ class _Curves:
 
 def _train(network: nn.Module, rows: SingleTaskLoader | MultiTaskLoader, optimizer: StackedSGD, stack: Stack) -> _Curves:
     """Train until the last member is finished or none is left; members that are done leave the stack now and then."""
-    device, ends, n_most = optimizer.rates.device, np.array(stack.n_epochs), max(stack.n_epochs)
-    train_loss, valid_score = (np.full((n_most, len(ends)), np.nan) for _ in range(2))
-    curves = _Curves(train_loss, valid_score, ends, ends.copy(), {})
+    device, curves = optimizer.rates.device, _new_curves(stack)
+    ends, n_most = curves.n_epochs, len(curves.train_loss)
     members = np.arange(len(ends))  # who is at each place of the stack
     unread: list[tuple[torch.Tensor, ...]] = []
     train_epoch, score = _actions(network, rows, optimizer)
     for epoch in range(1, n_most + 1):
         unread.append((train_epoch(epoch), *(score() if stack.stage == "search" else ())))
         if stack.stage == "evaluate" and (ends[members] == epoch).any():
-            _test(network, rows, members, epoch, curves)
+            network.eval()
+            _test(rows, rows.outputs(network).cpu(), members, epoch, curves)
         if len(unread) < _N_EPOCHS_UNREAD[device.type] and epoch < n_most:
             continue
-        _read(unread, epoch, members, curves)
+        _note([torch.stack(values).cpu().numpy() for values in zip(*unread, strict=True)], epoch, members, curves)
         unread = []
         active = (curves.n_finite[members] >= epoch) & (ends[members] > epoch)
         if not active.any():
@@ -179,9 +187,32 @@ def _actions(
     return train_epoch, score
 
 
-def _read(unread: list[tuple[torch.Tensor, ...]], epoch: int, members: np.ndarray, curves: _Curves) -> None:
-    """Write down the losses and scores of the epochs up to this one."""
-    losses, *scored = (torch.stack(values).cpu().numpy() for values in zip(*unread, strict=True))
+def _train_compiled(fast: "CompiledStack", stack: Stack) -> _Curves:
+    """As ``_train``, some epochs at a time; a member that is done is left as it is."""
+    curves, members, epoch = _new_curves(stack), np.arange(len(stack)), 0
+    n_most = len(curves.train_loss)
+    while epoch < n_most and (active := curves.n_finite >= epoch).any():
+        is_search = stack.stage == "search"
+        # An evaluation scores its last epoch alone.
+        n_epochs = min(fast.n_epochs_at_once(), max(1, n_most - epoch - (not is_search)))
+        losses, outputs = fast.train(epoch + 1, n_epochs, active, is_scored := is_search or epoch + n_epochs == n_most)
+        epoch += n_epochs
+        _note([losses, *(fast.loader.score_outputs(outputs) if is_search else ())], epoch, members, curves)
+        if is_scored and not is_search:
+            _test(fast.loader, torch.from_numpy(outputs[-1]), members, epoch, curves)
+    fast.write_back()
+    return curves
+
+
+def _new_curves(stack: Stack) -> _Curves:
+    ends = np.array(stack.n_epochs)
+    train_loss, valid_score = (np.full((ends.max(), len(ends)), np.nan) for _ in range(2))
+    return _Curves(train_loss, valid_score, ends, ends.copy(), {})
+
+
+def _note(found: Sequence[np.ndarray], epoch: int, members: np.ndarray, curves: _Curves) -> None:
+    """Write down the losses of the epochs up to this one and, in a search, the scores and whether all outputs were finite."""
+    losses, *scored = found
     first = epoch - len(losses)
     curves.train_loss[first:epoch, members] = losses
     is_lost = ~np.isfinite(losses)
@@ -193,11 +224,9 @@ def _read(unread: list[tuple[torch.Tensor, ...]], epoch: int, members: np.ndarra
 
 
 def _test(
-    network: nn.Module, rows: SingleTaskLoader | MultiTaskLoader, members: np.ndarray, epoch: int, curves: _Curves
+    rows: SingleTaskLoader | MultiTaskLoader, outputs: torch.Tensor, members: np.ndarray, epoch: int, curves: _Curves
 ) -> None:
-    """Test the members whose last epoch this is."""
-    network.eval()
-    outputs = rows.outputs(network).cpu()
+    """Test the members whose last epoch this is by their logits of the held-out rows."""
     for place in np.flatnonzero(curves.n_epochs[members] == epoch):
         member = int(members[place])
         task, logits = rows.outputs_of(outputs, int(place))

@@ -28,6 +28,11 @@ def precision(name: Precision) -> Iterator[None]:
         _factors, torch.backends.cuda.matmul.allow_tf32 = before
 
 
+def factors_are_exact() -> bool:
+    """Say whether the factors of products are not rounded on a CPU: those of tf32 are on a GPU only."""
+    return _factors is None
+
+
 def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return ``a @ b``, (n_stack, n, k) and (n_stack, k, m)."""
     if _is_lone_unit(a, b):

@@ -285,6 +285,11 @@ class Dropout(nn.Module):
     def backward(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> Gradients:
         return gradient * self.scale if any(self.masks.rates) else gradient, ()
 
+    def affine(self, dtype: torch.dtype) -> torch.Tensor:
+        """Return (n_stack, 3): what a member's kept units are multiplied by, what is then added, what dropped ones become."""
+        (keep,) = self.masks.constants(dtype, lambda keep: (keep,))
+        return torch.cat([1 / keep, 0 * keep, 0 * keep], dim=1)[self.masks.member_of, :, 0]
+
 
 DROPPED = -SCALE * ALPHA
 """What dropped units are set to: the value of SELU far below zero."""
@@ -326,3 +331,8 @@ class AlphaDropout(nn.Module):
 
     def backward(self, gradient: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> Gradients:
         return gradient * self.scale if any(self.masks.rates) else gradient, ()
+
+    def affine(self, dtype: torch.dtype) -> torch.Tensor:
+        """As ``Dropout.affine``."""
+        a, offset = self.masks.constants(dtype, _affine_map)
+        return torch.cat([a, -offset, a * _DROPPED - offset], dim=1)[self.masks.member_of, :, 0]
