@@ -335,4 +335,4 @@ class AlphaDropout(nn.Module):
     def affine(self, dtype: torch.dtype) -> torch.Tensor:
         """As ``Dropout.affine``."""
         a, offset = self.masks.constants(dtype, _affine_map)
-        return torch.cat([a, -offset, a * _DROPPED - offset], dim=1)[self.masks.member_of, :, 0]
+        return torch.cat([a, -offset, a * DROPPED - offset], dim=1)[self.masks.member_of, :, 0]
