@@ -334,5 +334,5 @@ class AlphaDropout(nn.Module):
 
     def affine(self, dtype: torch.dtype) -> torch.Tensor:
         """As ``Dropout.affine``."""
-        a, offset = self.masks.constants(dtype, _affine_map)
+        a, offset = self.masks.constants(dtype, affine_map)
         return torch.cat([a, -offset, a * DROPPED - offset], dim=1)[self.masks.member_of, :, 0]
