@@ -294,6 +294,19 @@ def test_a_gpu_that_is_not_there_is_named(program, monkeypatch):
     assert_refused(program("run", "core", "--device", "cuda"), "--device cuda needs a GPU that torch can use, found none.")
 
 
+@pytest.mark.parametrize("words", [("--kernels", "fused"), ("--stacks-at-once", "4")])
+def test_what_fills_a_gpu_needs_one(program, words):
+    answer = program("run", "core", "--device", "cpu", *words)
+    assert_refused(answer, f"{' '.join(words)} needs networks to be trained on a GPU. Leave it out, or use --device cuda.")
+
+
+def test_fused_kernels_need_triton(program, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("snnbench.cli.machine.find_spec", lambda name: None)
+    answer = program("run", "core", "--device", "cuda", "--kernels", "fused")
+    assert_refused(answer, "--kernels fused needs Triton, found none. Use `pip install 'snnbench[triton]'` or --kernels plain.")
+
+
 def test_an_unwritable_results_folder_is_named(program, tmp_path):
     (tmp_path / "file").write_text("mine")  # nobody can write below a file, root included
     for folder in ("file", "file/results"):

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from snnbench.models import NETWORKS
+from snnbench.models.cost.gpu_cost import H100, Gpu, step_work
+from snnbench.models.cost.network_cost import network_layers
 from snnbench.suites import open_source
 from snnbench.suites.loading import load_tasks
 from snnbench.training.cuda_graph import replayed
@@ -30,8 +33,8 @@ def test_every_stage_runs_on_a_cpu_with_tiny_networks(tmp_path):
     assert {record["stage"] for record in records} == set(kit.STAGES)
     assert not [record for record in records if "error" in record or "skipped" in record]
     (found,) = (record for record in records if record["case"] == "hours")
-    assert set(found["hours"]) == set(setting.MODELS)
-    assert all(value > 0 for value in found["hours"].values())
+    assert set(found["hours"]) == {f"{kernels} {n}" for kernels in ("plain", "fused") for n in (1, 4, 8)}
+    assert all(set(hours) == set(setting.MODELS) and min(hours.values()) > 0 for hours in found["hours"].values())
 
 
 def test_a_case_that_fails_is_a_record_and_does_not_stop_the_others(tmp_path):
@@ -43,13 +46,30 @@ def test_a_case_that_fails_is_a_record_and_does_not_stop_the_others(tmp_path):
 
 
 def test_hours_are_the_sum_over_the_jobs_of_the_plan():
-    loaded = plan.catalogued_material(6)
-    jobs = plan.paper_jobs(loaded)
-    # A second a layer: layers times steps of each job, whatever its stack.
-    found = plan.hours({"snn": np.array([3600.0, 0.0, 0.0])}, jobs, loaded)
+    loaded = plan.catalogued_material(3)
+    spec = plan.paper_spec(loaded)
+    jobs = plan.paper_jobs(spec)
+    found = plan.hours(jobs, spec)
+    assert set(found) == set(setting.MODELS)
     own = [job for job in jobs if job.members[0].config.model == "snn"]
-    assert found == {"snn": sum(plan.job_work(job, loaded)[0] * int(job.members[0].config["n_layers"]) for job in own)}
-    assert sum(len(job.members) for job in own) == 6 * 216
+    assert found["snn"] == pytest.approx(sum(job.seconds for job in own) / 3600)
+    assert sum(len(job.members) for job in own) == 3 * 216
+    # A card whose kernels wait twice as long, and work as fast, takes longer, but not twice as long.
+    slower = plan.hours(jobs, spec, replace(H100, floor=2 * H100.floor))
+    assert all(found[model] < slower[model] < 2 * found[model] for model in found)
+
+
+def test_a_card_is_found_again_from_the_seconds_of_its_steps():
+    card = Gpu(floor=3e-6, bandwidth=2e12, rate=1e14, n_processors=132)
+    points = []
+    for model in setting.MODELS:
+        for n_units, n_layers, n_stack in ((256, 4, 6), (256, 32, 24), (1024, 8, 66)):
+            (config,) = setting.configs_of(model, 1, n_units, n_layers, 0.0)
+            for fused in (False, True):
+                work = step_work(network_layers(NETWORKS[model], config, 16, 4), n_stack, 128, fused)
+                points.append((work, work.seconds(card)))
+    found = plan.fit_card(points)
+    assert (found.floor, found.bandwidth, found.rate) == pytest.approx((3e-6, 2e12, 1e14), rel=1e-6)
 
 
 @pytest.mark.shared_data

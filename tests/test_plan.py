@@ -5,6 +5,7 @@ import pytest
 
 from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_config
 from snnbench.errors import ConfigError
+from snnbench.execution.gpu_stacks import gpu_cost
 from snnbench.execution.plan import (
     MAX_STACK,
     MIN_CHUNK_SECONDS,
@@ -17,11 +18,12 @@ from snnbench.execution.plan import (
     search_member,
 )
 from snnbench.models.cost.network_cost import member_seconds
+from snnbench.models.layers.padding import steps_class
 from snnbench.models.layers.stacked import StackedLinear
 from snnbench.records import Code, Compute
 from snnbench.suites import core
 from snnbench.suites.loading import LoadedSuite
-from snnbench.training.context import specify_run
+from snnbench.training.context import GpuUse, specify_run
 
 TASKS = [task for task in core.tasks(None)[0] if task.name in ("iris", "waveform")]
 SPLITS = {task.name: core.splits(task.name, None)[:1] for task in TASKS}
@@ -242,3 +244,32 @@ def test_the_evaluations_that_follow_a_search_are_a_part_of_the_estimate():
     found = plan(("snn",))
     assert evaluation_seconds(spec, found, 1) < found.seconds
     assert evaluation_seconds(spec, plan(("snn",), stored=found.members), 3) == 0  # they may be stored, too
+
+
+def test_fused_kernels_are_part_of_a_networks_key_and_stacks_at_once_are_not():
+    compute = Compute("cuda", "tf32", "across-tasks")
+    plain, at_once, fused = (
+        set(plan(("snn",), compute=compute, gpu=gpu).members) for gpu in (GpuUse(), GpuUse(n_at_once=4), GpuUse("fused"))
+    )
+    assert plain == at_once
+    assert plain.isdisjoint(fused)
+
+
+def test_on_a_gpu_tasks_join_a_stack_where_the_model_says_that_it_is_faster():
+    """Three networks for each task: a step of few takes what one of many takes, so that they wait for each other."""
+    compute = Compute("cuda", "tf32", "across-tasks")
+    tasks = tuple(task for task in core.tasks(None)[0] if task.name in ("twonorm", "waveform"))
+    loaded = LoadedSuite(tasks, {task.name: core.splits(task.name, None)[:1] for task in tasks}, {})
+    spec = specify_run("core", loaded, SETTINGS, compute)
+    found = plan(("snn",), compute=compute, loaded=loaded)
+    tasks_of = [{member.task for member in job.members} for job in found.jobs]
+    assert {steps_class(loaded.n_train[task.name, "repetition-1"], 128) for task in tasks} == {16, 32}
+    assert {"twonorm", "waveform"} in tasks_of
+    apart = [
+        [m for m in job.members if m.task == name] for job, names in zip(found.jobs, tasks_of, strict=True) for name in names
+    ]
+    assert sum(job.seconds for job in found.jobs) < sum(gpu_cost(part, spec).seconds for part in apart)
+    assert sorted(member.key for job in found.jobs for member in job.members) == sorted(found.members)
+    assert [job.seconds for job in found.jobs] == sorted(
+        (gpu_cost(job.members, spec).seconds for job in found.jobs), reverse=True
+    )

@@ -14,7 +14,7 @@ import typer
 
 from snnbench import __version__
 from snnbench.cli import completion, own
-from snnbench.cli.machine import Device, choose_device
+from snnbench.cli.machine import Device, Kernels, choose_device, use_gpu
 from snnbench.cli.names import load_settings, read_repetitions
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
 from snnbench.cli.output import FLAG, MAX_SEED, errors
@@ -126,6 +126,12 @@ def run(
     stacking: Annotated[
         Stacking, typer.Option(help="Networks trained together. Default: of several tasks on a GPU, of one on a CPU.")
     ] = Stacking.auto,
+    kernels: Annotated[
+        Kernels, typer.Option(help="Of a GPU: torch's, or fewer by Triton, which no GPU has run yet.")
+    ] = Kernels.plain,
+    stacks_at_once: Annotated[
+        int, typer.Option(metavar="N", help="Stacks that a GPU trains at the same time; no number depends on it.", min=1)
+    ] = 1,
     accelerator: Annotated[
         str | None,
         typer.Option(
@@ -273,6 +279,7 @@ def run(
         node_setup=NodeSetup(_absolute(source), offline, config.absolute().parent if config else None),
         limit_seconds=math.inf if job_timeout is None else job_timeout,
         accepted=tuple(kind.value for kind in accept or ()),
+        gpu=use_gpu(kernels, stacks_at_once, compute, is_remote),
     )
     loaded = benchmark.prepare(request)
     plan = benchmark.plan(request, loaded)

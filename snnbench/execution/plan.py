@@ -7,8 +7,10 @@ from functools import partial
 from itertools import islice, product
 
 from snnbench.config import ModelSettings, expand_grid
+from snnbench.execution.gpu_stacks import gpu_cost, gpu_members, merge_groups
 from snnbench.execution.keys import Keys
 from snnbench.models import canonical, check_config, check_network, implementation, load_class, stack_key
+from snnbench.models.cost.gpu_cost import seconds_at_once
 from snnbench.models.cost.memory import process_bytes
 from snnbench.models.cost.network_cost import member_seconds, network_work
 from snnbench.models.estimators.building import families
@@ -20,12 +22,6 @@ from snnbench.training.context import RunSpec
 
 MAX_STACK = 24
 """Members of a stack at most: beyond it, a step takes proportionally longer and a killed job loses more."""
-
-MAX_GPU_STACK = 1024
-"""Members of a stack on a GPU at most, however narrow: they are set up one by one."""
-
-MAX_GPU_UNITS = 264 * 256
-"""Members times width of a stack on a GPU: with so many, each step fills a chip of 132 processors twice."""
 
 MIN_CHUNK_SECONDS, MAX_CHUNK_SECONDS = 0.1, 5.0
 """Fits of an estimator share jobs of about this length, so that tiny ones do not each pay for a file."""
@@ -196,12 +192,12 @@ def make_jobs(spec: RunSpec, stage: Stage, members: Iterable[Member], n_workers:
     apart from those without (its noise would cost them half their speed). Fits of an estimator share a job while they are
     short.
     """
-    groups: dict[Hashable, list[Member]] = defaultdict(list)
+    groups: dict[tuple[Hashable, ...], list[Member]] = defaultdict(list)
     for member in members:
         groups[_group(member, spec)].append(member)
     stacks: list[_Part] = []
     fits: list[list[_Part]] = []
-    for group in groups.values():
+    for group in merge_groups(groups, spec) if spec.compute.device == "cuda" else groups.values():
         if spec.model(group[0]).estimator:
             fits.append([_part(family, spec) for family in families(spec.model(group[0]), group)])
         else:
@@ -226,8 +222,15 @@ def _joined(parts: Sequence[_Part], spec: RunSpec) -> list[_Part]:
             together = of_model[start : start + n]
             members = tuple(member for part in together for member in part.members)
             stacks = tuple(frozenset(member.key for member in part.members) for part in together) if len(together) > 1 else ()
-            joined.append(_Part(members, sum(part.seconds for part in together), stacks))
+            seconds = together[0].seconds if len(together) == 1 else _seconds_at_once(together, spec)
+            joined.append(_Part(members, seconds, stacks))
     return sorted(joined, key=lambda part: -part.seconds)
+
+
+def _seconds_at_once(stacks: Sequence[_Part], spec: RunSpec) -> float:
+    if spec.compute.device == "cpu":
+        return sum(stack.seconds for stack in stacks)
+    return seconds_at_once([gpu_cost(stack.members, spec) for stack in stacks], spec.gpu.n_at_once)
 
 
 def _part(members: Sequence[Member], spec: RunSpec) -> _Part:
@@ -236,7 +239,7 @@ def _part(members: Sequence[Member], spec: RunSpec) -> _Part:
 
 def _stacks(group: Sequence[Member], spec: RunSpec) -> Iterator[Sequence[Member]]:
     """Cut networks of one shape into stacks; members that end together leave a stack together."""
-    size, ordered = _job_size(group[0], spec), sorted(group, key=lambda member: -member.n_epochs)
+    size, ordered = _job_size(group, spec), sorted(group, key=lambda member: -member.n_epochs)
     yield from (ordered[start : start + size] for start in range(0, len(group), size))
 
 
@@ -251,7 +254,7 @@ def _chunks(fits: Iterable[_Part], longest: float) -> list[_Part]:
     return chunks
 
 
-def _group(member: Member, spec: RunSpec) -> Hashable:
+def _group(member: Member, spec: RunSpec) -> tuple[Hashable, ...]:
     """Return what the members of one job share."""
     config, model, compute = member.config, spec.model(member), spec.compute
     if model.estimator:
@@ -261,19 +264,18 @@ def _group(member: Member, spec: RunSpec) -> Hashable:
         return *shape, member.task, member.split, member.n_epochs
     task, n_train, batch_size = spec.tasks[member.task], spec.n_train(member), spec.settings.training.batch_size
     size = stack_size(config, task.n_features, task.n_outputs, n_train, batch_size)
-    return *shape, size, steps_class(n_train, batch_size), task.kind == "multilabel"
+    return *shape, size, task.kind == "multilabel", steps_class(n_train, batch_size)
 
 
-def _job_size(first: Member, spec: RunSpec) -> int:
+def _job_size(group: Sequence[Member], spec: RunSpec) -> int:
     """Return how many networks a job may have at most."""
-    if spec.compute.device == "cpu":
-        return MAX_STACK
-    width = int(first.config.get("n_units", 0)) or spec.tasks[first.task].n_features
-    return min(max(MAX_STACK, MAX_GPU_UNITS // width), MAX_GPU_STACK)
+    return MAX_STACK if spec.compute.device == "cpu" else max(MAX_STACK, gpu_members(group, spec))
 
 
 def _seconds(members: Sequence[Member], spec: RunSpec) -> float:
     """Estimate a stack or a family of an estimator: members of one shape; those of one task and split share its steps."""
+    if spec.compute.device == "cuda" and not spec.model(members[0]).estimator:
+        return gpu_cost(members, spec).seconds
     of_split: dict[tuple[str, str], list[Member]] = defaultdict(list)
     for member in members:
         of_split[member.task, member.split].append(member)

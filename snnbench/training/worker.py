@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -14,11 +15,11 @@ from filelock import FileLock
 
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.models.code import code_of
-from snnbench.records import Job, Result
+from snnbench.records import Job, Result, Value
 from snnbench.results.provenance import describe_environment, package_digest
 from snnbench.suites import load_suite, open_source
 from snnbench.suites.fetch.source import cache_folder
-from snnbench.training.context import JobContext
+from snnbench.training.context import GpuUse, JobContext
 from snnbench.training.exactness import describe_exactness
 from snnbench.training.jobs import run_job
 from snnbench.training.limited import within_limit
@@ -58,8 +59,26 @@ def _open(
     prepare_process(number, on_gpu)
     if code is not None:
         context = _on_this_machine(context, code)
-    context = replace(context, provenance={**context.provenance, **describe_exactness(context.spec.compute)})
+    found = {**describe_exactness(context.spec.compute), **_describe_kernels(context.spec.gpu)}
+    context = replace(context, provenance={**context.provenance, **found})
     return partial(run_job, context=context, in_worker=True), context
+
+
+def _describe_kernels(gpu: GpuUse) -> dict[str, Value]:
+    """Return a column of the rows whose networks are computed by fused kernels: what compiles them.
+
+    Raises:
+        SnnbenchError: If they are asked for and this machine has no Triton.
+    """
+    if gpu.kernels == "plain":
+        return {}
+    try:
+        return {"kernels": f"triton {version('triton')}"}
+    except PackageNotFoundError as error:
+        raise SnnbenchError(
+            f"Networks by --kernels fused must have Triton, found none on {platform.node()}. "
+            "Use `pip install 'snnbench[triton]'` there, or --kernels plain."
+        ) from error
 
 
 def describe_code(context: JobContext, models: Iterable[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from setting import MODELS, Cases, Setting, configs_of, rows_of
+from setting import MODELS, Cases, Setting, configs_of, fused, rows_of
 
 from snnbench.config import TrainingSettings
 from snnbench.models import NETWORKS, load_class
@@ -15,6 +15,7 @@ from snnbench.models.layers.padding import stack_size
 from snnbench.models.layers.precision import precision
 from snnbench.records import Config, TrainedMember
 from snnbench.training import stacked
+from snnbench.training.at_once import train_at_once
 from snnbench.training.cuda_graph import replayed
 from snnbench.training.networks import is_out_of_memory
 from snnbench.training.stack import Stack
@@ -33,6 +34,7 @@ def cases(setting: Setting) -> Cases:
                 yield f"float64 {model} {form} {dropout}", lambda how=how: against_the_cpu(setting, *how)
     for model in MODELS:
         yield f"replay {model}", lambda model=model: replay_against_eager(setting, model)
+    yield "several stacks at once", lambda: at_once(setting)
     for when in (2, 4):
         yield f"out of memory, call {when}", lambda when=when: out_of_memory(setting, when)
     yield "divergence and selection", lambda: divergence(setting)
@@ -45,7 +47,7 @@ def cases(setting: Setting) -> Cases:
 
 
 def train(
-    device: str, configs: list[Config], dtype=torch.float64, multilabel=False, l2=0.0, momentum=0.0, **changed
+    device: str, configs: list[Config], dtype=torch.float64, multilabel=False, l2=0.0, momentum=0.0, fuses=False, **changed
 ) -> list[TrainedMember]:
     """Train members on two tasks, with initial weights drawn on the CPU."""
     tasks = [rows_of(100, 7, 3, 0, multilabel), rows_of(90, 7, 3, 1, multilabel)]
@@ -57,14 +59,16 @@ def train(
     stack = Stack(configs=configs, tasks=tasks, task_of=task_of, seeds=task_of, size=size, **arguments)
     # The generators of devices differ: weights are drawn on the CPU for both.
     network = stacked.build_network(load_class(NETWORKS[configs[0].model]), stack, "cpu", dtype).to(device)
+    network = fused(network) if fuses else network
     run = stacked.train_stack(network, stack, settings)
     return [run.member(place) for place in range(len(stack))]
 
 
-def against_the_cpu(setting: Setting, model: str, form: str, dropout: float, **how) -> dict:
-    """Compare every loss of a training in float64."""
-    configs = configs_of(model, 4, 16, 4, dropout, form)
-    pairs = list(zip(train(setting.device, configs, **how), train("cpu", configs, **how), strict=True))
+def against_the_cpu(setting: Setting, model: str, form: str, dropout: float, fuses: bool = False, **how) -> dict:
+    """Compare every loss of a training in float64, perhaps by fused kernels, with one by plain kernels on a CPU."""
+    configs, how["n_epochs"] = configs_of(model, 4, 16, 4, dropout, form), [setting.scaled(N_EPOCHS, 2)] * 4
+    wanted, how["fuses"] = train("cpu", configs, **how), fuses
+    pairs = list(zip(train(setting.device, configs, **how), wanted, strict=True))
     apart = max(float(np.abs(found.train_loss - wanted.train_loss).max()) for found, wanted in pairs)
     assert apart < 1e-9, f"losses are {apart} apart"
     again = train(setting.device, configs, **how)
@@ -82,6 +86,23 @@ def replay_against_eager(setting: Setting, model: str) -> dict:
     finally:
         stacked.replayed = replayed
     assert all(np.array_equal(a.train_loss, b.train_loss) for a, b in zip(recorded, eager, strict=True))
+    return {"equal_bits": True}
+
+
+def at_once(setting: Setting) -> dict:
+    """Train stacks at once, each recorded while others run: bits must be those of one after another."""
+    names = ("snn", "batchnorm", "resnet", "layernorm")
+
+    def one(place: int) -> list[TrainedMember]:
+        return train(setting.device, configs_of(names[place % 4], 4, 16, 4, 0.2), torch.float32, n_epochs=[12] * 4)
+
+    with precision(setting.precision):
+        wanted = [one(place) for place in range(8)]
+        found = train_at_once([1] * 8, 8, 4, one, setting.device)
+    for members, others in zip(found, wanted, strict=True):
+        if isinstance(members, Exception):
+            raise members
+        assert all(np.array_equal(a.train_loss, b.train_loss) for a, b in zip(members, others, strict=True))
     return {"equal_bits": True}
 
 

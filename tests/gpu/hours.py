@@ -1,24 +1,38 @@
-"""Hours of the paper's grid: the sum over the real jobs of the real plan, by step times that were measured."""
+"""Hours of the paper's grid: the sum over the real jobs of the real plan, by the product's cost model of a GPU.
 
+    python tests/gpu/hours.py [--tasks N] [--floor US] [--bandwidth TB_PER_S] [--rate TFLOP_PER_S]
+
+prints them network by network for either kind of kernels and some numbers of stacks at once. The constants of the card are
+those of ``snnbench.models.cost.gpu_cost`` unless they are given; the kit's stage ``steps`` fits them to measured steps.
+"""
+
+import argparse
 import csv
-import math
+import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import nnls
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from snnbench.config import RunSettings, load_config
+from snnbench.execution.gpu_stacks import gpu_cost
 from snnbench.execution.plan import Stored, plan_search
-from snnbench.models import implementation
-from snnbench.models.cost.network_cost import network_size
-from snnbench.models.layers.padding import batch_class, padded_size
-from snnbench.records import Compute, Config, Job, Split, Task
+from snnbench.models.cost.gpu_cost import H100, Gpu, Work, seconds_at_once
+from snnbench.records import Compute, Job, Split, Task
 from snnbench.resources import resource
 from snnbench.suites.loading import LoadedSuite
-from snnbench.training.context import specify_run
+from snnbench.training.context import ONE_BY_ONE, GpuUse, RunSpec, specify_run
 
 COMPUTE = Compute("cuda", "tf32", "across-tasks")
+
+WAYS = [GpuUse(kernels, n_at_once) for kernels in ("plain", "fused") for n_at_once in (1, 4, 8)]
+"""What is compared; the first is what a run does unless it is told otherwise."""
 
 
 def catalogued_material(limit: int | None = None) -> LoadedSuite:
@@ -36,55 +50,60 @@ def catalogued_material(limit: int | None = None) -> LoadedSuite:
     return LoadedSuite(tuple(tasks), splits, {})
 
 
-def paper_jobs(loaded: LoadedSuite, settings: RunSettings | None = None) -> list[Job]:
-    """Return the jobs of the paper's networks on a GPU, as ``snnbench run uci --preset paper`` would plan them."""
-    settings = settings or load_config("uci", "paper")
-    networks = [name for name, table in settings.models.items() if not table.estimator]
-    return list(plan_search(specify_run("uci", loaded, settings, COMPUTE), networks, Stored()).jobs)
+def paper_spec(loaded: LoadedSuite, use: GpuUse = ONE_BY_ONE, settings: RunSettings | None = None) -> RunSpec:
+    """Return the paper's grid on a GPU."""
+    return specify_run("uci", loaded, settings or load_config("uci", "paper"), COMPUTE, gpu=use)
 
 
-def job_work(job: Job, loaded: LoadedSuite) -> tuple[int, float, float]:
-    """Return a job's steps, and a step's floating-point operations and values of units, padding included."""
-    config, batch_size = job.members[0].config, 128
-    most = max(loaded.n_train[member.task, member.split] for member in job.members)
-    task = loaded.by_name[job.members[0].task]
-    n_batch, padded = batch_class(most, batch_size), padded_size(config, task.n_features, task.n_outputs)
-    n_epochs = max(member.n_epochs for member in job.members)
-    return n_epochs * math.ceil(most / n_batch), *step_work(config, len(job.members), n_batch, padded)
+def paper_jobs(spec: RunSpec) -> list[Job]:
+    """Return the jobs of the networks, as ``snnbench run`` would plan them."""
+    networks = [name for name, table in spec.settings.models.items() if not table.estimator]
+    return list(plan_search(spec, networks, Stored()).jobs)
 
 
-def step_work(config: Config, n_stack: int, n_batch: int, size: tuple[int, int]) -> tuple[float, float]:
-    """Return the floating-point operations of a stack's step, and the values of its units."""
-    path = implementation(config.model, load_config("uci", "paper").models[config.model])
-    n_weights, n_units = network_size(path, config, *size)
-    return 6.0 * n_stack * n_batch * n_weights, float(n_stack * n_batch * n_units)
-
-
-def fit(points: Sequence[tuple[float, float, float, float]]) -> np.ndarray:
-    """Fit seconds = a * layers + b * operations + c * values, none negative, by least squares of the relative errors.
-
-    Args:
-        points: Layers, operations, values of units and measured seconds of a step.
-    """
-    table = np.array(points)
-    design = table[:, :3] / table[:, 3:]
-    scale = np.maximum(design.max(axis=0), 1e-300)
-    found, _ = nnls(design / scale, np.ones(len(table)))
-    return found / scale
-
-
-def depth_of(config: Config) -> int:
-    """Return a network's layers: kernels that wait for each other."""
-    return int(config.get("n_layers", 0)) or 2 * int(config["n_blocks"]) + 1
-
-
-def hours(fits: Mapping[str, np.ndarray], jobs: Sequence[Job], loaded: LoadedSuite) -> dict[str, float]:
-    """Return the hours of each network, one job after another; a network that was not measured is left out."""
+def hours(jobs: Sequence[Job], spec: RunSpec, card: Gpu = H100) -> dict[str, float]:
+    """Return the hours of each network, one job after another."""
     found: dict[str, float] = defaultdict(float)
     for job in jobs:
-        config = job.members[0].config
-        if config.model in fits:
-            n_steps, operations, values = job_work(job, loaded)
-            seconds = n_steps * float(fits[config.model] @ [depth_of(config), operations, values])
-            found[config.model] += seconds / 3600
+        costs = [gpu_cost(part, spec, card) for part in job.parts]
+        found[job.members[0].config.model] += seconds_at_once(costs, spec.gpu.n_at_once if job.stacks else 1) / 3600
     return dict(found)
+
+
+def fit_card(points: Sequence[tuple[Work, float]], n_processors: int = H100.n_processors) -> Gpu:
+    """Fit floor, bandwidth and rate to measured seconds of steps, by least squares of the relative errors; none is negative."""
+    design = np.array([[work.kernels, work.n_bytes, work.filled_operations] for work, _ in points])
+    design /= np.array([[seconds] for _, seconds in points])
+    scale = design.max(axis=0)
+    found, _ = nnls(design / scale, np.ones(len(points)))
+    floor, per_byte, per_operation = np.maximum(found / scale, 1e-30)
+    return Gpu(float(floor), float(1 / per_byte), float(1 / per_operation), n_processors)
+
+
+def main() -> None:
+    """Print the hours of the grid."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=int, help="the first N tasks alone")
+    parser.add_argument("--floor", type=float, default=1e6 * H100.floor, help="microseconds of a kernel (default %(default)s)")
+    parser.add_argument("--bandwidth", type=float, default=H100.bandwidth / 1e12, help="TB/s (default %(default)s)")
+    parser.add_argument("--rate", type=float, default=H100.rate / 1e12, help="TFLOP/s of products (default %(default)s)")
+    asked = parser.parse_args()
+    card = replace(H100, floor=asked.floor / 1e6, bandwidth=asked.bandwidth * 1e12, rate=asked.rate * 1e12)
+    loaded = catalogued_material(asked.tasks)
+    found = {}
+    for use in WAYS:
+        spec = paper_spec(loaded, use)
+        jobs = paper_jobs(spec)
+        found[f"{use.kernels} {use.n_at_once}"] = hours(jobs, spec, card)
+        sizes = sorted(len(part) for job in jobs for part in job.parts)
+        of_stacks = f"{len(sizes):,} stacks, median {sizes[len(sizes) // 2]}, {sum(size < 8 for size in sizes):,} below 8"
+        print(f"{use.kernels}, {use.n_at_once} at once: {len(jobs):,} jobs, {of_stacks}")
+    print(f"\nModelled hours, nothing measured: {card}")
+    print(f"{'':12}" + "".join(f"{name:>10}" for name in found))
+    for model in sorted(next(iter(found.values()))):
+        print(f"{model:12}" + "".join(f"{of_model[model]:10.2f}" for of_model in found.values()))
+    print(f"{'all':12}" + "".join(f"{sum(of_model.values()):10.2f}" for of_model in found.values()))
+
+
+if __name__ == "__main__":
+    main()

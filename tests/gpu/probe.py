@@ -23,6 +23,8 @@ def cases(setting: Setting) -> Cases:
     for name in ("float32", "tf32", "bfloat16"):
         for n_stack in (3, 6, 66):
             yield f"bmm {name} {n_stack}", lambda name=name, n_stack=n_stack: bmm(setting, name, n_stack)
+    for n_stack in (6, 66):
+        yield f"bfloat16 without whole casts {n_stack}", lambda n_stack=n_stack: halves(setting, n_stack)
     yield "launch", lambda: launch(setting)
     yield "job", lambda: job(setting)
 
@@ -52,6 +54,18 @@ def bmm(setting: Setting, name: str, n_stack: int) -> dict:
         with precision(name):
             seconds = seconds_of(lambda a=a, b=b: product(a, b), setting.device)
         found[f"tflops, width {n_units}"] = 2 * a.numel() * n_units / seconds / 1e12
+    return found
+
+
+def halves(setting: Setting, n_stack: int) -> dict:
+    """Return the rate of products whose factors are bfloat16 already, both of them or the weights alone."""
+    n_units, found = setting.scaled(1024, 16), {}
+    a = torch.randn(n_stack, 128, n_units, device=setting.device)
+    b = torch.randn(n_stack, n_units, n_units, device=setting.device).bfloat16()
+    in_float = {"out_dtype": torch.float32} if setting.device == "cuda" else {}  # torch knows it on a GPU alone
+    for name, given in (("weights", a), ("both", a.bfloat16())):
+        seconds = seconds_of(lambda given=given: torch.bmm(given.bfloat16(), b, **in_float), setting.device)
+        found[f"tflops, {name} kept"] = 2 * a.numel() * n_units / seconds / 1e12
     return found
 
 

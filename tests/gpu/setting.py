@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from snnbench.models import NETWORKS, load_class
 from snnbench.models.layers.padding import stack_size
@@ -91,12 +92,24 @@ def rows_of(n_train: int, n_features: int, n_outputs: int, seed: int = 0, multil
     return TaskRows(draw(n_train), draw(max(2, n_train // 4)), n_outputs, "mean_auc" if multilabel else "accuracy")
 
 
-def step_of(setting: Setting, configs: list[Config], rows: TaskRows, eager: bool = False) -> Callable[[], None]:
+def fused(network: nn.Module) -> nn.Module:
+    """Return a network that is computed by fused kernels, which only the stages that ask for them need Triton for."""
+    from snnbench.models.kernels.fusing import fuse
+
+    found = fuse(network)
+    assert found is not network, "no kernel knows this network"
+    return found
+
+
+def step_of(
+    setting: Setting, configs: list[Config], rows: TaskRows, eager: bool = False, kernels: str = "plain"
+) -> Callable[[], None]:
     """Return one training step of a stack on a task, replayed where there is a GPU."""
     model, device, zeros = configs[0].model, torch.device(setting.device), [0] * len(configs)
     size = stack_size(configs[0], rows.n_features, rows.n_outputs, len(rows.train.y), 128)
     stack = Stack("search", configs, [rows], task_of=zeros, seeds=zeros, n_epochs=[1] * len(configs), size=size)
     network = build_network(load_class(NETWORKS[model]), stack, device)
+    network = fused(network) if kernels == "fused" else network
     feed = MultiTaskLoader(stack, size, device, torch.float32)
     feed.start_epoch(1)
     feed.shuffle()

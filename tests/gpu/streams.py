@@ -8,7 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 import torch
 from setting import Cases, Setting, configs_of, rows_of, seconds_of, step_of, wait
 
+from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models.layers.precision import precision
+from snnbench.records import Compute, TrainedMember
+from snnbench.training.at_once import train_at_once
+from snnbench.training.networks import train_networks
+from snnbench.training.stack import stack_of_one_task
 
 N_STACK = 6
 
@@ -84,6 +89,29 @@ def in_processes(setting: Setting, n: int) -> float:
         return max(pool.map(_wait_and_train, [setting] * n, [barrier] * n)) / n
 
 
+def by_the_scheduler(setting: Setting, n: int) -> float:
+    """Train n stacks at once as a job does: the difference between longer trainings and shorter ones, which both set up."""
+    rows, configs = rows_of(setting.scaled(1000, 200), 16, 3), configs_of("snn", N_STACK, setting.scaled(256, 8), 4, 0.05)
+    compute = Compute(setting.device, setting.precision, "across-tasks")
+
+    def train(n_epochs: int) -> float:
+        stack = stack_of_one_task("search", configs, rows, [0] * N_STACK, n_epochs)
+
+        def one(place: int) -> list[TrainedMember]:
+            return list(train_networks(stack, ModelSettings(grid={}), TrainingSettings(), compute, budget=1e9))
+
+        start = time.perf_counter()
+        for trained in train_at_once([1] * n, n, n, one, setting.device):
+            assert not isinstance(trained, Exception), trained
+        return time.perf_counter() - start
+
+    few, many = setting.scaled(10, 1), setting.scaled(60, 3)
+    with precision(setting.precision):
+        train(few)
+        seconds = train(many) - train(few)
+    return seconds / (many - few) / -(-len(rows.train.y) // 128) / n
+
+
 def _wait_and_train(setting: Setting, barrier) -> float:
     (take,), n_times = _steps(setting, 1), setting.scaled(400, 10)
     with precision(setting.precision):
@@ -99,5 +127,6 @@ def _wait_and_train(setting: Setting, barrier) -> float:
 
 
 WAYS = {
-    "one after another": one_after_another, "streams": on_streams, "branches": as_branches, "processes": in_processes
+    "one after another": one_after_another, "streams": on_streams, "branches": as_branches, "processes": in_processes,
+    "the scheduler": by_the_scheduler,
 }  # fmt: skip

@@ -5,12 +5,14 @@ from setting import Cases, Setting, configs_of, rows_of, seconds_of, step_of, wa
 from torch import nn
 
 from snnbench.config import TrainingSettings
-from snnbench.execution.plan import MAX_GPU_UNITS
 from snnbench.models import NETWORKS, load_class
 from snnbench.models.layers.precision import precision
 from snnbench.training.cuda_graph import replayed
 from snnbench.training.stack import stack_of_one_task
 from snnbench.training.stacked import build_network, train_stack
+
+FULL_UNITS = 264 * 256
+"""Members times width of a stack that fills a chip of 132 processors twice."""
 
 SHAPES = ((256, 4), (256, 16), (1024, 8))
 N_TRAIN, N_FEATURES, N_OUTPUTS = 1280, 16, 3
@@ -23,7 +25,7 @@ def cases(setting: Setting) -> Cases:
         for graphs in (False, True):
             name = "naive, replayed" if graphs else "naive"
             yield f"{name} {n_units} x {n_layers}", lambda s=shape, g=graphs: naive(setting, *s, g)
-        for n_stack in (6, setting.scaled(MAX_GPU_UNITS // n_units, 12)):
+        for n_stack in (6, setting.scaled(FULL_UNITS // n_units, 12)):
             yield f"within {n_units} x {n_layers}, {n_stack}", lambda s=shape, n=n_stack: within(setting, *s, n)
             yield f"across {n_units} x {n_layers}, {n_stack}", lambda s=shape, n=n_stack: across(setting, *s, n)
 
