@@ -1,5 +1,10 @@
 """The fused kernels against the plain layers: on the CPU by Triton's interpreter, in float64 to twelve digits."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -169,3 +174,13 @@ class _Counted:
     def __getitem__(self, grid):
         self.calls.append(grid)
         return self.kernel[grid]
+
+
+@pytest.mark.slow
+def test_every_kernel_compiles_for_an_h100_without_one(tmp_path):
+    """In a process of its own: here kernels are interpreted."""
+    script = Path(__file__).parent / "gpu" / "compiled.py"
+    environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(done.stdout.splitlines()) == 17

@@ -3,10 +3,15 @@
 Numbers of Python take the type of the tensor that they meet, so that float64 stays exact; on their own they would be float32.
 """
 
+import os
+
 import triton
 import triton.language as tl
 
 from snnbench.models.layers import counter_rng, stacked
+
+# Triton 3.9 asks for a choice, and 3.10 would change it: a product and a sum are rounded once, as by the compilers of CUDA.
+os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
 
 LINEAR, RELU, SELU = 0, 1, 2
 """Activations, as kernels are told of them."""
