@@ -11,15 +11,16 @@ import torch
 from stacks import configs, rows
 from torch import nn
 
-from snnbench.config import TrainingSettings
+from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import NETWORKS, load_class
 from snnbench.models.layers import counter_rng
 from snnbench.models.layers.padding import stack_size
 from snnbench.models.layers.stacked import SELU, AlphaDropout, Dropout, ReLU, StackedLinear, reset
-from snnbench.records import Config
+from snnbench.records import ON_CPU, Config
 from snnbench.training.losses import Batch
+from snnbench.training.networks import train_networks
 from snnbench.training.optimizer import is_chain, make_optimizer, step
-from snnbench.training.stack import Stack, TaskRows
+from snnbench.training.stack import Stack, TaskRows, stack_of_one_task
 from snnbench.training.stacked import build_network, train_stack
 
 pytest.importorskip("triton")
@@ -174,6 +175,16 @@ class _Counted:
     def __getitem__(self, grid):
         self.calls.append(grid)
         return self.kernel[grid]
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_job_trains_by_the_kernels_that_are_asked_for(monkeypatch, fused):
+    used = []
+    monkeypatch.setattr(fusing, "fuse", lambda network: used.append(network) or network)
+    stack = stack_of_one_task("search", configs("snn", [0.1]), TaskRows(rows(20), rows(9, seed=1), 3), [1], 1)
+    (trained,) = train_networks(stack, ModelSettings(grid={}), TrainingSettings(), ON_CPU, fused)
+    assert np.isfinite(trained.train_loss).all()
+    assert len(used) == fused
 
 
 @pytest.mark.slow

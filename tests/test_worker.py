@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from snnbench.errors import DataError, SnnbenchError
 from snnbench.records import Compute, Config, Job, Member
 from snnbench.suites import core, uci
 from snnbench.suites.fetch.source import locate
-from snnbench.training.context import JobContext, NodeSetup, RunSpec
+from snnbench.training import worker
+from snnbench.training.context import GpuUse, JobContext, NodeSetup, RunSpec
 from snnbench.training.jobs import run_job
 from snnbench.training.worker import describe_code, open_worker
 
@@ -47,6 +49,20 @@ def test_a_worker_elsewhere_writes_down_its_own_machine(monkeypatch):
 def test_every_worker_writes_down_whether_it_keeps_the_promise_of_equal_bits():
     assert open_worker(0, CORE).keywords["context"] == replace(CORE, provenance={**CORE.provenance, "equal_bits": True})
     assert opened(CORE).provenance["equal_bits"] is True
+
+
+def test_rows_of_fused_kernels_name_what_compiles_them(monkeypatch):
+    fused = replace(CORE, spec=replace(CORE.spec, gpu=GpuUse("fused")))
+    monkeypatch.setattr(worker, "version", lambda name: {"triton": "3.9.0"}[name])
+    assert open_worker(0, fused).keywords["context"].provenance["kernels"] == "triton 3.9.0"
+    assert "kernels" not in open_worker(0, CORE).keywords["context"].provenance
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(worker, "version", missing)
+    with pytest.raises(SnnbenchError, match="Networks by --kernels fused must have Triton, found none on"):
+        open_worker(0, fused)
 
 
 def test_other_code_is_refused():
