@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +22,6 @@ Alternative = Literal["two-sided", "greater"]
 TaskEncoding = Literal["one-hot", "ordinal"]
 ModelEncoding = Literal["one-hot", "ordinal", "native"]
 """How a model gets the columns of a table; ``native``: levels and gaps as they are, for estimators that take them."""
-
 
 LASTING = {"failed": 0, "timeout": 1}
 """Of the rows with one key the most lasting counts: one that failed gives way to all others, one that ran out of time to those
@@ -258,9 +257,10 @@ class Job:
 
     @property
     def parts(self) -> tuple[tuple[Member, ...], ...]:
-        """The members of each stack, in their order; a part of a job has a part of its stacks."""
-        found = [tuple(member for member in self.members if member.key in keys) for keys in self.stacks]
-        return tuple(part for part in found if part) or (self.members,)
+        """The members of each stack; a part of a job has a part of its stacks."""
+        return tuple(part for keys in self.stacks if (part := tuple(m for m in self.members if m.key in keys))) or (
+            self.members,
+        )
 
 
 @dataclass(frozen=True)
@@ -270,15 +270,6 @@ class StackSize:
     n_features: int
     n_outputs: int
     n_batch: int
-
-
-class SelectionGroup(NamedTuple):
-    """The members of which one configuration is selected; where depths are compared, ``model`` also names the depth."""
-
-    task: str
-    split: str
-    model: str
-    seed: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from snnbench.models import NETWORKS
-from snnbench.models.cost.gpu_cost import H100, Gpu, step_work
-from snnbench.models.cost.network_cost import network_layers
+from snnbench.models.cost.gpu_cost import H100, Gpu, member_layers, step_work
 from snnbench.suites import open_source
 from snnbench.suites.loading import load_tasks
 from snnbench.training.cuda_graph import replayed
@@ -66,7 +65,7 @@ def test_a_card_is_found_again_from_the_seconds_of_its_steps():
         for n_units, n_layers, n_stack in ((256, 4, 6), (256, 32, 24), (1024, 8, 66)):
             (config,) = setting.configs_of(model, 1, n_units, n_layers, 0.0)
             for fused in (False, True):
-                work = step_work(network_layers(NETWORKS[model], config, 16, 4), n_stack, 128, fused)
+                work = step_work(member_layers(NETWORKS[model], config, 16, 4), n_stack, 128, fused)
                 points.append((work, work.seconds(card)))
     found = plan.fit_card(points)
     assert (found.floor, found.bandwidth, found.rate) == pytest.approx((3e-6, 2e12, 1e14), rel=1e-6)

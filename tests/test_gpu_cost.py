@@ -11,12 +11,13 @@ from snnbench.models.cost.gpu_cost import (
     H100,
     PLAIN,
     StackCost,
+    member_layers,
     seconds_at_once,
     stack_cost,
     stack_members,
     step_work,
 )
-from snnbench.models.cost.network_cost import SECONDS, network_layers
+from snnbench.models.cost.network_cost import SECONDS
 from snnbench.models.layers.stacked import reset
 from snnbench.records import StackSize
 from snnbench.training.losses import Batch
@@ -80,7 +81,7 @@ def test_the_plain_kernels_of_further_layers_are_counted(model, dropout):
     works = []
     for n_layers in (8, 4):
         (config,) = configs(model, [0.1], n_units=N_UNITS, n_layers=n_layers, dropout_rate=dropout)
-        layers = network_layers(NETWORKS[model], config, 16, 4)
+        layers = member_layers(NETWORKS[model], config, 16, 4)
         works.append(step_work(layers, N_STACK, N_BATCH, fused=False).kernels)
     assert works[0] - works[1] == pytest.approx(found, rel=0.1)
 
@@ -92,7 +93,7 @@ def test_both_tables_know_every_kind_of_layer():
 
 def layers_of(model: str, n_units: int, n_layers: int):
     (config,) = configs(model, [0.1], n_units=n_units, n_layers=n_layers)
-    return network_layers(NETWORKS[model], config, 16, 4)
+    return member_layers(NETWORKS[model], config, 16, 4)
 
 
 @pytest.mark.parametrize("model", sorted(set(NETWORKS) - {"highway"}))

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 
 from snnbench.models import implementation, load_class
-from snnbench.models.cost.gpu_cost import H100, Gpu, StackCost, seconds_at_once, stack_cost, stack_members
-from snnbench.models.cost.network_cost import Layer, network_layers
+from snnbench.models.cost.gpu_cost import H100, Gpu, StackCost, member_layers, seconds_at_once, stack_cost, stack_members
+from snnbench.models.cost.network_cost import Layer
 from snnbench.models.layers.padding import stack_size, stacks_across_tasks
 from snnbench.records import Member, StackSize
 from snnbench.training.context import RunSpec
@@ -76,4 +76,4 @@ def _layers(members: Sequence[Member], size: StackSize, spec: RunSpec) -> tuple[
     """Return the layers of a member's network; a stack has dropout if one of its members does."""
     config = max((member.config for member in members), key=lambda config: float(config.get("dropout_rate", 0)))
     path = implementation(config.model, spec.model(members[0]))
-    return network_layers(path, config, size.n_features, size.n_outputs)
+    return member_layers(path, config, size.n_features, size.n_outputs)

@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snnbench.config import RunSettings
 from snnbench.execution.engines import EngineSpec, configure_engine
 from snnbench.models.code import code_of
-from snnbench.records import ON_CPU, Code, Compute, Result, SelectionGroup
+from snnbench.records import ON_CPU, Code, Compute, Result
 from snnbench.suites.loading import LoadedSuite
 from snnbench.training.context import ONE_BY_ONE, GpuUse, NodeSetup, RunSpec, specify_run
+
+if TYPE_CHECKING:
+    from snnbench.results.selection import SelectionGroup
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class RunOutcome:
 
     n_trained: int
     failures: tuple[Result, ...]
-    unselected: Mapping[SelectionGroup, str]
+    unselected: "Mapping[SelectionGroup, str]"
     n_left: int = 0
     refused: tuple[Result, ...] = ()
-    missing: Mapping[SelectionGroup, str] = field(default_factory=dict)
+    missing: "Mapping[SelectionGroup, str]" = field(default_factory=dict)

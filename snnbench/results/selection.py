@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
-from snnbench.records import Config, Member, SelectionGroup, Value, is_lasting
+from snnbench.records import Config, Member, Value, is_lasting
 
 _TIE_RULES = (("depth", False), ("learning_rate", True), ("dropout_rate", False), ("n_units", False))
 """Among equal validation scores: more layers (of a residual network: blocks), then the lower learning rate, then the higher
@@ -25,6 +25,15 @@ _VERBS = {"diverged": "diverged", "infeasible": "cannot be fitted", "timeout": "
 OUTPUT_COLUMNS = ("test_targets", "test_outputs", "task_n_outputs")
 DESCRIPTION_COLUMNS = (*SCORE_COLUMNS, "best_epoch", "seconds")
 """The columns of the results that a comparison, another metric and a description of the models need."""
+
+
+class SelectionGroup(NamedTuple):
+    """The members of which one configuration is selected; where depths are compared, ``model`` also names the depth."""
+
+    task: str
+    split: str
+    model: str
+    seed: int
 
 
 def select(

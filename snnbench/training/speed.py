@@ -9,8 +9,8 @@ import numpy as np
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import NETWORKS
-from snnbench.models.cost.gpu_cost import stack_cost
-from snnbench.models.cost.network_cost import member_seconds, network_layers
+from snnbench.models.cost.gpu_cost import member_layers, stack_cost
+from snnbench.models.cost.network_cost import member_seconds
 from snnbench.models.layers.padding import stack_size
 from snnbench.records import ON_CPU, Compute, Config, Dataset, Task, Value
 from snnbench.training.networks import train_networks
@@ -69,5 +69,5 @@ def measure_speed(compute: Compute = ON_CPU, clock: Callable[[], float] = time.p
     if not on_gpu:
         return seconds / n_rounds / member_seconds(configs, model, task, _N_ROWS, _N_EPOCHS, training)
     size = stack_size(configs[0], _N_FEATURES, _N_CLASSES, _N_ROWS, training.batch_size)
-    layers = network_layers(NETWORKS["snn"], configs[0], size.n_features, size.n_outputs)
+    layers = member_layers(NETWORKS["snn"], configs[0], size.n_features, size.n_outputs)
     return seconds / n_rounds / stack_cost(layers, n_stack, size, _N_ROWS, _N_EPOCHS, fused=False).seconds

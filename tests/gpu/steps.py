@@ -6,8 +6,7 @@ from hours import WAYS, catalogued_material, fit_card, hours, paper_jobs, paper_
 from setting import MODELS, Cases, Setting, configs_of, rows_of, seconds_of, step_of
 
 from snnbench.models import NETWORKS
-from snnbench.models.cost.gpu_cost import Work, step_work
-from snnbench.models.cost.network_cost import network_layers
+from snnbench.models.cost.gpu_cost import Work, member_layers, step_work
 from snnbench.models.layers.padding import batch_class, padded_size
 from snnbench.models.layers.precision import precision
 
@@ -39,7 +38,7 @@ def one(setting: Setting, points: list, kernels: str, model: str, n_units: int, 
         step = step_of(setting, configs, rows, kernels=kernels)
         seconds = seconds_of(step, setting.device, setting.scaled(20, 1), setting.scaled(3, 1))
     n_batch = batch_class(len(rows.train.y), 128)
-    layers = network_layers(NETWORKS[model], configs[-1], *padded_size(configs[0], *SIZE))
+    layers = member_layers(NETWORKS[model], configs[-1], *padded_size(configs[0], *SIZE))
     work = step_work(layers, n_stack, n_batch, kernels == "fused")
     points.append((work, seconds))
     return {"us": 1e6 * seconds, "tflops": work.operations / seconds / 1e12, "gb_per_s": work.n_bytes / seconds / 1e9}

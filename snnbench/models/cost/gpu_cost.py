@@ -11,9 +11,11 @@ have not been measured yet**: they follow from the data sheet of an H100, and th
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from snnbench.models.cost.network_cost import Layer
-from snnbench.records import StackSize
+from snnbench.models import stack_key
+from snnbench.models.cost.network_cost import Layer, Shape, network_layers
+from snnbench.records import Config, StackSize
 
 _BYTES = 4
 
@@ -114,11 +116,22 @@ class StackCost:
     busy_seconds: float
 
 
+@cache
+def _layers_of(path: str, shape: Shape, has_dropout: bool, n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+    layers = network_layers(path, shape, n_features, n_outputs)
+    return tuple(layer for layer in layers if has_dropout or not layer.kind.endswith("dropout"))
+
+
+def member_layers(path: str, config: Config, n_features: int, n_outputs: int) -> tuple[Layer, ...]:
+    """Return the layers of a configuration's network, without dropout where its rate is 0."""
+    return _layers_of(path, stack_key(config), bool(config.get("dropout_rate", 0)), n_features, n_outputs)
+
+
 def step_work(layers: Sequence[Layer], n_stack: int, n_batch: int, fused: bool, gpu: Gpu = H100) -> Work:
     """Return the work of a stack's step.
 
     Args:
-        layers: Those of a member, padding included; see ``network_cost.network_layers``.
+        layers: Those of a member, padding included; see ``member_layers``.
         n_stack: Members.
         n_batch: Rows of a batch.
         fused: Whether by fused kernels.
