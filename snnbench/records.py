@@ -24,8 +24,7 @@ ModelEncoding = Literal["one-hot", "ordinal", "native"]
 """How a model gets the columns of a table; ``native``: levels and gaps as they are, for estimators that take them."""
 
 LASTING = {"failed": 0, "timeout": 1}
-"""Of the rows with one key the most lasting counts: one that failed gives way to all others, one that ran out of time to those
-of any other status (2)."""
+"""Of the rows with one key the most lasting counts: one that failed gives way to all, one out of time to the others (2)."""
 
 
 def is_lasting(status: str) -> bool:
@@ -258,9 +257,8 @@ class Job:
     @property
     def parts(self) -> tuple[tuple[Member, ...], ...]:
         """The members of each stack; a part of a job has a part of its stacks."""
-        return tuple(part for keys in self.stacks if (part := tuple(m for m in self.members if m.key in keys))) or (
-            self.members,
-        )
+        parts = (tuple(member for member in self.members if member.key in keys) for keys in self.stacks)
+        return tuple(filter(None, parts)) or (self.members,)
 
 
 @dataclass(frozen=True)
