@@ -13,6 +13,7 @@ from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings
 from snnbench.models import NETWORKS, load_class
+from snnbench.models.cost.gpu_cost import member_layers, step_work
 from snnbench.models.layers import counter_rng
 from snnbench.models.layers.padding import stack_size
 from snnbench.models.layers.stacked import SELU, AlphaDropout, Dropout, ReLU, StackedLinear, reset
@@ -25,7 +26,7 @@ from snnbench.training.stacked import build_network, train_stack
 
 pytest.importorskip("triton")
 
-from snnbench.models.kernels import following, fusing
+from snnbench.models.kernels import batch_norm, following, fusing, gates, layer_norm, units, weight_norm
 
 CASES = [
     (model, form, {}) for model in sorted(NETWORKS) for form in ("rectangular", "diavolo" if model == "resnet" else "conic")
@@ -155,17 +156,26 @@ def test_a_network_with_parts_that_no_kernel_knows_stays_as_it_is(layers):
     assert fusing.fuse(network) is network
 
 
-def test_a_layer_makes_three_products_and_two_kernels_a_step(monkeypatch):
-    """An snn layer makes 16 kernels a step without dropout and 37 with it; fused, it makes 5."""
-    calls = []
-    for module, name in ((following.units, "forward"), (following.units, "backward")):
-        kernel = getattr(module, name)
-        monkeypatch.setattr(module, name, _Counted(kernel, calls))
-    network = load_class(NETWORKS["snn"])(configs("snn", [0.1], n_layers=3, dropout_rate=0.2), 7, 3)
-    reset(network, [1])
-    used = fusing.fuse(network).train()
-    step(used, make_optimizer(used, [0.1]), Batch(torch.zeros(1, 4, 7), torch.zeros(1, 4, dtype=torch.int64), 4))
-    assert len(calls) == 2 * 3
+@pytest.mark.parametrize("model", sorted(NETWORKS))
+def test_a_layer_makes_three_products_and_the_kernels_of_the_cost_model(monkeypatch, model):
+    """An snn layer makes 13 kernels a step without dropout and 29 with it; fused, it makes 5."""
+    calls: list[object] = []
+    for module in (units, batch_norm, layer_norm, weight_norm, gates):
+        for name in {"forward", "backward", "add_tiles"} & set(vars(module)):
+            monkeypatch.setattr(module, name, _Counted(getattr(module, name), calls))
+    found, counted = [], []
+    for n_layers in (2, 4):
+        members = configs(model, [0.1], n_units=4, n_layers=n_layers, dropout_rate=0.2)
+        network = load_class(NETWORKS[model])(members, 7, 3)
+        reset(network, [1])
+        used = fusing.fuse(network).train()
+        calls.clear()
+        step(used, make_optimizer(used, [0.1]), Batch(torch.zeros(1, 4, 7), torch.zeros(1, 4, dtype=torch.int64), 4))
+        found.append(len(calls))
+        layers = member_layers(NETWORKS[model], members[0], 7, 3)
+        n_products = 3 * sum(layer.n_weights > 0 for layer in layers)
+        counted.append(step_work(layers, 1, 4, fused=True).kernels - n_products)
+    assert found[1] - found[0] == counted[1] - counted[0]
 
 
 class _Counted:

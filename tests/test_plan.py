@@ -263,7 +263,7 @@ def test_on_a_gpu_tasks_join_a_stack_where_the_model_says_that_it_is_faster():
     spec = specify_run("core", loaded, SETTINGS, compute)
     found = plan(("snn",), compute=compute, loaded=loaded)
     tasks_of = [{member.task for member in job.members} for job in found.jobs]
-    assert {steps_class(loaded.n_train[task.name, "repetition-1"], 128) for task in tasks} == {16, 32}
+    assert {steps_class(loaded.n_train[task.name, "repetition-1"], 128) for task in tasks} == {24, 48}
     assert {"twonorm", "waveform"} in tasks_of
     apart = [
         [m for m in job.members if m.task == name] for job, names in zip(found.jobs, tasks_of, strict=True) for name in names

@@ -94,11 +94,14 @@ def at_once(setting: Setting) -> dict:
     names = ("snn", "batchnorm", "resnet", "layernorm")
 
     def one(place: int) -> list[TrainedMember]:
-        return train(setting.device, configs_of(names[place % 4], 4, 16, 4, 0.2), torch.float32, n_epochs=[12] * 4)
+        return train(
+            setting.device, configs_of(names[place % 4], 4, 16, 4, 0.2), torch.float32, n_epochs=[setting.scaled(12, 2)] * 4
+        )
 
+    n_stacks = setting.scaled(8, 4)
     with precision(setting.precision):
-        wanted = [one(place) for place in range(8)]
-        found = train_at_once([1] * 8, 8, 4, one, setting.device)
+        wanted = [one(place) for place in range(n_stacks)]
+        found = train_at_once([1] * n_stacks, n_stacks, 4, one, setting.device)
     for members, others in zip(found, wanted, strict=True):
         if isinstance(members, Exception):
             raise members

@@ -13,13 +13,13 @@ def cases(setting: Setting) -> Cases:
     """Yield the masks, every network in float64, then the gains; a rehearsal does with some of them."""
     for kind in (Dropout, AlphaDropout):
         yield f"masks of {kind.__name__}", lambda kind=kind: masks(setting, kind)
-    for model in MODELS[:: setting.scaled(1, 2)]:
+    for model in MODELS[:: setting.scaled(1, 3)]:
         yield f"float64 {model} rectangular", lambda m=model: against_the_cpu(setting, m, "rectangular", 0.2, fuses=True)
     for model in () if setting.tiny else ("snn", "layernorm", "resnet"):
         yield f"float64 {model} conic", lambda m=model: against_the_cpu(setting, m, "conic", 0.2, fuses=True)
     yield "float64 snn, momentum", lambda: against_the_cpu(setting, "snn", "rectangular", 0.2, momentum=0.9, fuses=True)
     for n_units, n_layers, n_stack in ((8, 2, 2),) if setting.tiny else ((256, 16, 6), (1024, 8, 66)):
-        for model in MODELS[:: setting.scaled(1, 3)]:
+        for model in MODELS[:: setting.scaled(1, 6)]:
             shape = model, n_units, n_layers, n_stack
             yield f"gain {model} {n_units} x {n_layers}, {n_stack}", lambda shape=shape: gain(setting, *shape)
 
