@@ -10,8 +10,9 @@ import torch
 _N_WARM_UPS = 3
 """Calls before the recording, as torch asks for: libraries choose their kernels and take their memory in them."""
 
-_recording = threading.Lock()
-"""One thread records at a time: a recording begins by waiting for the whole device, which another's would not survive."""
+_preparing = threading.Lock()
+"""One thread warms up or records at a time, while others replay: a recording begins by waiting for the whole device, which
+another's would not survive, and in a warm-up kernels are compiled and memory is taken."""
 
 
 @cache
@@ -46,7 +47,7 @@ def replayed(action: Callable[[], None], device: torch.device, pool: Any = None)
             before = torch.cuda.current_stream()
             stream = _side_stream(torch.cuda.current_device(), before.cuda_stream)
             stream.wait_stream(before)
-            with torch.cuda.stream(stream):
+            with _preparing, torch.cuda.stream(stream):
                 action()
             torch.cuda.current_stream().wait_stream(stream)
             return
@@ -60,7 +61,7 @@ def replayed(action: Callable[[], None], device: torch.device, pool: Any = None)
 def _record(action: Callable[[], None], pool: Any) -> torch.cuda.CUDAGraph:
     """Record an action, which runs nothing; other threads may go on meanwhile."""
     graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-    with _recording:
+    with _preparing:
         try:
             with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
                 action()
