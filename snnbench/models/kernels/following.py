@@ -14,7 +14,7 @@ from torch import nn
 
 from snnbench.models.kernels import batch_norm, elements, layer_norm, units
 from snnbench.models.layers.normalisation import StackedBatchNorm, StackedLayerNorm
-from snnbench.models.layers.stacked import DROPPED, SELU, AlphaDropout, ReLU, affine_map
+from snnbench.models.layers.stacked import SELU, ReLU
 
 _TILE = 4096
 """Elements of a tile: 32 registers for each of 128 threads."""
@@ -78,21 +78,11 @@ class Elementwise(nn.Module):
         if of_keys is not masks.keys or tables.maps is None or tables.maps.dtype != x.dtype:
             for name in ("keys", "keep", "thresholds", "member_of", "counter"):
                 setattr(masks, name, getattr(masks, name).to(x.device))
-            tables = self._tables(masks, x.dtype)
+            keys = torch.stack([masks.keys.flatten(), masks.thresholds.flatten()], dim=1)
+            tables = Mask(keys[masks.member_of], None, self.dropout.affine(x.dtype))
             self.known = masks.keys, tables
         # The trainer may have given the layer another clock.
         return Mask(tables.keys, masks.counter, tables.maps, getattr(self.dropout, "is_unit", None))
-
-    def _tables(self, masks: Any, dtype: torch.dtype) -> Mask:
-        keep = masks.keep.to(dtype).flatten()
-        if isinstance(self.dropout, AlphaDropout):
-            scale, offset = affine_map(keep)
-            maps = torch.stack([scale, -offset, scale * DROPPED - offset], dim=1)
-        else:
-            nothing = torch.zeros_like(keep)
-            maps = torch.stack([1 / keep, nothing, nothing], dim=1)
-        keys = torch.stack([masks.keys.flatten(), masks.thresholds.flatten()], dim=1)
-        return Mask(keys[masks.member_of], None, maps[masks.member_of])
 
 
 class Following(Protocol):
