@@ -291,14 +291,14 @@ class Dropout(nn.Module):
         return torch.cat([1 / keep, 0 * keep, 0 * keep], dim=1)[self.masks.member_of, :, 0]
 
 
-_DROPPED = -SCALE * ALPHA
+DROPPED = -SCALE * ALPHA
 """What dropped units are set to: the value of SELU far below zero."""
 
 
-def _affine_map(keep: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def affine_map(keep: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Return ``a`` and ``-b`` of alpha dropout for some keep probabilities."""
-    a = (keep + _DROPPED**2 * keep * (1 - keep)) ** -0.5
-    return a, a * (1 - keep) * _DROPPED
+    a = (keep + DROPPED**2 * keep * (1 - keep)) ** -0.5
+    return a, a * (1 - keep) * DROPPED
 
 
 class AlphaDropout(nn.Module):
@@ -322,9 +322,9 @@ class AlphaDropout(nn.Module):
         if not self.training or not any(self.masks.rates):
             return x
         kept = self.masks(x)
-        a, offset = self.masks.constants(x.dtype, _affine_map)
+        a, offset = self.masks.constants(x.dtype, affine_map)
         scale = a * kept
-        shift = self.masks.spread((a - scale) * _DROPPED - offset)
+        shift = self.masks.spread((a - scale) * DROPPED - offset)
         self.scale = self.masks.spread(scale)
         # What dropping would put into the units of the padding must not reach the next layer's weights.
         return torch.addcmul(shift if self.is_unit is None else shift * self.is_unit, x, self.scale)
