@@ -13,7 +13,7 @@ from snnbench.models import check_config
 from snnbench.models.code import code_of
 from snnbench.models.estimators.building import build_estimator
 from snnbench.models.estimators.stopping import STOPPING
-from snnbench.records import Config, Dataset, Task
+from snnbench.records import Column, Config, Dataset, Task
 from snnbench.training.context import RunSpec
 from snnbench.training.estimators import fit_estimator
 from snnbench.training.stack import TaskRows
@@ -168,3 +168,22 @@ def test_a_missing_package_is_an_error_that_names_the_extra(name, extra, monkeyp
     assert end.value.code == 2
     words = " ".join(capsys.readouterr().err.split())
     assert f"found no package {package}. Install it with `pip install 'snnbench[{extra}]'`" in words
+
+
+@pytest.mark.parametrize("name", ["catboost", "lightgbm", "xgboost"])
+def test_levels_and_gaps_as_they_are_reach_the_validation_rows_too(name):
+    table, config = load_config("own", "modern").models[name], at_hand(name)[1]
+    assert table.encoding == "native"
+    columns = (Column("level", tuple("abcdef"), has_gaps=True), Column("number", (), has_gaps=True))
+
+    def with_levels(n: int) -> Dataset:
+        level, number = RNG.integers(0, 6, n).astype(float), RNG.normal(size=n)
+        y = ((level % 2 == 1) ^ (number > 1)).astype(np.int64) + 1  # class 0 is never seen
+        level[::9], number[::7] = np.nan, np.nan
+        return Dataset(np.column_stack([level, number]), y, columns)
+
+    train, valid = with_levels(200), with_levels(80)
+    searched = fit_estimator(table, config, 3, TaskRows(train, valid, 3))
+    again = fit_estimator(table, config, 3, TaskRows(train, valid, 3), n_rounds=searched.n_rounds)
+    assert searched.score > 0.75
+    np.testing.assert_array_equal(again.outputs, searched.outputs)

@@ -120,7 +120,7 @@ def _realmlp(arguments: Arguments, n: int, f: int, k: int) -> float:
 def _tabm(arguments: Arguments, n: int, f: int, k: int) -> float:
     n_batch = min(n, 32 if arguments.get("batch_size") == "auto" else arguments.get("batch_size") or 256)
     width = arguments.get("d_block") or 512
-    n_products = 6 * 32 * n_batch * (2 * width**2 + 16 * f * width)
+    n_products = 6 * 32 * n_batch * (2 * width**2 + (arguments.get("d_embedding") or 16) * f * width)
     return _rounds(arguments, ("n_epochs",), 1000) * math.ceil(n / n_batch) * (1e-3 + n_products / 7.5e10)
 
 

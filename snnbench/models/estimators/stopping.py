@@ -20,7 +20,7 @@ from snnbench.records import Dataset, Task
 
 FitStopping = Callable[[Any, Dataset, Dataset, int], int]
 """(model, training rows, validation rows, patience) → rounds that are kept; the model is fitted."""
-FitRounds = Callable[[Any, Dataset, int], object]
+FitRounds = Callable[[Any, Dataset, int], None]
 """(model, training rows, rounds): the model is fitted."""
 
 
@@ -94,15 +94,14 @@ def _stop_catboost(model: Any, train: Dataset, valid: Dataset, patience: int) ->
     return int(model.tree_count_)
 
 
-def _fit_trees(*names: str) -> FitRounds:
-    """Return what fits an ensemble of so many trees, by whichever of its names a config gave their number."""
+def _fit_catboost(model: Any, train: Dataset, n_rounds: int) -> None:
+    # How it combines levels depends on the number of trees it is to have, so that it must begin as it did in the search.
+    model.fit(train.X, train.y)
+    model.shrink(n_rounds)
 
-    def fit(model: Any, train: Dataset, n_rounds: int) -> object:
-        given = model.get_params()
-        name = next((name for name in names if name in given), names[0])
-        return model.set_params(**{name: n_rounds}).fit(train.X, train.y)
 
-    return fit
+def _fit_trees(model: Any, train: Dataset, n_rounds: int) -> None:
+    model.set_params(n_estimators=n_rounds).fit(train.X, train.y)
 
 
 def _stop_realmlp(model: Any, train: Dataset, valid: Dataset, patience: int) -> int:
@@ -114,9 +113,9 @@ def _stop_realmlp(model: Any, train: Dataset, valid: Dataset, patience: int) -> 
     return int(epoch)
 
 
-def _fit_realmlp(model: Any, train: Dataset, n_rounds: int) -> object:
+def _fit_realmlp(model: Any, train: Dataset, n_rounds: int) -> None:
     # Its rates follow all of the epochs, so that it must stop within them; without indices it would shuffle the rows.
-    return model.set_params(stop_epoch=n_rounds).fit(train.X, train.y, val_idxs=np.empty(0, np.int64))
+    model.set_params(stop_epoch=n_rounds).fit(train.X, train.y, val_idxs=np.empty(0, np.int64))
 
 
 def _stop_tabm(model: Any, train: Dataset, valid: Dataset, patience: int) -> int:
@@ -125,10 +124,10 @@ def _stop_tabm(model: Any, train: Dataset, valid: Dataset, patience: int) -> int
     return int(np.nanargmin(losses)) + 1
 
 
-def _fit_tabm(model: Any, train: Dataset, n_rounds: int) -> object:
+def _fit_tabm(model: Any, train: Dataset, n_rounds: int) -> None:
     # It refuses to train without validation rows and keeps the best epoch: here every one is better than those before it.
     with _tabm_losses(falls=True):
-        return model.set_params(n_epochs=n_rounds).fit(train.X, train.y, X_val=train.X[:1], y_val=train.y[:1])
+        model.set_params(n_epochs=n_rounds).fit(train.X, train.y, X_val=train.X[:1], y_val=train.y[:1])
 
 
 @contextmanager
@@ -156,12 +155,10 @@ def _tabm_losses(falls: bool = False) -> Iterator[list[float]]:
 
 
 STOPPING: Mapping[str, Stopping] = {
-    "catboost.CatBoostClassifier": Stopping(
-        _stop_catboost, _fit_trees("iterations", "n_estimators", "num_boost_round", "num_trees")
-    ),
-    "lightgbm.LGBMClassifier": Stopping(_stop_lightgbm, _fit_trees("n_estimators")),
+    "catboost.CatBoostClassifier": Stopping(_stop_catboost, _fit_catboost),
+    "lightgbm.LGBMClassifier": Stopping(_stop_lightgbm, _fit_trees),
     "pytabkit.RealMLP_TD_Classifier": Stopping(_stop_realmlp, _fit_realmlp),
     "pytabkit.TabM_D_Classifier": Stopping(_stop_tabm, _fit_tabm),
-    "xgboost.XGBClassifier": Stopping(_stop_xgboost, _fit_trees("n_estimators")),
+    "xgboost.XGBClassifier": Stopping(_stop_xgboost, _fit_trees),
 }
 """By import path."""
