@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs
+from xml.etree import ElementTree
 
 Answer = tuple[int, str, bytes]
 """Status, content type and body."""
@@ -24,6 +28,9 @@ class Server:
     files: dict[str, bytes]
     faults: dict[str, list[Answer]] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    key: str = "0123456789abcdef"
+    posted: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    flows: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def api(self) -> str:
@@ -46,6 +53,16 @@ def serve(make: Callable[[str], dict[str, bytes]]) -> Iterator[Server]:
                 status, kind, body = 200, "text/plain; charset=utf-8", server.files[path]
             else:
                 status, kind, body = 412, "text/xml", error_xml(372, "No results")
+            self.answer(status, kind, body)
+
+        def do_POST(self) -> None:
+            path, sent = self.path.rstrip("/"), self.rfile.read(int(self.headers["Content-Length"]))
+            fields = sent_fields(self.headers["Content-Type"], sent)
+            server.asked[path] += 1
+            faults = server.faults.get(path, [])
+            self.answer(*(faults.pop(0) if faults else accept(server, path.rpartition("/xml/")[2], fields)))
+
+        def answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -64,6 +81,39 @@ def serve(make: Callable[[str], dict[str, bytes]]) -> Iterator[Server]:
     finally:
         listener.shutdown()
         listener.server_close()
+
+
+def sent_fields(kind: str, body: bytes) -> dict[str, str]:
+    """Return the fields and the files of a form, by name."""
+    if not kind.startswith("multipart/"):
+        return {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    parts = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body).iter_parts()
+    return {
+        part.get_param("name", header="content-disposition"): part.get_payload(decode=True).decode().rstrip("\r\n")
+        for part in parts
+    }
+
+
+def accept(server: Server, call: str, fields: dict[str, str]) -> Answer:
+    """Answer what was sent, if its key is right; flows and runs are numbered as they come."""
+    if fields.pop("api_key", "") != server.key:
+        return 412, "text/xml", error_xml(103, "Authentication failed")
+    server.posted.append((call, fields))
+    if call == "flow/exists":
+        number = server.flows.get((fields["name"], fields["external_version"]), -1)
+        return 200, "text/xml", answer_xml("flow_exists", exists=str(number > 0).lower(), id=number)
+    described = ElementTree.fromstring(fields["description"])
+    if call == "flow":
+        words = [described.findtext(f"{{*}}{name}") for name in ("name", "external_version")]
+        number = server.flows.setdefault(tuple(words), 500 + len(server.flows))
+        return 200, "text/xml", answer_xml("upload_flow", id=number)
+    n_runs = [call for call, _ in server.posted].count("run")
+    return 200, "text/xml", answer_xml("upload_run", run_id=9000 + n_runs)
+
+
+def answer_xml(what: str, **values: object) -> bytes:
+    inside = "".join(f"<oml:{name}>{value}</oml:{name}>" for name, value in values.items())
+    return f'<oml:{what} xmlns:oml="http://openml.org/openml">{inside}</oml:{what}>'.encode()
 
 
 def error_xml(code: int, message: str) -> bytes:

@@ -171,6 +171,29 @@ def fetch_suite(suite: str, options: "TableOptions | None", to: Path | None) -> 
     return place if to is None else copy_frozen(opened, place, to)
 
 
+def open_published(results: Path, suite: str, source: str | None) -> tuple["FolderSuite", Path]:
+    """Return the suite of OpenML's that a results folder holds, and its frozen folder.
+
+    Args:
+        results: The folder.
+        suite: Which, as typed; "" for the only one.
+        source: What ``--source`` says.
+
+    Raises:
+        ConfigError: If there is none, or several of which none is named.
+        SnnbenchError: If its folder is not at hand.
+    """
+    from snnbench.suites.openml import is_openml
+    from snnbench.suites.own import read_catalogues
+
+    entries = [found.entry for found in read_catalogues(results)]
+    commands = {" ".join(entry.command): entry for entry in entries if is_openml(" ".join(entry.command))}
+    if (suite not in commands) if suite else (len(commands) != 1):
+        found = ", ".join(commands) or "none"
+        raise ConfigError(f"{results} must hold a suite of OpenML's, of several the one that --suite names; found {found}.")
+    return _open_openml(suite or next(iter(commands)), source, None)
+
+
 def say_progress(words: str) -> None:
     """Say what is being done."""
     errors().print(words, soft_wrap=True)

@@ -1,5 +1,6 @@
 """``snnbench results``."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from snnbench.cli.output import FLAG, errors, print_table, results
 from snnbench.display.wording import duration, plural
 from snnbench.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Results folders: what is in them, merging, tidying.")
+app = typer.Typer(no_args_is_help=True, help="Results folders: what is in them, merging, tidying, publishing.")
 
 Folders = Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Results folders of `snnbench run`.")]
 Folder = Annotated[Path, typer.Argument(metavar="RESULTS", help="Results folder of `snnbench run`.")]
@@ -166,6 +167,63 @@ def prune(
         results().print(f"Removed from {plural(len({removal.file for removal in removals}), 'file')}.")
     else:
         errors().print("Nothing was removed; say --yes to do so.")
+
+
+@app.command()
+def publish(
+    folder: Folder,
+    openml: Annotated[bool, typer.Option("--openml", metavar=FLAG, help="Publish at OpenML; there is no other place.")] = False,
+    suite: Annotated[
+        str,
+        typer.Option(metavar="SUITE", help="Suite of OpenML that was run, such as openml/cc18; needed if there are several."),
+    ] = "",
+    task: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Task to publish; may be repeated.")] = None,
+    model: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="Model to publish; may be repeated.")] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File with your API key of OpenML. Default: OPENML_APIKEY.")
+    ] = None,
+    dry_run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write what would be sent to this folder; needs no key, sends nothing.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(metavar="DIR", help="Where the fetched suite lies. Default: the cache.")] = None,
+) -> None:
+    """Publish evaluations of a suite of OpenML with your account: a search as flow, its grid as parameters, predictions as run.
+
+    What is published already is not sent again. A task needs predictions for all test rows of all its splits.
+    """
+    from snnbench.cli.own import open_published, say_progress
+    from snnbench.suites import openml_publishing as publishing
+    from snnbench.suites.openml_client import open_client
+
+    _check([folder])
+    if not openml:
+        raise ConfigError("--openml must say where to publish, found no place.")
+    opened, place = open_published(folder, suite, source)
+    key = "" if dry_run else _read_key(api_key_file)
+    with open_client(key) as client:
+        chosen = publishing.Chosen(folder, opened, place, tuple(task or ()), tuple(model or ()))
+        runs = publishing.plan_runs(chosen, client)
+        if dry_run:
+            for written in publishing.write_runs(runs, dry_run):
+                results().print(f"Written, not sent: {written}", soft_wrap=True)
+            return
+        n_before = len(publishing.read_published(folder))
+        published = publishing.publish(runs, client, folder, say_progress)
+    for run in published:
+        results().print(f"{run.model} on {run.task}, seed {run.seed}: {run.address}", soft_wrap=True)
+    n_new = len(publishing.read_published(folder)) - n_before
+    results().print(f"{plural(n_new, 'run')} published, {len(published) - n_new:,} there already.", soft_wrap=True)
+
+
+def _read_key(file: Path | None) -> str:
+    """Return the user's key; it is sent and neither printed nor stored."""
+    try:
+        key = file.read_text(encoding="utf-8").strip() if file else os.environ.get("OPENML_APIKEY", "").strip()
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"--api-key-file must be a file with an API key, but {file} cannot be read.") from error
+    if not key or not key.isalnum() or not key.isascii():
+        raise ConfigError("An API key of OpenML must be letters and digits: set OPENML_APIKEY, or name --api-key-file FILE.")
+    return key
 
 
 def _check(folders: list[Path]) -> None:

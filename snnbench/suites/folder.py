@@ -125,6 +125,10 @@ class FolderSuite:
         found = _read(self.entry.name, task, _known(folder)).splits
         return [Split(split.name, *(getattr(split, part).copy() for part in PARTS)) for split in found]
 
+    def classes(self, task: str, folder: Path | None) -> tuple[str, ...]:
+        """Return the names of a task's classes, in the order of their numbers; raises as ``load``."""
+        return _read(self.entry.name, task, _known(folder)).classes
+
     def notes(self, task: str) -> list[str]:
         """Return what a user should know of a task before a score is read."""
         return self.entry.tasks[task].notes

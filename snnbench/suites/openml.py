@@ -1,14 +1,9 @@
 """Suites of OpenML: fetched once by its client, task by task, into a frozen folder that needs neither client nor network."""
 
 import json
-import logging
-import os
 import re
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
@@ -26,6 +21,7 @@ from snnbench.suites.dividing import Rows, fold_name, with_validation
 from snnbench.suites.folder import FolderSuite, open_frozen
 from snnbench.suites.freezing import balance_notes, column_findings, read_columns, with_findings
 from snnbench.suites.frozen import FORMAT, FrozenSuite, FrozenTask, write_suite, write_task
+from snnbench.suites.openml_client import Client, open_client
 from snnbench.suites.openml_files import (
     CLASSIFICATION,
     BrokenSplitsError,
@@ -39,9 +35,6 @@ from snnbench.suites.openml_files import (
 )
 
 PREFIX = "openml/"
-SERVER_VARIABLE = "SNNBENCH_OPENML"
-"""The address of another server than OpenML's own."""
-SERVER = "https://www.openml.org/api/v1/xml"
 
 
 @dataclass(frozen=True)
@@ -64,9 +57,6 @@ ALIASES = {
 
 METRICS = {"predictive_accuracy": "accuracy", "area_under_roc_curve": "auc"}
 """OpenML's measures that are ours by another name; ``auc`` only for two classes."""
-
-N_TRIES, FIRST_WAIT = 4, 2.0
-"""How often a request is made that is answered by something else than OpenML, and the seconds before the second time."""
 
 _DATE_PARTS = ("year", "month", "day", "weekday")
 
@@ -118,7 +108,7 @@ def fetch_openml(suite: str, cache: Path, report: Callable[[str], None] = lambda
     except OSError as error:
         raise DataError(f"The folder {half} cannot be written: {error.strerror}. Name another cache.") from error
     progress = _read_progress(half)
-    with _client() as client:
+    with open_client() as client:
         if not progress["numbers"]:
             progress["numbers"] = _task_numbers(suite, client)
             _write_progress(half, progress)
@@ -150,85 +140,7 @@ class _LeftOutError(DataError):
         self.title = title
 
 
-class _Client:
-    """The requests that are made, by the functions of OpenML's client that check answers and try again."""
-
-    def __init__(self, calls: Any) -> None:
-        self._calls = calls
-
-    def ask(self, call: str) -> str:
-        """Return the XML that answers a call of the API."""
-        return self._try(call, lambda: self._calls._perform_api_call(call, "get"))
-
-    def text(self, url: str, md5: str | None = None) -> str:
-        """Return a text file, held to its MD5 if that is known."""
-        if not re.match(r"https?://.", url):
-            raise DataError(f"OpenML must give an address for a file, found '{url[:100]}'.")
-        return self._try(url, lambda: self._calls._download_text_file(url, md5_checksum=md5))
-
-    def _try(self, what: str, request: Callable[[], str]) -> str:
-        """Ask again where something between here and OpenML answered: the client takes a page of HTML for a broken promise."""
-        from xml.parsers.expat import ExpatError
-
-        from openml.exceptions import PyOpenMLError
-        from requests import RequestException
-
-        for attempt in range(N_TRIES):
-            try:
-                return request()
-            except PyOpenMLError as error:
-                code = getattr(error, "code", None)
-                words = " ".join(str(error).split())[:300]
-                if code is not None:
-                    raise DataError(f"OpenML answers {what} with error {code}: {words}.") from error
-            except KeyError as error:
-                words = f"something that is no answer of OpenML (no {error})"
-            except (ExpatError, RequestException, OSError, ValueError, TypeError) as error:
-                words = " ".join(str(error).split())[:300] or type(error).__name__
-            if attempt + 1 < N_TRIES:
-                time.sleep(FIRST_WAIT * 2**attempt)
-        raise DataError(f"OpenML must answer {what}, found after {N_TRIES} tries: {words}. Try again later.")
-
-
-@contextmanager
-def _client() -> Iterator[_Client]:
-    """Yield OpenML's client, in a private folder: it must neither read nor write what lies in the user's own cache.
-
-    The client unpickles what it finds in its cache, writes to the home folder when it is imported, and takes Parquet, which
-    comes without a checksum, before ARFF.
-    """
-    with tempfile.TemporaryDirectory(prefix="snnbench-openml-") as folder:
-        private = {"XDG_CONFIG_HOME": folder, "OPENML_CACHE_DIR": folder, "OPENML_SKIP_PARQUET": "true"}
-        before = {name: os.environ.get(name) for name in private}
-        os.environ.update(private)
-        root, handler = logging.getLogger(), logging.NullHandler()
-        root.addFilter(_is_of_use)
-        root.addHandler(handler)  # without any, the client's first message would set up logging for the whole process
-        try:
-            import openml
-            from openml import _api_calls
-
-            cache, server = openml.config._root_cache_directory, openml.config.server
-            openml.config.set_root_cache_directory(folder)
-            openml.config.server = os.environ.get(SERVER_VARIABLE, SERVER)
-            try:
-                yield _Client(_api_calls)
-            finally:
-                openml.config.server = server
-                openml.config.set_root_cache_directory(cache)
-        finally:
-            root.removeHandler(handler)
-            root.removeFilter(_is_of_use)
-            for name, value in before.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-
-
-def _is_of_use(record: logging.LogRecord) -> bool:
-    """Say whether a message of the client is for users: it warns of every answer that is not compressed."""
-    return not str(record.msg).startswith("Received uncompressed")
-
-
-def _task_numbers(suite: str, client: _Client) -> list[int]:
+def _task_numbers(suite: str, client: Client) -> list[int]:
     words = suite.removeprefix(PREFIX)
     if words.startswith("t/"):
         return [int(words[2:])]
@@ -242,7 +154,7 @@ def _task_numbers(suite: str, client: _Client) -> list[int]:
     return numbers
 
 
-def _fetch_task(suite: str, number: int, client: _Client, folder: Path) -> tuple[str, dict[str, object]]:
+def _fetch_task(suite: str, number: int, client: Client, folder: Path) -> tuple[str, dict[str, object]]:
     """Fetch a task and write its files; return what OpenML calls its data, and its entry."""
     task = read_task(client.ask(f"task/{number}"))
     data = read_data(client.ask(f"data/{task.data_number}"), client.ask(f"data/features/{task.data_number}"))
@@ -266,7 +178,7 @@ def _fetch_task(suite: str, number: int, client: _Client, folder: Path) -> tuple
     return data.name, write_task(folder, suite, frozen)
 
 
-def _data_text(data: DataFile, number: int, client: _Client, downloads: Path) -> str:
+def _data_text(data: DataFile, number: int, client: Client, downloads: Path) -> str:
     """Return the ARFF of a data set; what has a checksum is downloaded once for all tasks of the suite."""
     file = downloads / f"{number}.arff"
     if data.md5 and file.is_file() and md5(file.read_bytes()).hexdigest() == data.md5:

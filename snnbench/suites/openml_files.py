@@ -123,6 +123,28 @@ def read_data(description: str, features: str) -> DataFile:
     )
 
 
+def read_levels(features: str, column: str) -> tuple[str, ...]:
+    """Return the levels that OpenML declares for a column of a data set; none for a column of numbers.
+
+    Raises:
+        DataError: If the text is none of OpenML's.
+    """
+    for feature in _parse(features, "data_features").findall(f"{_SPACE}feature"):
+        if _text(feature, "name") == column:
+            return tuple((level.text or "").strip() for level in feature.findall(f"{_SPACE}nominal_value"))
+    return ()
+
+
+def read_upload(text: str, what: str, name: str = "id") -> int:
+    """Return the number that OpenML gives to what was sent or asked for, a flow or a run; 0 for what is not there.
+
+    Raises:
+        DataError: If the text is none of OpenML's.
+    """
+    element = _child(_parse(text, what), name)
+    return 0 if (element.text or "").strip() == "-1" else _number(element)
+
+
 def read_splits(text: str, n_rows: int) -> list[OfficialSplit]:
     """Read the official splits of a task with so many rows of data.
 

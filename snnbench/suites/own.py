@@ -234,11 +234,22 @@ def remember_results(folders: Iterable[Path], builtin: Mapping[str, str]) -> Non
         DataError: If a catalogue is damaged.
     """
     for folder in folders:
-        for file in sorted((folder / CATALOGUES).glob("*.json")):
-            try:
-                tables = json.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError, RecursionError) as error:
-                raise DataError(f"{file} must be the catalogue of a suite, but reading it says: {error}.") from error
-            suite = FolderSuite(parse_entry(tables, file))
+        for suite in read_catalogues(folder):
             if suite.entry.name not in builtin:
                 _known.setdefault(suite.entry.name, suite)
+
+
+def read_catalogues(results: Path) -> list[FolderSuite]:
+    """Return the suites whose catalogues lie in a results folder.
+
+    Raises:
+        DataError: If a catalogue is damaged.
+    """
+    suites = []
+    for file in sorted((results / CATALOGUES).glob("*.json")):
+        try:
+            tables = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{file} must be the catalogue of a suite, but reading it says: {error}.") from error
+        suites.append(FolderSuite(parse_entry(tables, file)))
+    return suites
