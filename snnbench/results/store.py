@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from snnbench.errors import StoreError
 from snnbench.records import Job, Result, Value
-from snnbench.results.compaction import recover
+from snnbench.results.exchange import recover
 from snnbench.results.files import result_files
 from snnbench.results.index import Index, Signature, look, signature_of
 from snnbench.results.reading import READ_ERRORS, SCHEMA_KEY, SCHEMA_VERSION, find_damage, in_order, read_files
