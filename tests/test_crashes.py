@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from stored_rows import job_of, result, write_old_folder
 
-from snnbench.results import compaction, store
+from snnbench.results import exchange, store
 from snnbench.results.compaction import compact
 from snnbench.results.store import read_results, write_results
 
@@ -58,7 +58,7 @@ def store_rows_in_full_files(results: Path) -> None:
 
 def compact_without_exchange(results: Path) -> None:
     """Compact on a system where two folders cannot trade places at once."""
-    compaction.exchange = lambda one, other: False
+    exchange.exchange = lambda one, other: False
     compact(results)
 
 

@@ -343,6 +343,33 @@ def test_pandas_beside_a_writer_finds_every_row_once_and_nothing_but_results(tmp
     assert n_seen == sorted(n_seen)
 
 
+@pytest.mark.parametrize("library", ["polars", "duckdb"])
+def test_polars_and_duckdb_beside_a_writer_find_every_row_once_or_fail_and_read_again(library, tmp_path):
+    package = pytest.importorskip(library)
+    context = multiprocessing.get_context("forkserver")
+    write_results(tmp_path, job_of("0"), [result("0", valid_curve=(0.5,) * 50)])
+    done, n_seen, n_failed = context.Event(), [1], 0
+    words = f"select key, valid_curve from read_parquet('{tmp_path}/core/*.parquet')"
+    writer = context.Process(target=write_until_told, args=(tmp_path, done))
+    writer.start()
+    try:
+        deadline = time.monotonic() + 30
+        while len(set(n_seen)) < 10 and time.monotonic() < deadline:
+            try:
+                rows = package.read_parquet(tmp_path / "core") if library == "polars" else package.sql(words).pl()
+            except (package.exceptions.ComputeError if library == "polars" else package.Error):
+                n_failed += 1  # the file was replaced between its two openings
+                continue
+            assert sorted(map(int, rows["key"])) == list(range(len(rows)))
+            assert all(len(curve) == 50 for curve in rows["valid_curve"])
+            n_seen.append(len(rows))
+    finally:
+        done.set()
+        writer.join(60)
+    assert len(set(n_seen)) == 10
+    assert n_failed < len(n_seen)
+
+
 def read_again_and_again(results, sent):
     while not sent.is_set():
         rows = read_results([results], ["valid_score", "valid_curve"])

@@ -1,17 +1,14 @@
 """A suite's folder written anew, in few large files, and exchanged with the old one in one step.
 
 The new folder is made beside the results folder, where no reader of it looks. Before the exchange nothing has changed, after it
-all has: a reader sees the one or the other, and a compaction that is killed can be started again. Where the system has no
-such exchange, the old folder is moved away first and the new one into its place; whoever comes between the two, or after a
-kill there, moves the old one back (``recover``).
+all has: a reader sees the one or the other, and a compaction that is killed can be started again. ``exchange`` says what happens
+where the system has no such exchange.
 """
 
-import glob
 import os
 import secrets
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snnbench.errors import StoreError
-from snnbench.results.exchange import exchange
+from snnbench.results.exchange import beside, recover, take_place
 from snnbench.results.files import holds_rows, result_files
 from snnbench.results.reading import READ_ERRORS, SCHEMA_KEY, SCHEMA_VERSION, find_damage, in_order, read_files
 from snnbench.results.writing import cannot_write, locked, write_table
@@ -56,7 +53,7 @@ def compact(results: Path) -> list[Compacted]:
 
 def _compact_suite(folder: Path) -> Compacted:
     with locked(folder):
-        fresh = _beside(folder, "new")
+        fresh = beside(folder, "new")
         try:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir()
@@ -69,7 +66,7 @@ def _compact_suite(folder: Path) -> Compacted:
             n_rows, n_doubled = _write_anew(folder, files, fresh)
             n_files = len(list(fresh.iterdir()))
             _keep_others(folder, files, fresh)
-            _take_place(fresh, folder)
+            take_place(fresh, folder)
         except OSError as error:
             raise cannot_write(fresh, error) from error
         finally:
@@ -139,30 +136,3 @@ def _keep_others(folder: Path, files: Sequence[Path], fresh: Path) -> None:
 
 def _holds_results(file: Path) -> bool:
     return holds_rows(pq.read_schema(file))
-
-
-def _take_place(fresh: Path, folder: Path) -> None:
-    if exchange(fresh, folder):
-        return
-    old = _beside(folder, "old")
-    folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def recover(results: Path) -> None:
-    """Bring back a suite's folder that a killed compaction had moved away, and forget what is complete."""
-    place = results.resolve()
-    for old in place.parent.glob(f".{glob.escape(place.name)}.*.old"):
-        folder = place / old.name.removeprefix(f".{place.name}.").removesuffix(".old")
-        with suppress(OSError):
-            if folder.exists():
-                shutil.rmtree(old)
-            else:
-                old.rename(folder)
-
-
-def _beside(folder: Path, state: str) -> Path:
-    """Return where a suite's folder lies that is new or old: beside the results folder."""
-    results = folder.parent
-    return results.parent / f".{results.name}.{folder.name}.{state}"

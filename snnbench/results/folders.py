@@ -15,7 +15,7 @@ from snnbench.records import LASTING, digest, is_lasting
 from snnbench.results.data_versions import VERSIONED, check_versions, list_versions
 from snnbench.results.files import result_files
 from snnbench.results.reading import read_files, read_rows
-from snnbench.results.store import MAX_ROWS, read_results, settings_file, store_table
+from snnbench.results.store import MAX_ROWS, read_results, read_while_steady, settings_file, store_table
 from snnbench.results.writing import locked, prepare_store, write_table, write_text
 
 OLDER = "older"
@@ -121,7 +121,7 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
     """
     prepare_store(target)
     merged = Merged()
-    known = {row["key"]: row for file in result_files(target) for row in _outcomes(file)}
+    known = read_while_steady([target], lambda files: {row["key"]: row for file in files for row in _outcomes(file)})
     for source in sources:
         waiting: list[pa.Table] = []
         for file in result_files(source):

@@ -5,17 +5,23 @@ by one that holds its rows, too, in one step, until that file is large and the n
 whole at any moment, and no row is ever in two. A row that failed is replaced in the file where it stands. Runs can be killed,
 repeated and merged by copying; ``pandas.read_parquet("results/<suite>")`` reads all rows of a suite, as do DuckDB and polars.
 DuckDB and polars open a file twice: while a run writes, one that was replaced in between is an error, and to be read again.
+No layout spares them that: rows that are added without a key ever being twice need a name that changes what it stands for, be it
+a file's or the folder's.
+At the end of a run nothing is written anew: there is a file for 384 rows (278 for the 38,000 jobs of the paper's grid), which
+costs a reader 1 ms each, while writing them anew needs the room twice, keeps other runs waiting and lets files vanish that
+somebody reads. ``snnbench results compact`` does it when it suits.
 ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run. Several runs may write to one folder at
 once: they take turns, and a row that another one stored meanwhile is not stored again.
 """
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -23,7 +29,7 @@ import pyarrow.compute as pc
 
 from snnbench.errors import StoreError
 from snnbench.records import Job, Result, Value
-from snnbench.results.compaction import recover
+from snnbench.results.exchange import recover
 from snnbench.results.files import result_files
 from snnbench.results.index import Index, Signature, look, signature_of
 from snnbench.results.reading import READ_ERRORS, SCHEMA_KEY, SCHEMA_VERSION, find_damage, in_order, read_files
@@ -35,6 +41,8 @@ MAX_ROWS, MAX_BYTES = 384, 2**20
 _ATTEMPTS = 20
 """How often a folder is looked through whose files vanish while they are read, as they do when it is compacted."""
 _LISTS = {"train_loss": pa.float64(), "valid_curve": pa.float64(), "test_targets": pa.int32(), "test_outputs": pa.float32()}
+
+T = TypeVar("T")
 
 _growing: dict[Path, tuple[Signature, pa.Table]] = {}
 """The rows of the files that this process wrote last, so that it need not read what it appends to."""
@@ -179,15 +187,24 @@ def read_results(
 
 def _read_folders(folders: Sequence[Path], columns: Sequence[str] | None, keys: pa.Array | None) -> pa.Table | None:
     """Read the rows of all folders; None if there are none."""
+    return read_while_steady(folders, lambda files: read_files(files, columns, keys))
+
+
+def read_while_steady(folders: Sequence[Path], read: Callable[[Sequence[Path]], T]) -> T:
+    """Return what ``read`` makes of all files of results folders; it starts again where a compaction takes files away meanwhile.
+
+    Raises:
+        StoreError: If a file cannot be read, or files vanish again and again.
+    """
     for _ in range(_ATTEMPTS):
         for folder in folders:
             recover(folder)
         files = sorted(file for folder in folders for file in result_files(folder))
         try:
-            return read_files(files, columns, keys)
-        except READ_ERRORS as error:
+            return read(files)
+        except (*READ_ERRORS, StoreError) as error:
             if all(file.exists() for file in files):
-                raise find_damage(files, error) from error
+                raise (error if isinstance(error, StoreError) else find_damage(files, error)) from error
             # The folder has just been compacted, or somebody took a file away: look again.
     raise StoreError(
         f"The files of {', '.join(map(str, folders))} must stay while they are read, but some vanished each of {_ATTEMPTS} "

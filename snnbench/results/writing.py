@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from snnbench.errors import StoreError
+from snnbench.results.exchange import recover
 
 
 def prepare_store(results: Path) -> None:
@@ -36,10 +37,11 @@ def locked(folder: Path) -> Iterator[None]:
     """
     lock = FileLock(folder.parent / f".{folder.name}.lock", mode=0o666)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with suppress(NotImplementedError):  # some file systems have no locks; files still appear whole or not at all
             lock.acquire()
-        folder.mkdir(exist_ok=True)  # whoever had the lock may have moved it
+        recover(folder.parent)  # whoever had the lock may have been killed when the folder was moved away
+        folder.mkdir(exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
     try:
