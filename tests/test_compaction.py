@@ -171,7 +171,11 @@ def compact_again_and_again(results: Path, done) -> None:
 
 
 def test_a_plain_reader_beside_merges_and_compactions_of_the_target_finds_every_row_once(tmp_path):
-    sources, target, done = [tmp_path / f"{k}" for k in range(8)], tmp_path / "target", multiprocessing.get_context("forkserver").Event()
+    sources, target, done = (
+        [tmp_path / f"{k}" for k in range(8)],
+        tmp_path / "target",
+        multiprocessing.get_context("forkserver").Event(),
+    )
     for k, source in enumerate(sources):
         write_results(source, job_of("all", f"{k}"), [result(key, valid_curve=CURVE) for key in ("all", f"{k}")])
     merge(sources[:1], target)
