@@ -16,20 +16,22 @@ TITLES = {
     "data": "needs data that you have",
     "gpu": "needs a GPU",
     "cluster": "needs a cluster",
-    "setup": "changes the environment",
+    "setup": "",
     "output": "",
 }
-"""Why a block is not run, by its mark; ``output`` marks what a command above it prints."""
+"""Why a block is not run, by its mark; no title where the block says it itself."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Return the text of a page as the site builds it."""
-    text = re.sub(r'^--8<-- "(.+)"$', lambda line: _include(line[1]), markdown, flags=re.MULTILINE)
+    text = re.sub(r'^--8<-- "(.+)"$', lambda line: _include(line[1], markdown.startswith("# ")), markdown, flags=re.MULTILINE)
     return re.sub(r"^(```\w+) (\w+)$", lambda line: line[1] + _title(line[2]), text, flags=re.MULTILINE)
 
 
-def _include(name: str) -> str:
+def _include(name: str, as_part: bool) -> str:
     text = (ROOT / name).read_text(encoding="utf-8")
+    if as_part:  # a page has one title
+        text = re.sub("^# ", "## ", text)
     text = re.sub(r'((?:src|srcset)=")docs/', r"\1", text)
     return re.sub(r"\[([^\]]+)\]\(((?!https?:|#)[^)]+)\)", _link, text)
 

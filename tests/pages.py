@@ -1,4 +1,4 @@
-"""The blocks of code in the documentation: what a page tells its reader to write, to run and to expect."""
+"""The blocks of code in the README and the documentation: what a page tells its reader to write, to run and to expect."""
 
 import re
 import shlex
@@ -8,7 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = {
     str(path.relative_to(ROOT)): path
-    for path in (ROOT / "CONTRIBUTING.md", ROOT / "configs" / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "configs" / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
 }
 """Every page by its path in the repository."""
 

@@ -1,4 +1,4 @@
-"""The documentation, done as written: every command, every example, every name of a command or an option.
+"""The README and the documentation, done as written: every command, every example, every name of a command or an option.
 
 A page is a script. In a folder of its own, from top to bottom: a block with a title is written as a file of that name,
 ``python`` is executed, ``sh`` is run, and ``text output`` must be what the command above it printed. A block whose mark says
