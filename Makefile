@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RESULTS ?= results
 TIMES ?= 20
+SMALL := iris wine monks-1 balance-scale
 SEED := $(or $(SEED),$(shell date +%s))
 # A process a core, each with one thread; a process that has nothing left takes tests from the other.
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-fast fuzz browser slurm check format bench wheel clean
+.PHONY: help setup demo reproduce test test-fast docs docs-serve docs-figures fuzz browser slurm check format bench wheel clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +39,19 @@ test: setup  ## Run all tests
 
 test-fast: setup  ## Run the tests that take less than ten seconds each
 	$(BIN)/python -m pytest -m 'not slow and not alone' $(PARALLEL)
+
+docs: setup  ## Build the site of the documentation into build/site
+	$(BIN)/python -m mkdocs build --strict
+
+docs-serve: setup  ## Show the site at http://127.0.0.1:8000 while it is written
+	$(BIN)/python -m mkdocs serve
+
+docs-figures: setup  ## Draw the figures of the documentation again
+	for name in cd cd-wilcoxon pairs ranks heatmap scatter bayes; do \
+	  $(BIN)/snnbench figure $$name --published snn2017 --output docs/figures/$$name.svg || exit; done
+	$(BIN)/snnbench run core --model snn --model batchnorm --model random_forest $(SMALL:%=--task %) --results build/figures
+	for name in curves hyperparameters cost; do \
+	  $(BIN)/snnbench figure $$name build/figures --output docs/figures/$$name.svg || exit; done
 
 fuzz: setup  ## Read many more damaged inputs, new ones every time; TIMES=50 for more, SEED=n for those of an earlier time
 	$(BIN)/python -m pytest tests/test_fuzz.py -rP --fuzz-times $(TIMES) --fuzz-seed $(SEED)

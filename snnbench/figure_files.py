@@ -13,6 +13,8 @@ FORMATS = (".svg", ".png", ".pdf")
 BLUE, ORANGE, GREEN = "#3f7fd1", "#d2691e", "#2e9e78"
 """Readable on white and on near-black."""
 _PIXELS_PER_POINT = 2.0
+_MARGIN = {".svg": 24, ".png": 5, ".pdf": 5}
+"""Pixels around a chart. A reader's own font in an SVG may be wider than the one that its labels were measured with."""
 
 
 def check_format(file: Path) -> str:
@@ -35,6 +37,7 @@ def write_figure(chart: Any, file: Path) -> None:
     """
     suffix = check_format(file)
     try:
+        chart = chart.properties(padding=_MARGIN[suffix])
         chart.save(file, format=suffix[1:], scale_factor=_PIXELS_PER_POINT if suffix == ".png" else 1)
     except OSError as error:
         raise ConfigError(f"A figure's file must be one that can be written, but {file} says: {error.strerror}.") from error

@@ -1,27 +1,21 @@
-"""What the README says of a user's own models, done as written."""
+"""What the documentation says of a user's own models, done as written."""
 
-import re
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from pages import read_blocks
 
-from snnbench.cli.run import run as run_command
+from snnbench.cli import app
 from snnbench.config import load_config
 from snnbench.errors import ConfigError
 from snnbench.models import check_config, check_network, code
 from snnbench.models.code import code_of
 from snnbench.records import Config
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-
-
-NETWORK = next(block for block in blocks("python") if "class TanhNet" in block)
+FILES = {block.title: block.body for block in read_blocks("docs/models.md") if block.title}
+NETWORK = FILES["mine.py"]
 
 
 @pytest.fixture
@@ -30,21 +24,19 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.delitem(sys.modules, "mine", raising=False)
     code._trace.cache_clear()
     (tmp_path / "mine.py").write_text(NETWORK)
-    toml = "\n".join(blocks("toml")).replace("n_layers = [2, 8]", "n_layers = 2")
-    (tmp_path / "mine.toml").write_text(toml.replace("uci/quick", "core/quick") + "\n[training]\nn_epochs = 5\n")
+    networks = FILES["networks.toml"].replace("n_layers = [2, 8]", "n_layers = 2").replace('extends = "core/quick"\n', "")
+    (tmp_path / "mine.toml").write_text(FILES["mine.toml"] + networks + "\n[training]\nn_epochs = 5\n")
     return tmp_path
 
 
 def train(folder: Path, model: str) -> pd.DataFrame:
-    allowed = ["mine"] if model == "tanh" else None
-    config, results = folder / "mine.toml", folder / "results"
-    run_command(
-        "core", [model], ["iris"], config=config, allow_import=allowed, results_folder=results, workers=1, progress="none"
-    )
+    words = ["run", "core", "--config", folder / "mine.toml", "--model", model, "--task", "iris", "--workers", "1"]
+    words += ["--results", folder / "results", "--progress", "none", *(["--allow-import", "mine"] if model == "tanh" else [])]
+    app([str(word) for word in words], standalone_mode=False)
     return pd.read_parquet(folder / "results" / "core")
 
 
-def test_the_estimator_and_the_network_of_the_readme_run_as_written(folder, capsys):
+def test_the_estimator_and_the_network_of_the_documentation_run_as_written(folder, capsys):
     assert len(train(folder, "knn").query("stage == 'evaluate'")) == 1
     rows = train(folder, "tanh").query("model == 'tanh'")
     assert rows["status"].tolist() == ["ok"] * 4
