@@ -13,6 +13,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined: they are then computed on the CPU
+
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / "build" / "numba"))  # compiled once for all sessions
 
 prepare_process()  # exactness is claimed for one thread with denormals flushed, as in every worker

@@ -80,7 +80,7 @@ def test_a_model_of_the_users_own_is_found_where_the_config_lies(tmp_path, monke
     context = replace(CORE, spec=replace(CORE.spec, settings=settings), node_setup=NodeSetup(code_folder=tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
     code = describe_code(context, ["mine"])
-    assert re.fullmatch(r"[0-9a-f]{16} torch [0-9.]+", code["mine"])
+    assert re.fullmatch(r"[0-9a-f]{16} numba [0-9.]+, scipy [0-9.]+, torch [0-9.]+", code["mine"])
     monkeypatch.undo()
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
     open_worker(0, context, code=code)

@@ -22,13 +22,19 @@ from snnbench.models.import_policy import ALLOWED_PACKAGES, import_paths
 from snnbench.records import Code, digest
 
 _NOT_FOLLOWED = {*sys.stdlib_module_names, "snnbench"}
-_BUILT_ON = {"pytabkit": "torch"}
-"""Packages whose numbers come from another one."""
 _TRAINS = {"numba", "scipy", "torch"}
 """Packages that every network's numbers come from: numba and the BLAS of scipy are the compiled step's."""
 
 _KNOWN = {"sklearn": "scikit-learn"} | {name: name for name in _TRAINS}
 """Distributions of packages that nearly every run needs: looking through all that is installed takes half a second."""
+_BUILT_ON = {"pytabkit": "torch"}
+"""Packages whose numbers come from another one."""
+
+
+@cache
+def has_numba() -> bool:
+    """Say whether numba is installed, without which torch trains all networks; it is not loaded for that."""
+    return find_spec("numba") is not None
 
 
 def code_of(name: str, settings: ModelSettings) -> Code:

@@ -93,7 +93,7 @@ def train_stack(
         rows = MultiTaskLoader(stack, stack.size, first.device, first.dtype)
     optimizer = make_optimizer(network, stack.learning_rates, stack.l2, settings.momentum, fused)
     fast = compile_stack(network, rows, optimizer) if compiled and isinstance(rows, SingleTaskLoader) else None
-    curves = _train(network, rows, optimizer, stack) if fast is None else _train_compiled(fast, stack)
+    curves = _train(network, rows, optimizer, stack) if fast is None else _train_compiled(network, fast, stack)
     return _run_of(curves, stack, settings, time.perf_counter() - start)
 
 
@@ -187,20 +187,19 @@ def _actions(
     return train_epoch, score
 
 
-def _train_compiled(fast: "CompiledStack", stack: Stack) -> _Curves:
+def _train_compiled(network: nn.Module, fast: "CompiledStack", stack: Stack) -> _Curves:
     """As ``_train``, some epochs at a time; a member that is done is left as it is."""
     curves, members, epoch = _new_curves(stack), np.arange(len(stack)), 0
     n_most = len(curves.train_loss)
     while epoch < n_most and (active := curves.n_finite >= epoch).any():
-        is_search = stack.stage == "search"
-        # An evaluation scores its last epoch alone.
-        n_epochs = min(fast.n_epochs_at_once(), max(1, n_most - epoch - (not is_search)))
-        losses, outputs = fast.train(epoch + 1, n_epochs, active, is_scored := is_search or epoch + n_epochs == n_most)
+        n_epochs = min(fast.n_epochs_at_once(), n_most - epoch)
+        losses, outputs = fast.train(epoch + 1, n_epochs, active, is_scored=stack.stage == "search")
         epoch += n_epochs
-        _note([losses, *(fast.loader.score_outputs(outputs) if is_search else ())], epoch, members, curves)
-        if is_scored and not is_search:
-            _test(fast.loader, torch.from_numpy(outputs[-1]), members, epoch, curves)
+        _note([losses, *(fast.loader.score_outputs(outputs) if len(outputs) else ())], epoch, members, curves)
     fast.write_back()
+    if stack.stage == "evaluate":  # by torch, with the very bits that the network gives to whoever asks it
+        network.eval()
+        _test(fast.loader, fast.loader.outputs(network), members, n_most, curves)
     return curves
 
 

@@ -8,13 +8,13 @@ mathematics, and differ in rounding. So a key holds the version of numba, or tha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from snnbench.errors import SnnbenchError
+from snnbench.models.code import has_numba
 from snnbench.models.layers.precision import factors_are_exact
 from snnbench.models.layers.stacked import SELU, AlphaDropout, Dropout, ReLU, StackedLinear
 from snnbench.training.loaders import SingleTaskLoader
@@ -61,12 +61,6 @@ def compile_stack(network: nn.Module, rows: SingleTaskLoader, optimizer: Stacked
     on_cpu = optimizer.rates.device.type == "cpu" and optimizer.rates.dtype in (torch.float32, torch.float64)
     chain = read_chain(network) if on_cpu and optimizer.fused and factors_are_exact() else None
     return None if chain is None or not has_numba() else _load()(chain, rows, optimizer)
-
-
-@cache
-def has_numba() -> bool:
-    """Say whether numba is installed; it is not loaded for that."""
-    return find_spec("numba") is not None
 
 
 @cache

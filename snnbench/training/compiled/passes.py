@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 
+from snnbench.models.layers.counter_rng import FIRST_FACTOR, SECOND_FACTOR
 from snnbench.training.compiled.building import inlined, split_exp
 
 SELU, RELU = 0, 1
 """What a layer's activation is called."""
 
 _BLOCK = 8
+_FIRST_FACTOR, _SECOND_FACTOR = np.uint32(FIRST_FACTOR), np.uint32(SECOND_FACTOR % 2**32)
 
 
 @inlined
@@ -75,9 +77,9 @@ def drop(y, d, places, key, threshold, affine):
     """
     scale, shift, dropped, zero = affine[0], affine[1], affine[2], y.dtype.type(0)
     for i in range(y.size):
-        x = np.uint32((places[i] ^ key) * np.uint32(0x7FEB352D))
+        x = np.uint32((places[i] ^ key) * _FIRST_FACTOR)
         x = np.uint32(x ^ np.uint32(np.int32(x) >> np.int32(15)))
-        x = np.uint32(x * np.uint32(0x846CA68B))
+        x = np.uint32(x * _SECOND_FACTOR)
         is_kept = np.int32(x) <= threshold
         y[i] = y[i] * scale + shift if is_kept else dropped
         d[i] = d[i] * scale if is_kept else zero
