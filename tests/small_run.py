@@ -1,5 +1,6 @@
 """Runs as real processes: the program, a small run of networks and an estimator, and a kill in the middle."""
 
+import json
 import os
 import signal
 import subprocess
@@ -96,9 +97,10 @@ def n_rows(results: Path) -> int:
     return len(scores(results)) if any(results.rglob("[!.]*.parquet")) else 0
 
 
-def n_jobs(results: Path) -> int:
-    """Return the number of jobs that the logs of a folder's runs say were stored."""
-    return sum(log.read_text().count('"job stored"') for log in (results / "_logs").glob("*.jsonl"))
+def jobs(results: Path) -> dict[str, int]:
+    """Return the keys of the jobs that the logs of a folder's runs say were stored, with their numbers of rows."""
+    lines = (json.loads(line) for log in (results / "_logs").glob("*.jsonl") for line in log.read_text().splitlines())
+    return {line["key"]: sum(line["statuses"].values()) for line in lines if line["event"] == "job stored"}
 
 
 def kill_run(command: Sequence[str], results: Path, n_files: int) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from archives import wine_like, write_delgado
-from small_run import PROGRAM, crash_run, n_jobs, n_rows
+from small_run import PROGRAM, crash_run, jobs, n_rows
 
 from snnbench import benchmark
 from snnbench.config import load_config
@@ -190,11 +190,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_scores(stacking, config, tm
         "--results",
     ]  # fmt: skip
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
-    killed, half = tmp_path / "killed", n_jobs(tmp_path / "whole") // 2
+    killed, whole = tmp_path / "killed", jobs(tmp_path / "whole")
+    assert sum(whole.values()) == n_rows(tmp_path / "whole")
     crash_run([*command, str(killed)], tmp_path, 1, "before")
     assert n_rows(killed) == 0
-    crash_run([*command, str(killed)], tmp_path, half, "after")
-    assert half <= n_rows(killed) < n_rows(tmp_path / "whole")
+    crash_run([*command, str(killed)], tmp_path, len(whole) // 2, "after")
+    logged = jobs(killed)
+    assert len(logged) == len(whole) // 2 - 1  # the last one was stored, but the log not told any more
+    assert logged.items() <= whole.items()
+    assert n_rows(killed) - sum(logged.values()) in {n for key, n in whole.items() if key not in logged}
     subprocess.run([*command, str(killed)], check=True, capture_output=True)
     assert scores(tmp_path / "killed") == scores(tmp_path / "whole")
 

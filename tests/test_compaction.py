@@ -1,4 +1,4 @@
-"""A folder that is compacted or merged while the disk fills up, others write and plain readers read: no row lost, doubled or torn.
+"""A folder is compacted or merged while the disk fills up, others write and plain readers read: no row is lost, doubled, torn.
 
 What a process that dies in the middle leaves behind is the subject of ``test_crashes.py``.
 """
@@ -132,7 +132,10 @@ def start(act, *args):
 
 
 def read_plainly(folder: Path, seen: set[str]) -> bool:
-    """Read with pandas; False if a file went between its listing and its opening. What has been seen must be there once, whole."""
+    """Read with pandas; False if a file went between its listing and its opening.
+
+    What has been seen must be there, once and whole; what is seen is noted.
+    """
     try:
         rows = pd.read_parquet(folder)
     except FileNotFoundError:
@@ -171,11 +174,8 @@ def compact_again_and_again(results: Path, done) -> None:
 
 
 def test_a_plain_reader_beside_merges_and_compactions_of_the_target_finds_every_row_once(tmp_path):
-    sources, target, done = (
-        [tmp_path / f"{k}" for k in range(8)],
-        tmp_path / "target",
-        multiprocessing.get_context("forkserver").Event(),
-    )
+    sources, target = [tmp_path / f"{k}" for k in range(8)], tmp_path / "target"
+    done = multiprocessing.get_context("forkserver").Event()
     for k, source in enumerate(sources):
         write_results(source, job_of("all", f"{k}"), [result(key, valid_curve=CURVE) for key in ("all", f"{k}")])
     merge(sources[:1], target)

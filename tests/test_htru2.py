@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from archives import write_htru2, write_tox21
-from small_run import PROGRAM, crash_run, n_jobs
+from small_run import PROGRAM, crash_run, jobs
 from small_run import n_rows as count_rows
 
 from snnbench.config import expand_grid, load_config
@@ -155,9 +155,12 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_scores(suite, write, select
         "--source", str(tmp_path / "source"), "--progress", "none", *SPLITS[suite], "--results",
     ]  # fmt: skip
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
-    half, killed = n_jobs(tmp_path / "whole") // 2, tmp_path / "killed"
-    crash_run([*command, str(killed)], tmp_path, half, "before")
-    assert half - 1 <= count_rows(killed) < n_rows
+    killed, all_jobs = tmp_path / "killed", jobs(tmp_path / "whole")
+    crash_run([*command, str(killed)], tmp_path, len(all_jobs) // 2, "before")
+    logged = jobs(killed)
+    assert len(logged) == len(all_jobs) // 2 - 1
+    assert logged.items() <= all_jobs.items()
+    assert count_rows(killed) == sum(logged.values())
     subprocess.run([*command, str(killed)], check=True, capture_output=True)
     found, whole = (
         pd.read_parquet(tmp_path / name / suite).sort_values("key").reset_index(drop=True) for name in ("killed", "whole")

@@ -1,8 +1,8 @@
 """A suite's folder written anew, in few large files, and exchanged with the old one in one step.
 
 The new folder is made beside the results folder, where no reader of it looks. Before the exchange nothing has changed, after it
-all has: a reader sees the one or the other, and a compaction that is killed can be started again. ``exchange`` says what happens
-where the system has no such exchange.
+all has: a reader sees the one or the other, and a compaction that is killed can be started again. ``exchange`` says what
+happens where the system has no such exchange.
 """
 
 import os

@@ -5,11 +5,10 @@ by one that holds its rows, too, in one step, until that file is large and the n
 whole at any moment, and no row is ever in two. A row that failed is replaced in the file where it stands. Runs can be killed,
 repeated and merged by copying; ``pandas.read_parquet("results/<suite>")`` reads all rows of a suite, as do DuckDB and polars.
 DuckDB and polars open a file twice: while a run writes, one that was replaced in between is an error, and to be read again.
-No layout spares them that: rows that are added without a key ever being twice need a name that changes what it stands for, be it
-a file's or the folder's.
-At the end of a run nothing is written anew: there is a file for 384 rows (278 for the 38,000 jobs of the paper's grid), which
-costs a reader 1 ms each, while writing them anew needs the room twice, keeps other runs waiting and lets files vanish that
-somebody reads. ``snnbench results compact`` does it when it suits.
+No layout spares them that: where no key is ever twice, a row comes by a name that begins to mean something else, be it that of
+a file or of the folder. At the end of a run nothing is written anew: there is a file for 384 rows (about 280 for the paper's
+grid), which costs a reader 1 ms, while a compaction needs the room twice, lets other runs wait, and takes files away that
+somebody may be reading. ``snnbench results compact`` does it when it suits.
 ``_settings/``, which Parquet readers ignore, holds the resolved settings of each run. Several runs may write to one folder at
 once: they take turns, and a row that another one stored meanwhile is not stored again.
 """
@@ -191,7 +190,7 @@ def _read_folders(folders: Sequence[Path], columns: Sequence[str] | None, keys: 
 
 
 def read_while_steady(folders: Sequence[Path], read: Callable[[Sequence[Path]], T]) -> T:
-    """Return what ``read`` makes of all files of results folders; it starts again where a compaction takes files away meanwhile.
+    """Return what ``read`` makes of all files of results folders; it starts again if a compaction takes files away meanwhile.
 
     Raises:
         StoreError: If a file cannot be read, or files vanish again and again.
