@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from openml_files import N_ROWS, balance_arff, balance_files, balance_rows, splits_arff, task_xml
 from openml_server import Server, error_xml, from_cache, serve, study_xml
+from sklearn.ensemble import RandomForestClassifier
 from test_own import call
 
 from snnbench.errors import DataError
 from snnbench.results.store import read_results
 from snnbench.suites import openml
+from snnbench.suites.arff import read_arff
 from snnbench.suites.folder import FolderSuite
 from snnbench.suites.openml import Alias, fetch_openml, open_fetched, suite_name
 from snnbench.suites.openml_files import read_data, read_splits, read_study, read_task
@@ -272,3 +275,37 @@ def test_the_tasks_of_the_shared_cache_have_their_official_splits(shared, tmp_pa
         assert all(np.array_equal(np.unique(np.concatenate([s.train, s.valid, s.test])), np.arange(numbers[0])) for s in splits)
     [first, *_] = suite.splits("anneal-t6", folder)
     assert (len(first.train) + len(first.valid), len(first.test)) == (602, 296)
+
+
+AMLB_FOREST = [0.79, 0.75, 0.76, 0.77, 0.71, 0.78, 0.77, 0.79, 0.74, 0.75]
+"""Accuracies of scikit-learn 0.19.2's random forest of 2000 trees on the ten folds of OpenML's task 31, credit-g: the AutoML
+benchmark, github.com/openml/automlbenchmark, reports/results_small-8c4h_ref.csv at commit 76131be."""
+
+
+@pytest.mark.shared_data
+@pytest.mark.slow
+def test_credit_g_scores_as_it_does_by_hand_and_as_was_published(shared, tmp_path, monkeypatch, capsys):
+    with serve(from_cache(shared / "data" / "openml-cache", [97])) as found:
+        set_up(found, tmp_path, monkeypatch)
+        monkeypatch.setenv("SNNBENCH_CACHE", str(tmp_path / "cache"))
+        assert call(monkeypatch, capsys, "data", "fetch", "openml/t/97")[0] == 0
+        table = read_arff(found.files["/data/download/17"].decode(), "credit-g").to_pandas()
+        official = read_splits(found.files["/api_splits/get/97/Task_97_splits.arff"].decode(), len(table))
+    monkeypatch.chdir(tmp_path)
+    forest = 'estimator = "sklearn.ensemble.RandomForestClassifier"\ngrid = { n_estimators = [100] }\n'
+    Path("forest.toml").write_text(f"[models.forest]\n{forest}")
+    words = ["openml/t/97", "--config", "forest.toml", "--yes", "--workers", "1", "--progress", "none"]
+    assert call(monkeypatch, capsys, "run", *words)[0] == 0
+    rows = read_results([tmp_path / "results"])
+    ours = rows[rows["stage"] == "evaluate"].set_index("split")["test_score"]
+
+    X, y = pd.get_dummies(table.drop(columns="class")), table["class"]
+    by_hand = {
+        f"repeat-1-fold-{split.fold + 1}": RandomForestClassifier(100, random_state=1)
+        .fit(X.iloc[split.train], y.iloc[split.train])
+        .score(X.iloc[split.test], y.iloc[split.test])
+        for split in official
+    }
+    assert ours.index.tolist() == list(by_hand)
+    assert ours.mean() == pytest.approx(np.mean(list(by_hand.values())), abs=0.01)
+    assert ours.mean() == pytest.approx(np.mean(AMLB_FOREST), abs=0.02)

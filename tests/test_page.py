@@ -13,6 +13,7 @@ import pytest
 from test_charts import RUNS
 
 from snnbench.report import Analysis, ComparisonOptions, Runs, rank_models, render_page
+from snnbench.report.page import _keep_options_whole
 from snnbench.report.ranking import ScoreOrigin
 from snnbench.results.published import load_published
 from snnbench.suites import uci
@@ -166,3 +167,7 @@ def test_one_task_has_tables_and_no_charts_across_tasks() -> None:
 def test_no_option_is_broken_at_the_end_of_a_line(page: str) -> None:
     assert "--published" in words(page)
     assert "--" not in words(re.sub(r'<span class="(?:whole|word)">[^<]*</span>', "", page))
+
+
+def test_a_command_in_a_sentence_is_code() -> None:
+    assert _keep_options_whole("by `run <x> --by a`.") == ('by <code>run &lt;x&gt; <span class="whole">--by</span> a</code>.')

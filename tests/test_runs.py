@@ -56,4 +56,4 @@ def test_commands_are_those_of_presets_that_are_still_the_same():
     folds = rows("htru2", splits=tuple(f"fold-{k}" for k in range(1, 11)))
     assert "--repetition" not in examine(folds).commands[0]
     some = examine(rows("htru2", splits=("fold-2", "fold-3")).assign(device="cuda")).commands[0]
-    assert some.endswith("--repetition 2 --repetition 3 --device cuda")
+    assert some.endswith("--repetition 2..3 --device cuda")

@@ -128,8 +128,9 @@ def _as_spec(chart: Any) -> dict[str, Any]:
 
 
 def _keep_options_whole(text: str) -> Markup:
-    """Return prose whose options, as --exclude-flagged, are never broken after one of their hyphens."""
-    return Markup(re.sub(r"--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', str(escape(text))))
+    """Return prose with its commands as code, whose options, as --exclude-flagged, are never broken after a hyphen."""
+    whole = re.sub(r"--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', str(escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", whole))
 
 
 def _keep_words_whole(text: str) -> Markup:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,7 +207,8 @@ def _commands(rows: pd.DataFrame) -> list[str]:
         tasks = sorted(set(run["task"]))
         if len(tasks) < len(load_suite(str(suite)).catalogue()):
             words += [word for task in tasks for word in ("--task", str(task))]
-        words += [word for number in _repetitions(str(suite), run) for word in ("--repetition", str(number))]
+        if numbers := _repetitions(str(suite), run):
+            words += ["--repetition", ",".join(_ranges(numbers))]
         seed = int(run["seed"].min())
         n_seeds = int(run["seed"].nunique())
         words += ["--seed", str(seed)] if seed else []
@@ -223,3 +224,14 @@ def _repetitions(suite: str, run: pd.DataFrame) -> list[int]:
     """Return the numbers of the splits, none if they are those that are run unless others are asked for."""
     numbers = split_numbers(suite, run["split"].astype(str))
     return [] if tuple(numbers) == load_suite(suite).REPETITIONS else numbers
+
+
+def _ranges(numbers: Sequence[int]) -> list[str]:
+    """Return numbers in their order as ``--repetition`` takes them: 1 to 3 and 5 are ``1..3`` and ``5``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs]
