@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from snnbench.errors import SnnbenchError, UnknownNameError
+from snnbench.report.compare import COMPARISON_COLUMNS, compare_results
+from snnbench.report.options import ComparisonOptions
+from snnbench.report.shares import correlate_splits
 from snnbench.stats import hierarchical
+from snnbench.suites import load_suite
 
 
 def draw_splits(gap: float, n_tasks: int = 20, n_splits: int = 5) -> pd.DataFrame:
@@ -54,3 +58,34 @@ def test_what_cannot_be_asked_is_refused() -> None:
         hierarchical(draw_splits(0.0), 0.01, "c")
     with pytest.raises(SnnbenchError, match="not be negative"):
         hierarchical(draw_splits(0.0), -0.01)
+
+
+def test_splits_correlate_by_how_much_of_a_task_tests() -> None:
+    names = pd.MultiIndex.from_product([["wine", "iris"], ["repetition-1", "repetition-2"]])
+    tasks = load_suite("core").catalogue().loc[["iris", "wine"]]
+    tested, not_tested = tasks["n_test"], tasks["n_samples"] - tasks["n_test"]
+    found = correlate_splits("core", pd.DataFrame(index=names))
+    np.testing.assert_allclose(found.loc[["iris", "wine"]], tested / (tested + 0.8 * not_tested))
+    assert 0.2 < found.min() < found.max() < 0.4
+    folds = pd.MultiIndex.from_product([["htru2"], [f"fold-{k}" for k in range(1, 11)]])
+    assert correlate_splits("htru2", pd.DataFrame(index=folds))["htru2"] == pytest.approx(1 / 9, rel=0.01)
+
+
+def test_a_comparison_of_stored_rows_passes_the_correlation_of_its_hold_outs_on() -> None:
+    rows = pd.DataFrame(
+        [
+            {"stage": "evaluate", "suite": "core", "task": task, "split": f"repetition-{k}", "model": model, "seed": 0,
+             "status": "ok", "metric": "accuracy", "test_score": 0.8 + 0.01 * ((i + 2 * k + j) % 5), "config": "{}"}
+            for i, task in enumerate(["iris", "wine", "monks-1", "monks-2", "waveform"])
+            for k in (1, 2)
+            for j, model in enumerate(["one", "two"])
+        ]
+    )  # fmt: skip
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *COMPARISON_COLUMNS])))
+    comparison = compare_results(ComparisonOptions(bayes="hierarchical"), rows)
+    assert comparison.splits is not None
+    known = correlate_splits("core", comparison.splits)
+    wanted = hierarchical(comparison.splits, comparison.rope, comparison.baseline, known, n_samples=comparison.n_samples)
+    pd.testing.assert_frame_equal(comparison.bayesian, wanted)
+    halves = hierarchical(comparison.splits, comparison.rope, comparison.baseline, n_samples=comparison.n_samples)
+    assert not comparison.bayesian.equals(halves)

@@ -9,9 +9,9 @@ from snnbench import stats
 from snnbench.errors import SnnbenchError
 from snnbench.records import Alternative, TestResult
 from snnbench.report.breakdown_parts import Breakdown, cell_plus_minus, describe_scores, load_published_values
+from snnbench.report.shares import share_of_test
 from snnbench.results.selection import scored_evaluations
 from snnbench.stats.options import check_option
-from snnbench.suites import load_suite
 
 _OTHERS = {"naive_bayes": "naive Bayes", "decision_tree": "C4.5 (here: decision_tree)", "svm": "SVM"}
 """Models of Table 3 whose scores the paper took from elsewhere."""
@@ -51,7 +51,7 @@ def by_split(
     if fold_test == "wilcoxon":
         test = stats.wilcoxon(scores, baseline, alternative, correction)
     else:
-        test = stats.resampled_t(scores, baseline, alternative, correction, _test_share(rows))
+        test = stats.resampled_t(scores, baseline, alternative, correction, _share(rows))
     values = _tabulate(scores, test)
     cells = _write_cells(values, correction)
     others: list[str] = []
@@ -133,7 +133,7 @@ def _describe_test(rows: pd.DataFrame, reference: str, alternative: Alternative,
         )
     return (
         f"p: {reference} against each model, corrected resampled t-test (Nadeau and Bengio 2003), {alternative}{family}; the "
-        f"variance allows for shared training rows by n_test / n_train = {_test_share(rows):.3g}."
+        f"variance allows for shared training rows by n_test / n_train = {_share(rows):.3g}."
     )
 
 
@@ -183,9 +183,6 @@ def describe_untested(scores: pd.DataFrame, reference: str, fold_test: str) -> l
     return [sentence] if sentence else []
 
 
-def _test_share(rows: pd.DataFrame) -> float:
-    """Return n_test / n_train of a task's splits: one fold more validates, or a fifth of the rows that do not test."""
-    row = load_suite(str(rows["suite"].iloc[0])).catalogue().loc[str(rows["task"].iloc[0])]
-    n_samples, n_test = int(row["n_samples"]), int(row["n_test"])
-    are_folds = rows["split"].astype(str).str.startswith("fold-").all()
-    return n_test / (n_samples - 2 * n_test if are_folds else 0.8 * (n_samples - n_test))
+def _share(rows: pd.DataFrame) -> float:
+    """Return n_test / n_train of the one task's splits."""
+    return share_of_test(str(rows["suite"].iloc[0]), str(rows["task"].iloc[0]), pd.Index(rows["split"].unique()))

@@ -8,6 +8,7 @@ from snnbench.errors import DataError, SnnbenchError
 from snnbench.report.grids import describe_grids
 from snnbench.report.options import ComparisonOptions, choose_listed_tasks, choose_models, choose_tasks
 from snnbench.report.ranking import ModelComparison, ScoreOrigin, rank_models
+from snnbench.report.shares import correlate_splits
 from snnbench.report.summary import name_models, plural
 from snnbench.results.data_versions import check_versions, choose_versions
 from snnbench.results.published import PUBLISHED, beside_published, published_suite
@@ -80,6 +81,8 @@ def compare_results(
         *on_versions,
         *describe_code(rows),
     )
+    splits = _find_splits(rows, options, own, names, tables)
+    is_hierarchical = own and options.bayes == "hierarchical" and splits is not None
     origin = ScoreOrigin(
         suite=suite,
         metric=options.metric or " or ".join(sorted(metrics)),
@@ -89,7 +92,8 @@ def compare_results(
         tables=tuple(table.name for table in tables),
         grids=grids,
         caution=caution,
-        splits=_find_splits(rows, options, own, names, tables),
+        splits=splits,
+        correlation=correlate_splits(suite, splits) if is_hierarchical else None,
     )
     return rank_models(together, reasons, options, origin)
 

@@ -38,6 +38,7 @@ class ScoreOrigin:
         grids: A sentence on the grids that the models were selected from, where they differ; empty if they do not.
         caution: A sentence for the conclusion on what makes the scores unlike; empty if nothing is known to.
         splits: (n_splits of all tasks, n_models), index = (task, split): what a task's score is the mean of; None if unknown.
+        correlation: Of the scores on two splits of a task, by task; None for that of a cross-validation.
     """
 
     suite: str = ""
@@ -49,6 +50,7 @@ class ScoreOrigin:
     grids: str = ""
     caution: str = ""
     splits: pd.DataFrame | None = field(default=None, compare=False)
+    correlation: pd.Series | None = field(default=None, compare=False)
 
 
 UNKNOWN = ScoreOrigin()
@@ -159,7 +161,9 @@ class ModelComparison:
                     "The hierarchical Bayesian test must have scores of all models on several splits of a task, found none. "
                     "Run more repetitions, give a table with a column split, or leave --bayes out."
                 )
-            return stats.hierarchical(self.splits, self.rope, self.baseline, n_samples=self.n_samples, seed=SEED)
+            return stats.hierarchical(
+                self.splits, self.rope, self.baseline, self.origin.correlation, n_samples=self.n_samples, seed=SEED
+            )
         return stats.bayesian_signed_rank(self.scores, self.rope, self.baseline, PRIOR, self.n_samples, SEED)
 
     @property
