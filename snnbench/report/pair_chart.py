@@ -55,7 +55,12 @@ def draw_pairs(analysis: Analysis) -> Any:
         "mean_difference:Q",
         title="mean difference, row − column",
         scale=alt.Scale(domain=[-largest, 0, largest], range=[_LOWER, _EQUAL, _HIGHER], interpolate="rgb"),
-        legend=alt.Legend(orient="bottom", gradientLength=alt.expr("min(280, width)"), titleLimit=400, format="+.3~f"),
+        legend=alt.Legend(
+            orient="bottom",
+            gradientLength=alt.expr("min(280, width)"),
+            titleLimit=400,
+            labelExpr="datum.value ? format(datum.value, '+.3~f') : '0'",
+        ),
     )
     names = ("model", "other", "difference", "counts", "p", "adjusted", "effect")
     lines = [
