@@ -954,7 +954,7 @@ def test_a_failed_download_is_said_in_three_lines(program, monkeypatch, tmp_path
 
 def test_models_and_version(program):
     models = program("models", "list")
-    assert re.search(r"^snn +216 +12 .*snnbench\.models\.networks\.snn\.SNN *$", models.out, re.MULTILINE)
+    assert re.search(r"^snn +12 +216 +12 .*snnbench\.models\.networks\.snn\.SNN *$", models.out, re.MULTILINE)
     # 180 rows of the paper's grid: the bottleneck of a rectangular block does not matter.
     assert re.search(r"^resnet +135 ", models.out, re.MULTILINE)
     assert re.search(r"^random_forest .*sklearn\.ensemble\.RandomForestClassifier *$", models.out, re.MULTILINE)

@@ -36,7 +36,7 @@ MAY_LOAD = {
     "data list": TABLES,
     "data verify core": {*TABLES, "sklearn", "scipy.stats"},
     "data audit core --task wdbc": {*TABLES, "sklearn", "scipy.stats"},
-    "models list": {*TABLES, "torch", "sklearn", "scipy.stats"},
+    "models list": set(),
 }
 """Everything that a command may load of what is heavy."""
 

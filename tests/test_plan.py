@@ -3,7 +3,8 @@ from typing import ClassVar
 
 import pytest
 
-from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_config
+from snnbench.cli.models import count_configs
+from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_config, presets
 from snnbench.errors import ConfigError
 from snnbench.execution.gpu_stacks import gpu_cost
 from snnbench.execution.plan import (
@@ -15,13 +16,15 @@ from snnbench.execution.plan import (
     make_jobs,
     plan_evaluation,
     plan_search,
+    search_grid,
     search_member,
 )
 from snnbench.models.cost.network_cost import member_seconds
 from snnbench.models.layers.padding import steps_class
 from snnbench.models.layers.stacked import StackedLinear
+from snnbench.models.registry import EXTRAS
 from snnbench.records import Code, Compute
-from snnbench.suites import core
+from snnbench.suites import SUITES, core
 from snnbench.suites.loading import LoadedSuite
 from snnbench.training.context import GpuUse, specify_run
 
@@ -273,3 +276,11 @@ def test_on_a_gpu_tasks_join_a_stack_where_the_model_says_that_it_is_faster():
     assert [job.seconds for job in found.jobs] == sorted(
         (gpu_cost(job.members, spec).seconds for job in found.jobs), reverse=True
     )
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_list_of_models_counts_what_a_search_trains(suite):
+    for preset in presets(suite):
+        for name, table in load_config(suite, preset).models.items():
+            if str(table.estimator).partition(".")[0] not in EXTRAS:  # packages that may be missing
+                assert count_configs(name, table) == len(search_grid(name, table)), (preset, name)

@@ -9,7 +9,6 @@ from snnbench.cli.output import print_table, results
 
 if TYPE_CHECKING:
     from snnbench.config import ModelSettings
-    from snnbench.records import Config
 
 Column = tuple[str, ...]
 """The heading of a column, line by line: a preset, then the suites that it counts for."""
@@ -76,20 +75,21 @@ def _grid_sizes(settings: "Mapping[tuple[str, str], Mapping[str, ModelSettings]]
     for (suite, preset), models in settings.items():
         for name, model in models.items():
             if (name, repr(model)) not in counted:
-                counted[name, repr(model)] = str(len(_listed_grid(name, model)))
+                counted[name, repr(model)] = str(count_configs(name, model))
         sizes = tuple((name, counted[name, repr(model)]) for name, model in models.items())
         suites.setdefault((preset, sizes), []).append(suite)
     return {(preset, *names): dict(sizes) for (preset, sizes), names in suites.items()}
 
 
-def _listed_grid(name: str, model: "ModelSettings") -> "Sequence[Config]":
-    """Return the configurations of a grid; of packages that may be missing and take seconds to import, as they are written."""
+def count_configs(name: str, model: "ModelSettings") -> int:
+    """Return the number of distinct configurations of a grid, as a plan counts them but without importing the model."""
     from snnbench.config import expand_grid
-    from snnbench.execution.plan import search_grid
-    from snnbench.models.registry import EXTRAS
+    from snnbench.models.equal_configs import EQUAL_CONFIGS
+    from snnbench.models.registry import implementation
+    from snnbench.records import Config
 
-    is_optional = model.estimator is not None and model.estimator.partition(".")[0] in EXTRAS
-    return expand_grid(name, model) if is_optional else search_grid(name, model)
+    rule = EQUAL_CONFIGS.get(implementation(name, model), dict)
+    return len({Config(name, tuple(rule(dict(config.values)).items())).key for config in expand_grid(name, model)})
 
 
 def _fitting(columns: Mapping[Column, object], width: int) -> Iterator[Sequence[Column]]:

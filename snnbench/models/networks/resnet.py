@@ -8,6 +8,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import nn
 
+from snnbench.models.equal_configs import without_idle_bottleneck
 from snnbench.models.layers.normalisation import StackedBatchNorm
 from snnbench.models.layers.stacked import Dropout, Gradients, ReLU, StackedLinear, descend_chain
 from snnbench.models.networks.batchnorm import NORMALISATION, NORMALISATION_DEFAULTS
@@ -83,10 +84,7 @@ class ResNet(nn.Sequential):
         **NORMALISATION_DEFAULTS,
     }
 
-    @staticmethod
-    def canonical(values: dict[str, Value]) -> dict[str, Value]:
-        """Return the values without those that do not matter, so that equal networks have equal configs."""
-        return {name: value for name, value in values.items() if name != "bottleneck" or values["form"] == "diavolo"}
+    canonical = staticmethod(without_idle_bottleneck)
 
     def __init__(self, configs: Sequence[Config], n_features: int, n_outputs: int) -> None:
         values = self.defaults | dict(configs[0].values)
