@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Unpack
 
@@ -19,6 +19,7 @@ from snnbench.errors import StoreError, UnknownNameError
 from snnbench.execution.plan import Plan, evaluation_seconds
 from snnbench.execution.request import Request
 from snnbench.execution.run_options import Names, RunOptions, build_request
+from snnbench.paper.theory.normalising import ask_theory
 from snnbench.records import Dataset, Split
 from snnbench.report import ComparisonOptions, choose_rows
 from snnbench.results import selection
@@ -111,6 +112,7 @@ def plan(
         SnnbenchError: If a name does not exist, a value is wrong, or the data cannot be had.
     """
     request = build_request(suite, models, tasks, preset, results, options)
+    request = replace(request, settings=ask_theory(request.settings, request.models))
     loaded = benchmark.prepare(request)
     search = benchmark.plan(request, loaded)
     further_seconds = evaluation_seconds(request.specify(loaded), search, request.n_seeds)

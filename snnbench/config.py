@@ -1,5 +1,6 @@
 """From a TOML file in ``configs/`` to validated run settings and the grid of each model."""
 
+import math
 import tomllib
 from itertools import product
 from pathlib import Path
@@ -45,7 +46,16 @@ class TrainingSettings(BaseModel):
     smoothing: Literal["trailing", "centred"] = "trailing"
 
 
-_ADDED = ("early_stopping", "encoding")
+FULLY_CONNECTED = "fully_connected"
+"""What ``network`` says for fully connected layers with an ``activation`` of one's own."""
+
+SELF_NORMALIZING = "self-normalizing"
+"""A ``gain`` that is asked of the theory, see ``snnbench.paper.theory.normalising``."""
+
+_DEFAULTS = {"gain": 1.0, "scale": 1.0, "shift": 0.0, "dropout": "plain"}
+"""Of a table with an activation."""
+
+_ADDED = ("early_stopping", "encoding", "activation", *_DEFAULTS)
 
 
 class ModelSettings(BaseModel):
@@ -56,6 +66,9 @@ class ModelSettings(BaseModel):
     ``encoding`` is how it gets the columns of a table, instead of the task's own encoding.
     ``early_stopping`` ends an estimator's fit after so many rounds without a better validation loss, see
     ``snnbench.models.estimators.stopping``.
+    ``activation`` is the import path of a function or module, for the network ``fully_connected`` alone. Its hidden layers are
+    ``scale * activation(x @ weight + bias) + shift``, initial weights have the variance ``gain / n_in``, and ``dropout`` is
+    plain or the alpha dropout of self-normalizing networks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -66,7 +79,21 @@ class ModelSettings(BaseModel):
     accelerator: str | None = None
     encoding: ModelEncoding | None = None
     early_stopping: Annotated[int, Ge(1)] | None = None
+    activation: str | None = None
+    gain: float | str | None = None
+    scale: float | None = None
+    shift: float | None = None
+    dropout: str | None = None
     grid: dict[str, Value | list[Value]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_defaults(cls, table: Any) -> Any:
+        """Write down what an activation's table leaves out, so that what is said and what is not have one digest."""
+        if not isinstance(table, dict) or not table.get("activation"):
+            return table
+        known = {"gain": 1.0, "dropout": "plain"} if table.get("gain") == SELF_NORMALIZING else _DEFAULTS
+        return known | table
 
     @field_validator("grid", mode="after")
     @classmethod
@@ -88,6 +115,28 @@ class ModelSettings(BaseModel):
         for name, values in self.grid.items():
             if isinstance(values, list) and (not values or len(set(map(repr, values))) < len(values)):
                 raise ValueError(f"'{name}' must list at least one value and none twice, found {values}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_activation(self) -> "ModelSettings":
+        if (self.network == FULLY_CONNECTED) != (self.activation is not None):
+            raise ValueError(
+                f"network = '{FULLY_CONNECTED}' and an activation, as 'torch.nn.functional.mish', belong together, found "
+                f"network {self.network!r} and activation {self.activation!r}"
+            )
+        said = {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
+        if self.activation is None and said:
+            raise ValueError(f"only a model with an activation has {', '.join(said)}")
+        if self.dropout not in (None, "plain", "alpha"):
+            raise ValueError(f"dropout must be 'plain' or 'alpha', found {self.dropout!r}")
+        if self.gain == SELF_NORMALIZING and (self.scale, self.shift) != (None, None):
+            raise ValueError(f"gain = '{SELF_NORMALIZING}' finds scale and shift itself; leave them out")
+        if self.gain not in (None, SELF_NORMALIZING) and not _is_positive(self.gain):
+            raise ValueError(f"gain must be a finite number above 0 or '{SELF_NORMALIZING}', found {self.gain!r}")
+        if self.scale is not None and not _is_positive(self.scale):
+            raise ValueError(f"scale must be a finite number above 0, found {self.scale!r}")
+        if self.shift is not None and not math.isfinite(self.shift):
+            raise ValueError(f"shift must be finite, found {self.shift!r}")
         return self
 
     @model_serializer(mode="wrap")
@@ -164,6 +213,10 @@ def expand_grid(model: str, settings: ModelSettings) -> list[Config]:
     names = list(settings.grid)
     axes = [values if isinstance(values, list) else [values] for values in settings.grid.values()]
     return [Config(model, tuple(zip(names, point, strict=True))) for point in product(*axes)]
+
+
+def _is_positive(value: float | str | None) -> bool:
+    return isinstance(value, float | int) and math.isfinite(value) and value > 0
 
 
 def _whole(value: Any) -> Any:

@@ -36,6 +36,13 @@ def presets(context: typer.Context, incomplete: str) -> Iterable[str]:
     return _starting(incomplete, (name for suite in _suites(context) for name in presets(suite)))
 
 
+def activations(incomplete: str) -> Iterable[str]:
+    """Complete a known activation."""
+    from snnbench.models.activations import KNOWN
+
+    return _starting(incomplete, KNOWN)
+
+
 def models(context: typer.Context, incomplete: str) -> Iterable[str]:
     """Complete a model of the config."""
     from snnbench.config import load_config

@@ -38,6 +38,7 @@ def list_models() -> None:
 
     from snnbench.config import load_config, presets
     from snnbench.models import implementation
+    from snnbench.models.activations import KNOWN
     from snnbench.suites import SUITES
 
     settings = {
@@ -61,6 +62,9 @@ def list_models() -> None:
             if any(sizes):
                 table.add_row(name, *sizes, *([paths[name]] if has_room else []))
         print_table(table)
+    console.print(
+        f"`snnbench run SUITE --activation NAME`, fully connected networks with {', '.join(KNOWN)}, or one of your own."
+    )
     console.print("Numbers: distinct configurations in the grid of a preset, for the suites below its name.", style="dim")
 
 

@@ -11,20 +11,34 @@ if TYPE_CHECKING:
     from snnbench.config import RunSettings
 
 
-def load_settings(suite: str, models: Iterable[str], preset: str, config: Path | None) -> "RunSettings":
-    """Return the config of a run.
+def load_settings(
+    suite: str, models: Iterable[str], preset: str, config: Path | None, activations: Iterable[str] = ()
+) -> "RunSettings":
+    """Return the config of a run, with a model for each of some activations.
 
     Raises:
         ConfigError: If it is wrong.
-        UnknownNameError: If there is no such preset or model.
+        UnknownNameError: If there is no such preset, model or activation.
     """
     from snnbench.config import load_config
+    from snnbench.models.activations import with_activations
 
-    settings = load_config(suite, preset, config)
+    settings = with_activations(load_config(suite, preset, config), activations)
     for name in models:
         if name not in settings.models:
             raise UnknownNameError(f"model of {config or f'preset {preset}'}", name, settings.models)
     return settings
+
+
+def activation_models(activations: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the models that some activations make.
+
+    Raises:
+        UnknownNameError: If one is neither a known name nor an import path.
+    """
+    from snnbench.models.activations import import_path, model_name
+
+    return tuple(dict.fromkeys(model_name(import_path(activation)) for activation in activations))
 
 
 def read_repetitions(suite: str, typed: Iterable[str]) -> tuple[int, ...]:

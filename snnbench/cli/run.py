@@ -15,7 +15,7 @@ import typer
 from snnbench import __version__
 from snnbench.cli import completion, own
 from snnbench.cli.machine import Device, Kernels, choose_device, use_gpu
-from snnbench.cli.names import load_settings, read_repetitions
+from snnbench.cli.names import activation_models, load_settings, read_repetitions
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
 from snnbench.cli.output import FLAG, MAX_SEED, errors
 from snnbench.cli.plan import confirm, print_plan
@@ -75,6 +75,14 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NAME", help="Model to run; may be repeated. Default: all of the config.", autocompletion=completion.models
+        ),
+    ] = None,
+    activation: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Fully connected networks with mish, gelu … or a function of your own, on the grid of snn; may be repeated.",
+            autocompletion=completion.activations,
         ),
     ] = None,
     task: Annotated[
@@ -219,12 +227,16 @@ def run(
     if config and preset:
         raise ConfigError(f"--config and --preset exclude each other, found {config} and {preset}. Leave one of them out.")
     # Names are checked before anything that takes long is imported; a suite of the user's is known once it is opened.
-    settings = None if own.is_own(suite) and not config else load_settings(suite, model or (), preset or _PRESET, config)
+    activated = activation_models(activation or ())
+    asked_for = (*(model or ()), *activated)
+    load = partial(load_settings, preset=preset or _PRESET, config=config, activations=activation or ())
+    settings = None if own.is_own(suite) and not config else load(suite, asked_for)
     from snnbench import benchmark
     from snnbench.execution.engines import configure_engine, load_engine
     from snnbench.execution.plan import evaluation_seconds, search_grid
     from snnbench.execution.request import Request
     from snnbench.models.import_policy import check_imports
+    from snnbench.paper.theory.normalising import ask_theory
     from snnbench.results.provenance import installed_packages
     from snnbench.results.runlog import log_event, open_log
     from snnbench.suites import load_suite
@@ -252,10 +264,12 @@ def run(
         source,
         tables,
     )
-    settings = settings or load_settings(suite, model or (), preset or _PRESET, config)
-    settings = _with_options(settings, config, accelerator, preprocessing)
-    models = tuple(dict.fromkeys(model or settings.models))
+    settings = settings or load(suite, asked_for)
+    own_code = config.absolute().parent if config else Path.cwd() if activation else None
+    settings = _with_options(settings, own_code, accelerator, preprocessing)
+    models = tuple(dict.fromkeys(asked_for or settings.models))
     check_imports(settings, models, allow_import or ())
+    settings = ask_theory(settings, models)
     for name in models:  # a wrong value is found here, not after a download
         search_grid(name, settings.models[name])
     check_tasks(suite, task or ())
@@ -276,7 +290,7 @@ def run(
         n_seeds=seeds,
         compute=compute,
         engine_spec=engine_spec,
-        node_setup=NodeSetup(_absolute(source), offline, config.absolute().parent if config else None),
+        node_setup=NodeSetup(_absolute(source), offline, own_code),
         limit_seconds=math.inf if job_timeout is None else job_timeout,
         accepted=tuple(kind.value for kind in accept or ()),
         gpu=use_gpu(kernels, stacks_at_once, compute, is_remote),
@@ -305,14 +319,14 @@ def run(
 
 
 def _with_options(
-    settings: "RunSettings", config: Path | None, accelerator: str | None, preprocessing: Preprocessing | None
+    settings: "RunSettings", folder: Path | None, accelerator: str | None, preprocessing: Preprocessing | None
 ) -> "RunSettings":
     """Return the settings of a config, with the values of options in the place of its own."""
     from snnbench.models.estimators.accelerators import accelerate
 
-    if config:
-        # A network of the user's own lies beside the config; behind all others, so that nothing there poses as a library.
-        sys.path.append(str(config.absolute().parent))
+    if folder:
+        # Code of the user's own lies beside the config; behind all others, so that nothing there poses as a library.
+        sys.path.append(str(folder))
     if accelerator:
         settings = accelerate(settings, accelerator)
     return settings.model_copy(update={"preprocessing": preprocessing.value}) if preprocessing else settings

@@ -147,6 +147,10 @@ def analyse(
     activation: Annotated[
         str, typer.Option(metavar="NAME", help="relu, elu, gelu, silu, tanh, selu …, or the import path of a function.")
     ],
+    toml: Annotated[
+        bool,
+        typer.Option("--toml", metavar=FLAG, help="Print a model's table for `run --config`, with a fixed point at (0, 1)."),
+    ] = False,
 ) -> None:
     """Say whether an activation normalises itself, as SELU does: the fixed points of its moment map at unit weights.
 
@@ -154,9 +158,14 @@ def analyse(
     """
     import sys
 
+    from snnbench.models.activations import import_path
     from snnbench.paper.theory.analysis import analyse as run_analysis
+    from snnbench.paper.theory.normalising import as_toml
 
     sys.path.insert(0, "")  # a function of one's own lies where the command is typed
+    if toml:
+        results().print(as_toml(import_path(activation)), end="", soft_wrap=True, markup=False, highlight=False)
+        return
     analysis = run_analysis(activation)
     console = results()
     for line in _findings(activation, analysis):

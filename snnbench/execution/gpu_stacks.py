@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 
-from snnbench.models import implementation, load_class
+from snnbench.models import implementation, network_class
 from snnbench.models.cost.gpu_cost import H100, Gpu, StackCost, member_layers, seconds_at_once, stack_cost, stack_members
 from snnbench.models.cost.network_cost import Layer
 from snnbench.models.layers.padding import stack_size, stacks_across_tasks
@@ -58,7 +58,7 @@ def _is_faster(group: Sequence[Member], other: Sequence[Member], spec: RunSpec) 
 
 
 def _is_across(member: Member, spec: RunSpec) -> bool:
-    return stacks_across_tasks(load_class(implementation(member.config.model, spec.model(member))), spec.compute)
+    return stacks_across_tasks(network_class(member.config.model, spec.model(member)), spec.compute)
 
 
 def _is_fused(spec: RunSpec) -> bool:

@@ -9,7 +9,7 @@ from itertools import islice, product
 from snnbench.config import ModelSettings, expand_grid
 from snnbench.execution.gpu_stacks import gpu_cost, gpu_members, merge_groups
 from snnbench.execution.keys import Keys
-from snnbench.models import canonical, check_config, check_network, implementation, load_class, stack_key
+from snnbench.models import canonical, check_config, check_network, network_class, stack_key
 from snnbench.models.cost.gpu_cost import seconds_at_once
 from snnbench.models.cost.memory import process_bytes
 from snnbench.models.cost.network_cost import member_seconds, network_work
@@ -260,7 +260,7 @@ def _group(member: Member, spec: RunSpec) -> tuple[Hashable, ...]:
     if model.estimator:
         return member.task, member.split, config.model
     shape = config.model, stack_key(config), compute.device == "cpu" and config.get("dropout_rate", 0) != 0
-    if not stacks_across_tasks(load_class(implementation(config.model, model)), compute):
+    if not stacks_across_tasks(network_class(config.model, model), compute):
         return *shape, member.task, member.split, member.n_epochs
     task, n_train, batch_size = spec.tasks[member.task], spec.n_train(member), spec.settings.training.batch_size
     size = stack_size(config, task.n_features, task.n_outputs, n_train, batch_size)

@@ -14,7 +14,7 @@ from snnbench.models.checks import (
     check_network,
     stack_key,
 )
-from snnbench.models.registry import NETWORKS, implementation, load_class
+from snnbench.models.registry import NETWORKS, implementation, load_class, network_class
 
 __all__ = [
     "NETWORKS",
@@ -25,5 +25,6 @@ __all__ = [
     "check_network",
     "implementation",
     "load_class",
+    "network_class",
     "stack_key",
 ]

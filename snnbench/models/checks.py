@@ -8,7 +8,7 @@ from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
-from snnbench.models.registry import NETWORKS, implementation, load_class
+from snnbench.models.registry import NETWORKS, implementation, load_class, network_class
 from snnbench.records import Config, Value
 
 TRAINER_HYPERPARAMETERS = {"l2": Annotated[FiniteFloat, Ge(0)]}
@@ -63,7 +63,11 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
         check_native(name, settings)
         return known, set()
     path = implementation(name, settings)
-    network = load_class(path)
+    network = network_class(name, settings)
+    if settings.activation:
+        from snnbench.models.layers.activation import check_activation  # needs torch
+
+        check_activation(settings.activation, str(settings.dropout))
     if "learning_rate" not in getattr(network, "hyperparameters", {}):
         raise ConfigError(
             f"The network {path} must have `hyperparameters`, learning_rate among them. A scikit-learn class is an `estimator`."
@@ -87,7 +91,7 @@ def check_network(config: Config, settings: ModelSettings, n_features: int, n_ou
     wanted = (2, 3, n_outputs)
     try:
         with torch.device("meta"), torch.no_grad():
-            network = load_class(path)([config, config], n_features, n_outputs).eval()
+            network = network_class(config.model, settings)([config, config], n_features, n_outputs).eval()
             found = tuple(network(torch.empty(2, 3, n_features)).shape)
     except (RuntimeError, TypeError, ValueError, KeyError) as error:
         raise ConfigError(f"The network {path} must map (2, 3, {n_features}) to {wanted}, but says: {error}.") from error

@@ -16,9 +16,10 @@ from importlib.metadata import PackageNotFoundError, distribution, packages_dist
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
-from snnbench.config import ModelSettings
+from snnbench.config import FULLY_CONNECTED, ModelSettings
 from snnbench.models import NETWORKS, implementation
 from snnbench.models.import_policy import ALLOWED_PACKAGES, import_paths
+from snnbench.models.registry import WITH_ACTIVATION
 from snnbench.records import Code, digest
 
 _NOT_FOLLOWED = {*sys.stdlib_module_names, "snnbench"}
@@ -44,8 +45,12 @@ def code_of(name: str, settings: ModelSettings) -> Code:
         UnknownNameError: If the config names neither a network nor an estimator and none is known under this name.
     """
     path = implementation(name, settings)
-    registered = {place: ours for ours, place in NETWORKS.items()}
-    paths = {path, *(found for _, found in import_paths(name, settings))}
+    registered = {place: ours for ours, place in NETWORKS.items()} | {WITH_ACTIVATION: FULLY_CONNECTED}
+    paths = {
+        path,
+        *(found for _, found in import_paths(name, settings)),
+        *([settings.activation] if settings.activation else []),
+    }
     return Code(registered.get(path, path), *_trace(tuple(sorted(paths)), is_network=not settings.estimator))
 
 
@@ -53,7 +58,7 @@ def code_of(name: str, settings: ModelSettings) -> Code:
 def _trace(paths: tuple[str, ...], is_network: bool) -> tuple[str, str]:
     """Return a digest of the user's own files behind some import paths, and the installed packages with their versions."""
     named = {path.partition(".")[0] for path in paths}
-    files, packages = _own_modules({path.rpartition(".")[0] for path in paths}, named - {*ALLOWED_PACKAGES})
+    files, packages = _own_modules({path.rpartition(".")[0] for path in paths}, named - {*ALLOWED_PACKAGES, "torch"})
     contents = [[module, sha256(file.read_bytes()).hexdigest()] for module, file in sorted(files.items())]
     packages |= {_BUILT_ON[package] for package in packages if package in _BUILT_ON} | (_TRAINS if is_network else set())
     used = {found for package in packages for found in _distributions(package)}

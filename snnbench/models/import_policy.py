@@ -6,6 +6,7 @@ from typing import Any
 from snnbench.config import ModelSettings, RunSettings
 from snnbench.errors import ConfigError
 from snnbench.models import load_class
+from snnbench.models.activations import check_path
 
 ALLOWED_PACKAGES = ("catboost", "imblearn", "lightgbm", "pytabkit", "sklearn", "snnbench", "xgboost")
 """Packages of classifiers that a config may name; ``--allow-import`` adds others."""
@@ -21,8 +22,12 @@ def check_imports(settings: RunSettings, models: Collection[str], allowed: Colle
 
     Raises:
         ConfigError: If a path leads elsewhere.
+        UnknownNameError: If an activation has no path.
     """
     packages = {*ALLOWED_PACKAGES, *allowed}
+    for name in models:
+        if path := settings.models[name].activation:
+            check_path(path, f"models.{name}.activation = '{path}'", packages)
     for place, path in (found for name in models for found in import_paths(name, settings.models[name])):
         if path.partition(".")[0] not in packages:
             raise ConfigError(
@@ -37,7 +42,7 @@ def check_imports(settings: RunSettings, models: Collection[str], allowed: Colle
 
 def import_paths(name: str, model: ModelSettings) -> Iterator[tuple[str, str]]:
     """Yield where an import path stands, and the path."""
-    if model.network:
+    if model.network and not model.activation:
         yield f"models.{name}.network = '{model.network}'", model.network
     if model.estimator:
         yield f"models.{name}.estimator = '{model.estimator}'", model.estimator

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from snnbench.config import ModelSettings
+from snnbench.config import FULLY_CONNECTED, ModelSettings
 from snnbench.errors import ConfigError, UnknownNameError
 
 NETWORKS = {
@@ -15,6 +15,9 @@ NETWORKS = {
     "snn": "snnbench.models.networks.snn.SNN",
     "weightnorm": "snnbench.models.networks.weightnorm.WeightNorm",
 }
+
+WITH_ACTIVATION = "snnbench.models.networks.with_activation.FullyConnected"
+"""The network ``fully_connected``: its table names the activation, so it is no model by itself."""
 
 EXTRAS = {"catboost": "boosting", "lightgbm": "boosting", "pytabkit": "tabular", "xgboost": "boosting"}
 """What to install for a package whose estimators a preset names: an extra of this one."""
@@ -32,11 +35,22 @@ def implementation(name: str, settings: ModelSettings) -> str:
         )
 
         return accelerated(settings.estimator, settings)
-    path = settings.network or NETWORKS.get(name)
+    path = WITH_ACTIVATION if settings.network == FULLY_CONNECTED else settings.network or NETWORKS.get(name)
     if path is None:
         hint = "A model of another name needs `network` or `estimator`, an import path, in its table."
         raise UnknownNameError("network", name, NETWORKS, hint)
     return path
+
+
+def network_class(name: str, settings: ModelSettings) -> Any:
+    """Return the class of a network of the config, built as ``network(configs, n_features, n_outputs)``.
+
+    Raises:
+        UnknownNameError: As ``implementation``.
+        ConfigError: If there is no such class.
+    """
+    network = load_class(implementation(name, settings))
+    return network.of(settings) if settings.activation else network
 
 
 def load_class(path: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models import implementation, load_class
+from snnbench.models import network_class
 from snnbench.models.cost.memory import STACK_BYTES, fitting, member_bytes
 from snnbench.models.layers.padding import stack_size, stacks_across_tasks
 from snnbench.models.layers.precision import precision
@@ -42,7 +42,7 @@ def train_networks(
         fused: Whether by the kernels of ``snnbench.models.kernels``.
         budget: Bytes that they may take; by default what is free.
     """
-    network = load_class(implementation(stack.configs[0].model, model))
+    network = network_class(stack.configs[0].model, model)
     size = _size(stack, network, settings, compute)
     stack = replace(stack, size=size) if stacks_across_tasks(network, compute) else stack
     needed = [member_bytes(config, model, size, bool(settings.momentum)) for config in stack.configs]
@@ -56,7 +56,7 @@ def train_networks(
 
 def stack_bytes(stack: Stack, model: ModelSettings, settings: TrainingSettings, compute: Compute) -> int:
     """Estimate the memory of a stack, generously; the rows of its tasks are left out."""
-    size = _size(stack, load_class(implementation(stack.configs[0].model, model)), settings, compute)
+    size = _size(stack, network_class(stack.configs[0].model, model), settings, compute)
     return sum(member_bytes(config, model, size, bool(settings.momentum)) for config in stack.configs)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 
 from snnbench.models.networks.fully_connected import hidden_widths
-from snnbench.models.registry import NETWORKS
+from snnbench.models.registry import NETWORKS, WITH_ACTIVATION
 from snnbench.records import Config, Value
 
 Layers = Callable[[Mapping[str, Value], int, int], "Iterator[Layer]"]
@@ -81,5 +81,5 @@ _OURS: dict[str, Layers] = {
     "weightnorm": partial(_fully_connected, after=("relu", "dropout"), kind="weightnorm"),
 }
 
-SHAPES: dict[str, Layers] = {NETWORKS[name]: layers for name, layers in _OURS.items()}
-"""By import path."""
+SHAPES: dict[str, Layers] = {NETWORKS[name]: layers for name, layers in _OURS.items()} | {WITH_ACTIVATION: _OURS["snn"]}
+"""By import path; a network with an activation of one's own costs about what SELU does."""

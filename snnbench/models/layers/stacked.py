@@ -292,29 +292,23 @@ class Dropout(nn.Module):
 
 
 DROPPED = -SCALE * ALPHA
-"""What dropped units are set to: the value of SELU far below zero."""
-
-
-def affine_map(keep: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Return ``a`` and ``-b`` of alpha dropout for some keep probabilities."""
-    a = (keep + DROPPED**2 * keep * (1 - keep)) ** -0.5
-    return a, a * (1 - keep) * DROPPED
+"""What dropped units of SELU are set to: its value far below zero."""
 
 
 class AlphaDropout(nn.Module):
     """Dropout that keeps mean 0 and variance 1 (Klambauer et al. 2017, section 2, "New dropout technique").
 
-    With keep probability q, dropped units are set to α′ = -λα; then all are mapped by ``a·x + b``, where
-    ``a = (q + α′²q(1 - q))^(-1/2)`` and ``b = -a(1 - q)α′``.
+    With keep probability q, dropped units are set to α′, the value of the activation far below zero (-λα of SELU); then all are
+    mapped by ``a·x + b``, where ``a = (q + α′²q(1 - q))^(-1/2)`` and ``b = -a(1 - q)α′``.
 
     Shape:
         (n_stack, n_batch, n_units), unchanged. ``rates`` is (n_stack,); the identity in evaluation mode. ``is_unit``
         (n_stack, 1, n_units) is 0 in the padding of a padded stack.
     """
 
-    def __init__(self, rates: Sequence[float]) -> None:
+    def __init__(self, rates: Sequence[float], dropped: float = DROPPED) -> None:
         super().__init__()
-        self.masks = _KeepMasks(rates)
+        self.masks, self.dropped = _KeepMasks(rates), dropped
         self.is_unit: torch.Tensor | None
         self.register_buffer("is_unit", None, persistent=False)
 
@@ -322,9 +316,9 @@ class AlphaDropout(nn.Module):
         if not self.training or not any(self.masks.rates):
             return x
         kept = self.masks(x)
-        a, offset = self.masks.constants(x.dtype, affine_map)
+        a, offset = self.masks.constants(x.dtype, self._affine_map)
         scale = a * kept
-        shift = self.masks.spread((a - scale) * DROPPED - offset)
+        shift = self.masks.spread((a - scale) * self.dropped - offset)
         self.scale = self.masks.spread(scale)
         # What dropping would put into the units of the padding must not reach the next layer's weights.
         return torch.addcmul(shift if self.is_unit is None else shift * self.is_unit, x, self.scale)
@@ -334,5 +328,10 @@ class AlphaDropout(nn.Module):
 
     def affine(self, dtype: torch.dtype) -> torch.Tensor:
         """As ``Dropout.affine``."""
-        a, offset = self.masks.constants(dtype, affine_map)
-        return torch.cat([a, -offset, a * DROPPED - offset], dim=1)[self.masks.member_of, :, 0]
+        a, offset = self.masks.constants(dtype, self._affine_map)
+        return torch.cat([a, -offset, a * self.dropped - offset], dim=1)[self.masks.member_of, :, 0]
+
+    def _affine_map(self, keep: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return ``a`` and ``-b`` for some keep probabilities."""
+        a = (keep + self.dropped**2 * keep * (1 - keep)) ** -0.5
+        return a, a * (1 - keep) * self.dropped

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 
 from snnbench.errors import SnnbenchError
 from snnbench.paper.theory.activations import Activation, find_activation, normal_moments, normal_slopes
+from snnbench.paper.theory.normalising import normalise
 
 SEARCHED = (1e-4, 1e4)
 """The variances between which fixed points are looked for."""
@@ -68,10 +69,7 @@ def analyse(name: str) -> Analysis:
         SnnbenchError: If its moments under N(0, 1) are not finite, or it is constant.
     """
     activation = find_activation(name)
-    mean, variance = normal_moments(activation, 1.0)
-    if not variance > 1e-12 * (1 + mean * mean):
-        raise SnnbenchError(f"The activation {name} must vary, but under N(0, 1) its variance is {variance:.3g}.")
-    scale = 1 / math.sqrt(variance)
+    scale, shift = normalise(activation, name)
     starts = np.geomspace(*SEARCHED, _N_STARTS)
     growths = _growths(activation, starts)
     starts = starts[: len(growths)]
@@ -81,7 +79,7 @@ def analyse(name: str) -> Analysis:
         large=growths[-1],
         largest_variance=float(starts[-1]),
         scale=scale,
-        shift=-mean * scale,
+        shift=shift,
         normalised=_describe(activation, 1.0, 0.0, 1.0, scale),
         keeps_every_variance=bool(np.abs(np.array(growths) - 1).max() < _NEUTRAL),
     )
