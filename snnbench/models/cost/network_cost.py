@@ -15,39 +15,51 @@ import torch
 from torch import nn
 
 from snnbench.config import ModelSettings, TrainingSettings
-from snnbench.models import implementation, load_class, stack_key
+from snnbench.models import NETWORKS, implementation, load_class, stack_key
+from snnbench.models.code import has_numba
 from snnbench.models.cost.estimator_cost import fit_seconds
 from snnbench.models.cost.shapes import SHAPES, Layer
 from snnbench.records import Config, Task, Value
 
 SECONDS = {
-    "alpha_dropout call": 6.6e-05,
-    "alpha_dropout unit": 1.6e-09,
-    "batchnorm call": 6.4e-05,
-    "batchnorm unit": 3.4e-09,
-    "dropout call": 5e-05,
-    "dropout unit": 1.5e-09,
-    "epoch": 0.00057,
-    "flop": 6.8e-12,
-    "highway call": 8.8e-05,
-    "highway unit": 7.2e-09,
+    "alpha_dropout call": 3.8e-05,
+    "alpha_dropout unit": 0,
+    "batchnorm call": 7.5e-05,
+    "batchnorm unit": 2.2e-09,
+    "compiled alpha_dropout unit": 0,
+    "compiled dropout unit": 0,
+    "compiled epoch": 0,
+    "compiled flop": 1e-11,
+    "compiled linear unit": 0,
+    "compiled linear weight": 5.7e-10,
+    "compiled product": 0,
+    "compiled relu unit": 0,
+    "compiled row": 4.7e-08,
+    "compiled selu unit": 0,
+    "compiled step": 0,
+    "dropout call": 2.9e-05,
+    "dropout unit": 1.1e-09,
+    "epoch": 0.00049,
+    "flop": 9.9e-12,
+    "highway call": 0.00011,
+    "highway unit": 8.6e-09,
     "highway weight": 0,
-    "layernorm call": 6.4e-05,
-    "layernorm unit": 3.8e-09,
-    "linear call": 4e-05,
-    "linear unit": 1.3e-09,
-    "linear weight": 1.2e-09,
-    "product": 8.1e-07,
+    "layernorm call": 4.8e-05,
+    "layernorm unit": 3.3e-09,
+    "linear call": 3.2e-05,
+    "linear unit": 2e-09,
+    "linear weight": 1e-09,
+    "product": 2.4e-06,
     "relu call": 0,
     "relu unit": 0,
     "residual call": 0,
-    "residual unit": 2.6e-09,
-    "selu call": 1.8e-05,
+    "residual unit": 1.5e-09,
+    "selu call": 3e-05,
     "selu unit": 1.6e-09,
-    "step": 0.00011,
-    "weightnorm call": 6.5e-05,
-    "weightnorm unit": 2.8e-09,
-    "weightnorm weight": 3.8e-09,
+    "step": 0.00015,
+    "weightnorm call": 6.9e-05,
+    "weightnorm unit": 4e-09,
+    "weightnorm weight": 9.9e-10,
 }
 """Cost by what is counted, see ``counts``. The fit gives a cost of 0 to what always comes along with something else."""
 
@@ -64,6 +76,8 @@ _KINDS = {
     "StackedWeightNormLinear": "weightnorm",
 }
 """Classes of layers whose costs were measured."""
+
+_COMPILED = {NETWORKS["msrainit"], NETWORKS["snn"]}
 
 _SCORED = 0.25 / 3
 """Of a step's work: the rows that are scored after every epoch, a quarter of the training rows, go forward only."""
@@ -105,8 +119,10 @@ def member_seconds(
         if task.kind == "multilabel":  # a fit for each label, and nothing is grown
             return task.n_outputs * sum(fit_seconds(model, [config], task, n_train) for config in configs)
         return fit_seconds(model, configs, task, n_train)
-    totals = network_totals(implementation(configs[0].model, model), configs[0], task.n_features, task.n_outputs)
-    per_epoch = counts(totals, len(configs), n_train, training.batch_size)
+    path = implementation(configs[0].model, model)
+    totals = network_totals(path, configs[0], task.n_features, task.n_outputs)
+    count = compiled_counts if is_compiled(path, training.momentum) else counts
+    per_epoch = count(totals, len(configs), n_train, training.batch_size)
     return n_epochs * sum(SECONDS[name] * count for name, count in per_epoch.items())
 
 
@@ -129,6 +145,24 @@ def counts(totals: Mapping[str, Total], n_stack: int, n_train: int, batch_size: 
             found["flop"] += 6 * n_rows * total.n_weights
             found[f"{kind} weight"] = n_steps * n_stack * total.n_weights
     return found
+
+
+def is_compiled(path: str, momentum: float = 0.0) -> bool:
+    """Say whether a network of ours is trained by the compiled step (``snnbench.training.compiled``) on a CPU."""
+    return path in _COMPILED and not momentum and has_numba()
+
+
+def compiled_counts(totals: Mapping[str, Total], n_stack: int, n_train: int, batch_size: int) -> dict[str, float]:
+    """As ``counts``, for the compiled step: it takes members one by one, so that ``step`` and ``row`` are a member's."""
+    n_steps, n_rows = math.ceil(n_train / batch_size) * n_stack, n_train * (1 + _SCORED) * n_stack
+    found: dict[str, float] = {"epoch": 1, "step": n_steps, "row": n_rows, "product": 0, "flop": 0}
+    for kind, total in totals.items():
+        found[f"{kind} unit"] = n_rows * total.n_units
+        found["product"] += n_steps * total.n_matrices
+        found["flop"] += 6 * n_rows * total.n_weights
+        if total.n_matrices:
+            found[f"{kind} weight"] = n_steps * total.n_weights
+    return {f"compiled {name}": count for name, count in found.items()}
 
 
 def sum_up(layers: Iterable[Layer]) -> dict[str, Total]:
