@@ -17,6 +17,7 @@ from snnbench.cli.compare import compare
 from snnbench.cli.data import app as data_app
 from snnbench.cli.doctor import doctor
 from snnbench.cli.figure import app as figure_app
+from snnbench.cli.leaderboard import leaderboard
 from snnbench.cli.models import app as models_app
 from snnbench.cli.output import FLAG, say, write
 from snnbench.cli.report import report
@@ -38,6 +39,7 @@ app.command()(run)
 app.command()(compare)
 app.command()(report)
 app.command()(check)
+app.command()(leaderboard)
 app.command()(rerun)
 app.command()(doctor)
 app.add_typer(figure_app, name="figure")

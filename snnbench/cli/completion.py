@@ -24,9 +24,9 @@ def engines(incomplete: str) -> Iterable[str]:
 
 def published(incomplete: str) -> Iterable[str]:
     """Complete the name of published results."""
-    from snnbench.results.published import PUBLISHED
+    from snnbench.results.published import PUBLISHED, PUBLISHED_RUNS
 
-    return _starting(incomplete, PUBLISHED)
+    return _starting(incomplete, [*PUBLISHED, *PUBLISHED_RUNS])
 
 
 def presets(context: typer.Context, incomplete: str) -> Iterable[str]:

@@ -97,10 +97,16 @@ def build_options(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Published scores beside them, or alone: snn2017, delgado2014, delgado2014-groups, or a table of scores.",
+            help="Published scores beside them, or alone: reference, snn2017, delgado2014, delgado2014-groups, or a table.",
             autocompletion=completion.published,
         ),
     ] = None,
+    other_settings: Annotated[
+        bool,
+        typer.Option(
+            "--other-settings", metavar=FLAG, help="Compare with published runs that were trained with other settings."
+        ),
+    ] = False,
     index: Annotated[
         str,
         typer.Option(metavar="COLUMN", help="Column of a table of scores that names the tasks. Default: found by its name."),
@@ -176,6 +182,7 @@ def build_options(
     return ComparisonOptions(
         suite=suite,
         published=tuple(dict.fromkeys(published or ())),
+        other_settings=other_settings,
         index=index,
         lower_is_better=lower_is_better,
         models=tuple(dict.fromkeys(model or ())),

@@ -132,6 +132,20 @@ def compact(folder: Folder) -> None:
 
 
 @app.command()
+def condense(
+    folders: Folders,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder that gets the rows.")],
+) -> None:
+    """Copy rows without learning curves and outputs: small enough for version control, enough to compare and to check."""
+    from snnbench.results.condensing import condense as condense_folders
+
+    _check(folders)
+    n_rows = condense_folders(folders, to)
+    size = sum(file.stat().st_size for file in to.rglob("*.parquet"))
+    results().print(f"{plural(n_rows, 'row')} in {to}, {size / 1000:,.0f} kB.", soft_wrap=True)
+
+
+@app.command()
 def prune(
     folder: Folder,
     failed: Annotated[

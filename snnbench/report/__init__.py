@@ -19,6 +19,7 @@ from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
 from snnbench.report.details import render_details
 from snnbench.report.document import render_json
 from snnbench.report.latex import render_latex
+from snnbench.report.leaderboard import LEADERBOARD_COLUMNS, render_leaderboard
 from snnbench.report.options import CONVENTIONS, DEFAULT, ComparisonOptions
 from snnbench.report.page import render_page
 from snnbench.report.pair_chart import draw_pairs
@@ -71,6 +72,7 @@ __all__ = [
     "DEFAULT",
     "FIGURES",
     "FORMATS",
+    "LEADERBOARD_COLUMNS",
     "RUN_FIGURES",
     "TEXT_WIDTH",
     "Analysis",
@@ -88,6 +90,7 @@ __all__ = [
     "read_sources",
     "render_breakdown",
     "render_details",
+    "render_leaderboard",
     "render_page",
     "render_table",
 ]

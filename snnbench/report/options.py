@@ -42,6 +42,7 @@ class ComparisonOptions:
     Attributes:
         suite: Whose tasks; None = the only one in the results.
         published: Names of published score tables, or files of scores, to put beside the results.
+        other_settings: Whether published runs may have been trained with other settings than one's own.
         index: The column that names the tasks in files of scores; empty to find it.
         lower_is_better: Whether the scores of such files are errors or losses.
         models: The models to compare; none for all. Ranks depend on which models take part.
@@ -65,6 +66,7 @@ class ComparisonOptions:
 
     suite: str | None = None
     published: tuple[str, ...] = ()
+    other_settings: bool = False
     index: str = ""
     lower_is_better: bool = False
     models: tuple[str, ...] = ()

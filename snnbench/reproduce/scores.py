@@ -13,7 +13,7 @@ import pandas as pd
 from snnbench.config import PROTOCOL_VERSION
 from snnbench.errors import DataError, SnnbenchError
 from snnbench.results.data_versions import check_versions, choose_versions
-from snnbench.results.published import PUBLISHED, load_published
+from snnbench.results.published import PUBLISHED, PUBLISHED_RUNS, load_published, published_runs
 from snnbench.results.selection import only_suite
 from snnbench.results.store import read_results
 from snnbench.suites import know_suites
@@ -26,7 +26,7 @@ MACHINE = ("cpu", "mkl_cbwr", "device", "precision", "stacking", "torch_version"
 _KEPT = [*PLACE, "grid", "task_sha256", "status", "config", "n_epochs", "n_test", "test_score", "bits"]
 _READ = (
     "stage", "suite", "task", "split", "preset", "model", "seed", "grid", "task_sha256", "config", "n_epochs", "test_score",
-    "train_loss", "test_targets", "test_outputs", *MACHINE,
+    "train_loss", "test_targets", "test_outputs", "n_test", *MACHINE,
 )  # fmt: skip
 
 
@@ -71,7 +71,8 @@ def read_scores(folders: Sequence[Path], suite: str | None = None, data: Sequenc
     machines = [
         dict(zip(MACHINE, values, strict=True)) for values in rows[list(MACHINE)].drop_duplicates().itertuples(index=False)
     ]
-    rows = rows.assign(n_test=rows["test_targets"].map(len), bits=[_bits(row) for row in rows.itertuples()])
+    n_test = rows["test_targets"].map(len, na_action="ignore").fillna(rows["n_test"]).astype(int)
+    rows = rows.assign(n_test=n_test, bits=[_bits(row) for row in rows.itertuples()])
     return Scores(_words(folders), suite, rows[_KEPT].sort_values(PLACE).reset_index(drop=True), tuple(machines), notes=notes)
 
 
@@ -104,14 +105,16 @@ def load_expected(name: str, suite: str) -> Scores:
     path = Path(name)
     if name in PUBLISHED:
         expected = _from_published(name)
+    elif name in PUBLISHED_RUNS:
+        expected = read_scores([published_runs(name)], suite)
     elif path.is_dir():
         expected = read_scores([path], suite)
     elif path.is_file():
         expected = _from_file(path)
     else:
         raise SnnbenchError(
-            f"--against must be a results folder, a file made by --record or one of {', '.join(PUBLISHED)}, "
-            f"found nothing at {name}."
+            "--against must be a results folder, a file made by --record or one of "
+            f"{', '.join([*PUBLISHED, *PUBLISHED_RUNS])}, found nothing at {name}."
         )
     if expected.suite != suite:
         raise SnnbenchError(f"Both sides must be of one suite, but {name} is of {expected.suite} and the results of {suite}.")
@@ -139,7 +142,9 @@ def _from_published(name: str) -> Scores:
 
 
 def _bits(row: Any) -> str:
-    """Return a digest of all numbers of an evaluation."""
+    """Return a digest of all numbers of an evaluation; "" where only its scores are stored (``results.condensing``)."""
+    if row.test_outputs is None:
+        return ""
     sha256 = hashlib.sha256(float(row.test_score).hex().encode())
     for name in ("train_loss", "test_outputs"):
         sha256.update(np.asarray(getattr(row, name)).tobytes())

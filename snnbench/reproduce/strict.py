@@ -15,6 +15,11 @@ def strict(expected: Scores, found: Scores) -> list[Difference]:
     check_settings(expected, found)
     if expected.decimals is not None:
         raise SnnbenchError(f"Equal bits need bits, but {expected.source} is a printed table. Choose --mode balanced or loose.")
+    for side in (expected, found):
+        if (side.rows["bits"] == "").any():
+            raise SnnbenchError(
+                f"Equal bits need outputs, but {side.source} stores scores alone. Choose --mode balanced or loose."
+            )
     kinds = {name: {str(m.get(name, "")) for m in (*expected.machines, *found.machines)} for name in _names(expected, found)}
     if several := [f"{name} {' and '.join(sorted(values))}" for name, values in kinds.items() if len(values) > 1]:
         raise SnnbenchError(

@@ -82,6 +82,11 @@ PUBLISHED: dict[str, Published] = {
     "delgado2014-groups": replace(_DELGADO, models=_REPRESENTATIVES),
 }
 
+PUBLISHED_RUNS: dict[str, str] = {
+    "reference": "the runs of `make reference`: every model of the preset quick on uci, htru2 and core"
+}
+"""Results folders that ship with the package, condensed (``condensing``); ``results/published/`` has each under its name."""
+
 REFERENCES: dict[str, str] = {
     "table_1": "table_1.csv",
     "table_2": "table_2.csv",
@@ -98,8 +103,23 @@ def check_published(names: Sequence[str]) -> None:
         UnknownNameError: If a name is neither.
     """
     for name in names:
-        if name not in PUBLISHED and name != "-" and not Path(name).is_file():
-            raise UnknownNameError("published results", name, PUBLISHED, f"Known: {', '.join(PUBLISHED)}; or a file of scores.")
+        if name not in (known := [*PUBLISHED, *PUBLISHED_RUNS]) and name != "-" and not Path(name).is_file():
+            raise UnknownNameError("published results", name, known, f"Known: {', '.join(known)}; or a file of scores.")
+
+
+def published_runs(name: str) -> Path:
+    """Return the results folder of published runs.
+
+    Args:
+        name: A key of ``PUBLISHED_RUNS``.
+
+    Raises:
+        DataError: If it is missing from the installation.
+    """
+    folder = resource("results", "published", name)
+    if not folder.is_dir():
+        raise DataError(f"Published results lie in {folder.parent}; {name} is missing. Install snnbench again.")
+    return folder
 
 
 def load_published(name: str) -> "pd.DataFrame":

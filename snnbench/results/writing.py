@@ -50,7 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_table(file: Path, table: pa.Table, draft: Path | None = None) -> None:
+def write_table(file: Path, table: pa.Table, draft: Path | None = None, compression: str = "snappy") -> None:
     """Write rows to a file that appears whole or not at all; its pages carry checksums.
 
     Only words get dictionaries: trying them on curves takes half of the time and saves nothing.
@@ -59,12 +59,13 @@ def write_table(file: Path, table: pa.Table, draft: Path | None = None) -> None:
         file: Where it appears.
         table: The rows.
         draft: Where it is written first, on the same disk; None for beside it.
+        compression: A codec of Parquet: ``"snappy"`` is fast, ``"zstd"`` small.
 
     Raises:
         StoreError: If it cannot be written.
     """
     words = [field.name for field in table.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    options = {"write_page_checksum": True, "use_dictionary": words or False}
+    options = {"write_page_checksum": True, "use_dictionary": words or False, "compression": compression}
     _write_whole(file, lambda temporary: pq.write_table(table, temporary, **options), draft)
 
 

@@ -1,0 +1,103 @@
+"""The leaderboard: where the models of published runs stand, as a page of Markdown."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from snnbench.report.claims import Finding, Subset, examine_claims
+from snnbench.report.compare import choose_rows, compare_results
+from snnbench.report.options import ComparisonOptions
+from snnbench.report.ranking import ModelComparison
+from snnbench.report.sources import Sources
+from snnbench.report.summary import conclude
+from snnbench.report.tables import markdown_lines
+from snnbench.results.selection import describe_models
+
+_PARTS: Mapping[str, Mapping[str, object]] = {
+    "All tasks": {},
+    "Tasks with fewer than 1,000 rows": {"subset": "small"},
+    "Tasks with at least 1,000 rows": {"subset": "large"},
+    "Tasks whose data the audit does not flag": {"exclude_flagged": True},
+}
+LEADERBOARD_COLUMNS = ("cpu", "snnbench_version", "torch_version", "scikit_learn_version", "finished_at")
+"""Columns of the stored rows that the page needs beyond those of a description."""
+
+
+def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
+    """Return average ranks with intervals on four sets of tasks, all pairs, the cost of each model, and the paper's claims.
+
+    Args:
+        sources: Published runs, with the columns of a description and ``LEADERBOARD_COLUMNS``.
+        options: The suite, and how models are compared.
+
+    Raises:
+        SnnbenchError: If there is nothing to compare.
+    """
+    comparisons = {title: _compare(sources, options, changes) for title, changes in _PARTS.items()}
+    rows, _ = choose_rows(sources.rows, options)
+    costs = describe_models(rows)
+    whole = comparisons["All tasks"]
+    lines = [f"# Leaderboard of {whole.suite}", "", *_provenance(rows, whole), ""]
+    for title, comparison in comparisons.items():
+        lines += [f"## {title}", "", *_ranking(comparison, costs), "", conclude(comparison), ""]
+    lines += ["## Every pair", "", "Tasks on which the model of the row scores higher / equal / lower.", "", *_pairs(whole), ""]
+    if whole.suite == "uci":
+        findings = examine_claims(lambda subset: _scores(sources, options, subset))
+        lines += ["## The paper's claims", "", *_claims(findings), ""]
+    return "\n".join(lines)
+
+
+def _compare(sources: Sources, options: ComparisonOptions, changes: Mapping[str, object]) -> ModelComparison:
+    return compare_results(replace(options, **changes), sources.rows)  # type: ignore[arg-type]
+
+
+def _scores(sources: Sources, options: ComparisonOptions, subset: Subset) -> pd.DataFrame:
+    return _compare(sources, options, {"subset": subset}).scores
+
+
+def _provenance(rows: pd.DataFrame, comparison: ModelComparison) -> list[str]:
+    """Say what was run, on what and when."""
+    evaluations = rows[rows["stage"] == "evaluate"]
+    seeds = sorted(evaluations["seed"].unique())
+    said = {name: ", ".join(sorted(set(evaluations[name].dropna().astype(str)))) for name in LEADERBOARD_COLUMNS[:-1]}
+    days = evaluations["finished_at"].str[:10]
+    return [
+        f"{len(rows):,} trainings of {comparison.n_models} models on {comparison.n_tasks} tasks, of which {len(evaluations):,} "
+        f"are final ones; preset {', '.join(sorted(evaluations['preset'].unique()))}, "
+        f"{', '.join(sorted(evaluations['split'].unique()))}, seeds {', '.join(map(str, seeds))}. snnbench "
+        f"{said['snnbench_version']}, torch {said['torch_version']}, scikit-learn {said['scikit_learn_version']}, "
+        f"{said['cpu']}, {days.min()} to {days.max()}.",
+    ]
+
+
+def _ranking(comparison: ModelComparison, costs: pd.DataFrame) -> list[str]:
+    cells = [["model", "mean rank", "95 %", "mean score", "wins", "adjusted p", "hours"]]
+    for model, row in comparison.table.iterrows():
+        pvalue = "" if pd.isna(row["adjusted_pvalue"]) else f"{row['adjusted_pvalue']:.2g}"
+        interval = f"{row['low']:.2f}–{row['high']:.2f}"
+        hours = f"{costs.at[model, 'seconds'] / 3600:.2f}"
+        cells.append(
+            [str(model), f"{row['mean_rank']:.2f}", interval, f"{row['mean_score']:.4f}", f"{row['wins']:.1f}", pvalue, hours]
+        )
+    return markdown_lines(cells)
+
+
+def _pairs(comparison: ModelComparison) -> list[str]:
+    scores = comparison.scores
+    cells = [["", *map(str, scores)]]
+    for one in scores:
+        gaps = [(scores[one] - scores[other]).dropna() for other in scores]
+        counts = [f"{(gap > 0).sum()}/{(gap == 0).sum()}/{(gap < 0).sum()}" for gap in gaps]
+        cells.append([str(one), *("" if other == one else count for other, count in zip(scores, counts, strict=True))])
+    return markdown_lines(cells)
+
+
+def _claims(findings: list[Finding]) -> list[str]:
+    cells = [["claim", "tasks", "difference of mean ranks", "95 %", "found", "source"]]
+    for found in findings:
+        interval = f"{found.low:+.2f} to {found.high:+.2f}"
+        cells.append(
+            [str(found.claim), str(found.n_tasks), f"{found.difference:+.2f}", interval, found.verdict, found.claim.source]
+        )
+    return markdown_lines(cells)
