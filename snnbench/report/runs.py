@@ -146,7 +146,7 @@ def _curves(evaluations: pd.DataFrame, searches: pd.DataFrame) -> pd.DataFrame:
     same = ["task", "split", "model", "config_key"]
     searched = searches.drop_duplicates(same)[[*same, "valid_curve", "best_epoch"]]
     both = evaluations[[*same, "column"]].merge(searched, on=same, how="inner")
-    both = both[both["valid_curve"].map(len) > 0]
+    both = both[both["valid_curve"].map(len, na_action="ignore") > 0]  # published runs have none
     return pd.DataFrame(
         {
             "task": both["task"],

@@ -51,6 +51,8 @@ def read_sources(sources: Sequence[Path], options: ComparisonOptions, columns: S
     check_published(options.published)
     runs = [name for name in options.published if name in PUBLISHED_RUNS]
     files += [name for name in options.published if name not in PUBLISHED and name not in PUBLISHED_RUNS]
+    if runs and options.metric:
+        raise SnnbenchError("--metric needs stored outputs, which published runs have not. Leave one of them out.")
     tables = read_score_tables(files, options.index, options.lower_is_better)
     know_suites(folders)
     columns = [*columns, *(OUTPUT_COLUMNS if options.metric else ())]

@@ -1,0 +1,131 @@
+"""Condensed results: what is copied, and published runs beside one's own."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from snnbench import benchmark
+from snnbench.errors import SnnbenchError, StoreError
+from snnbench.execution.run_options import build_request
+from snnbench.report import COMPARISON_COLUMNS, DEFAULT, ComparisonOptions, read_sources
+from snnbench.report.claims import Claim, examine_claims
+from snnbench.reproduce import MODES, load_expected, read_scores
+from snnbench.results import published
+from snnbench.results.condensing import CURVES, condense
+from snnbench.results.store import read_results
+
+CONFIG = """
+[training]
+n_epochs = {n_epochs}
+[models.snn.grid]
+n_units = 8
+n_layers = 2
+form = "rectangular"
+learning_rate = [0.1, 0.01]
+dropout_rate = 0.0
+[models.{tree}]
+estimator = "sklearn.tree.DecisionTreeClassifier"
+grid = {{ max_depth = [1, 3] }}
+"""
+
+
+def _run(folder: Path, name: str, tree: str = "tree", n_epochs: int = 3, seed: int = 0) -> Path:
+    config, results = folder / f"{name}.toml", folder / name
+    config.write_text(CONFIG.format(tree=tree, n_epochs=n_epochs))
+    options = {"config": config, "n_seeds": 2, "seed": seed, "workers": 1}
+    request = build_request("core", None, ["iris", "wine"] if seed == 0 else ["iris"], "quick", results, options)
+    loaded = benchmark.prepare(request)
+    benchmark.run(request, loaded, benchmark.plan(request, loaded))
+    return results
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> dict[str, Path]:
+    """Return the folders of a run, of one with another tree, and of one that trained for longer."""
+    folder = tmp_path_factory.mktemp("runs")
+    found = {
+        "reference": _run(folder, "reference"),
+        "own": _run(folder, "own", tree="stump", seed=5),
+        "longer": _run(folder, "longer", n_epochs=4),
+    }
+    condense([found["reference"]], folder / "published" / "reference")
+    return {**found, "published": folder / "published"}
+
+
+@pytest.fixture
+def _shipped(runs, monkeypatch) -> None:
+    """Let the condensed run be the one that ships."""
+    monkeypatch.setattr(published, "resource", lambda *parts: runs["published"] / parts[-1])
+
+
+def test_rows_keep_everything_but_curves(runs):
+    whole = read_results([runs["reference"]]).set_index("key").sort_index()
+    small = read_results([runs["published"] / "reference"]).set_index("key").sort_index()
+    assert set(whole.columns) - set(small.columns) == set(CURVES)
+    evaluated = whole["stage"] == "evaluate"
+    assert small.loc[evaluated, "n_test"].tolist() == whole.loc[evaluated, "test_targets"].map(len).tolist()
+    pd.testing.assert_frame_equal(whole.drop(columns=list(CURVES)), small[whole.columns.drop(list(CURVES))])
+
+
+def test_condensing_again_gives_equal_files(runs, tmp_path):
+    condense([runs["published"] / "reference"], tmp_path / "again")
+    for file in (runs["published"] / "reference").rglob("*.*"):
+        again = tmp_path / "again" / file.relative_to(runs["published"] / "reference")
+        assert again.read_bytes() == file.read_bytes()
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="found none"):
+        condense([tmp_path], tmp_path / "target")
+
+
+@pytest.mark.usefixtures("_shipped")
+def test_published_runs_stand_beside_ones_own_on_the_same_tasks(runs):
+    found = read_sources([runs["own"]], ComparisonOptions(published=("reference",)), COMPARISON_COLUMNS)
+    assert set(found.rows["task"]) == {"iris"}
+    comparison = benchmark.compare(found, ComparisonOptions(published=("reference",)))
+    assert set(comparison.scores) == {"snn", "stump", "snn[reference]", "tree"}
+    assert comparison.scores.at["iris", "tree"] == benchmark.compare([runs["reference"]]).scores.at["iris", "tree"]
+
+
+@pytest.mark.usefixtures("_shipped")
+def test_published_runs_can_be_compared_alone():
+    comparison = benchmark.compare([], ComparisonOptions(published=("reference",)))
+    assert (comparison.n_tasks, set(comparison.scores)) == (2, {"snn", "tree"})
+
+
+@pytest.mark.usefixtures("_shipped")
+def test_networks_with_other_settings_are_refused_unless_asked_for(runs):
+    options = ComparisonOptions(published=("reference",))
+    with pytest.raises(SnnbenchError, match=r"have n_epochs 4 \(3\)"):
+        benchmark.compare([runs["longer"]], options)
+    compared = benchmark.compare([runs["longer"]], ComparisonOptions(published=("reference",), other_settings=True))
+    assert set(compared.scores) == {"snn", "snn[reference]", "tree", "tree[reference]"}
+
+
+@pytest.mark.usefixtures("_shipped")
+def test_a_report_has_published_runs_without_curves(runs):
+    assert "snn[reference]" in benchmark.report([runs["own"]], ComparisonOptions(published=("reference",)))
+
+
+@pytest.mark.usefixtures("_shipped")
+def test_a_check_against_published_runs_counts_test_rows(runs):
+    found = read_scores([runs["reference"]])
+    expected = load_expected("reference", "core")
+    assert expected.rows["n_test"].tolist() == found.rows["n_test"].tolist()
+    assert MODES["balanced"](expected, found) == []
+    with pytest.raises(SnnbenchError, match="stores scores alone"):
+        MODES["strict"](expected, found)
+
+
+def test_claims_are_held_against_the_interval_of_rank_differences():
+    scores = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.9], "b": [0.5, 0.6, 0.6, 0.8], "c": [0.6, 0.5, 0.7, 0.7]})
+    claims = [Claim("a", "b", ("a", "b", "c"), "all", ""), Claim("b", "c", ("a", "b", "c"), "all", "")]
+    first, second = examine_claims(lambda subset: scores, claims)
+    # Ranks of a: 1, 1, 1.5, 1; of b: 3, 2, 3, 2; of c: 2, 3, 1.5, 3.
+    assert (first.difference, first.n_tasks, first.verdict) == (1.375, 4, "reproduced")
+    # The differences 2, 1, 1.5, 1 have standard deviation 0.4787; t(3) = 3.182.
+    assert first.low == pytest.approx(1.375 - 3.18245 * 0.478714 / 2, abs=1e-4)
+    assert (second.difference, second.verdict) == (-0.125, "open")
+    assert DEFAULT.published == ()
