@@ -28,6 +28,8 @@ MAY_LOAD = {
     "results prune results": TABLES,
     "results merge results --to all": TABLES,
     "results compact results": TABLES,
+    "results condense results --to small": TABLES,
+    "leaderboard results": TABLES,
     "figure cd --published snn2017 --output cd.svg": {*TABLES, "altair"},
     "figure cd results --output own.svg": {*TABLES, "altair"},
     "report results --output page.html": {*TABLES, "altair"},

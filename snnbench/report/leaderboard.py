@@ -38,7 +38,7 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
     rows, _ = choose_rows(sources.rows, options)
     costs = describe_models(rows)
     whole = comparisons["All tasks"]
-    lines = [f"# Leaderboard of {whole.suite}", "", *_provenance(rows, whole), ""]
+    lines = [f"# Leaderboard of {whole.suite}", "", _provenance(rows, whole), "", _CAN_TELL, ""]
     for title, comparison in comparisons.items():
         lines += [f"## {title}", "", *_ranking(comparison, costs), "", conclude(comparison), ""]
     lines += ["## Every pair", "", "Tasks on which the model of the row scores higher / equal / lower.", "", *_pairs(whole), ""]
@@ -46,6 +46,14 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
         findings = examine_claims(lambda subset: _scores(sources, options, subset))
         lines += ["## The paper's claims", "", *_claims(findings), ""]
     return "\n".join(lines)
+
+
+_CAN_TELL = """
+The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on one hold-out of each task. It cannot tell
+which would win with a longer search or on other hold-outs: networks depend more on their learning rate than forests on anything. A mean rank
+depends on which models take part. Intervals are those over tasks, not over seeds or hold-outs, and the tasks are those that the suite's
+authors chose. Hours are those of all trainings of a model, one after another, on a busy machine.
+""".strip()
 
 
 def _compare(sources: Sources, options: ComparisonOptions, changes: Mapping[str, object]) -> ModelComparison:
@@ -56,19 +64,19 @@ def _scores(sources: Sources, options: ComparisonOptions, subset: Subset) -> pd.
     return _compare(sources, options, {"subset": subset}).scores
 
 
-def _provenance(rows: pd.DataFrame, comparison: ModelComparison) -> list[str]:
+def _provenance(rows: pd.DataFrame, comparison: ModelComparison) -> str:
     """Say what was run, on what and when."""
     evaluations = rows[rows["stage"] == "evaluate"]
     seeds = sorted(evaluations["seed"].unique())
     said = {name: ", ".join(sorted(set(evaluations[name].dropna().astype(str)))) for name in LEADERBOARD_COLUMNS[:-1]}
     days = evaluations["finished_at"].str[:10]
-    return [
+    return (
         f"{len(rows):,} trainings of {comparison.n_models} models on {comparison.n_tasks} tasks, of which {len(evaluations):,} "
         f"are final ones; preset {', '.join(sorted(evaluations['preset'].unique()))}, "
         f"{', '.join(sorted(evaluations['split'].unique()))}, seeds {', '.join(map(str, seeds))}. snnbench "
         f"{said['snnbench_version']}, torch {said['torch_version']}, scikit-learn {said['scikit_learn_version']}, "
-        f"{said['cpu']}, {days.min()} to {days.max()}.",
-    ]
+        f"{said['cpu']}, {days.min()} to {days.max()}."
+    )
 
 
 def _ranking(comparison: ModelComparison, costs: pd.DataFrame) -> list[str]:
