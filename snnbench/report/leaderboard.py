@@ -48,12 +48,12 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
     return "\n".join(lines)
 
 
-_CAN_TELL = """
-The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on one hold-out of each task. It cannot tell
-which would win with a longer search or on other hold-outs: networks depend more on their learning rate than forests on anything. A mean rank
-depends on which models take part. Intervals are those over tasks, not over seeds or hold-outs, and the tasks are those that the suite's
-authors chose. Hours are those of all trainings of a model, one after another, on a busy machine.
-""".strip()
+_CAN_TELL = (
+    "The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on one hold-out of each "
+    "task. It cannot tell which would win with a longer search, or on other hold-outs. A mean rank depends on which models take "
+    "part. Intervals are over tasks, not over seeds or hold-outs, and the tasks are those that the suite's authors chose. Hours "
+    "are those of all trainings of a model, one after another, on a busy machine."
+)
 
 
 def _compare(sources: Sources, options: ComparisonOptions, changes: Mapping[str, object]) -> ModelComparison:
