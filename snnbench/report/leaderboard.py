@@ -49,10 +49,10 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
 
 
 _CAN_TELL = (
-    "The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on one hold-out of each "
-    "task. It cannot tell which would win with a longer search, or on other hold-outs. A mean rank depends on which models take "
-    "part. Intervals are over tasks, not over seeds or hold-outs, and the tasks are those that the suite's authors chose. Hours "
-    "are those of all trainings of a model, one after another, on a busy machine."
+    "The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on one hold-out of "
+    "each task. It cannot tell which would win with a longer search, or on other hold-outs. A mean rank depends on which models "
+    "take part. Intervals are over tasks, not over seeds or hold-outs, and the tasks are those that the suite's authors chose. "
+    "Hours are those of all trainings of a model, one after another, on a busy machine."
 )
 
 
