@@ -5,17 +5,20 @@ from dataclasses import replace
 
 import pandas as pd
 
-from snnbench.report.claims import Finding, Subset, examine_claims
+from snnbench.report.claims import Finding, examine_claims
 from snnbench.report.compare import choose_rows, compare_results
-from snnbench.report.options import ComparisonOptions
+from snnbench.report.options import ComparisonOptions, choose_tasks
 from snnbench.report.ranking import ModelComparison
 from snnbench.report.sources import Sources
 from snnbench.report.summary import conclude
 from snnbench.report.tables import markdown_lines
 from snnbench.results.selection import describe_models
 
+_WHOLE = "All tasks that were run"
+_N_TASKS = {"all": 121, "small": 75, "large": 46}
+"""Tasks of uci that the paper's claims are of."""
 _PARTS: Mapping[str, Mapping[str, object]] = {
-    "All tasks": {},
+    _WHOLE: {},
     "Tasks with fewer than 1,000 rows": {"subset": "small"},
     "Tasks with at least 1,000 rows": {"subset": "large"},
     "Tasks whose data the audit does not flag": {"exclude_flagged": True},
@@ -34,34 +37,37 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
     Raises:
         SnnbenchError: If there is nothing to compare.
     """
-    comparisons = {title: _compare(sources, options, changes) for title, changes in _PARTS.items()}
     rows, _ = choose_rows(sources.rows, options)
+    parts = {title: replace(options, **changes) for title, changes in _PARTS.items()}  # type: ignore[arg-type]
+    comparisons = {title: compare_results(asked, rows) for title, asked in parts.items() if _has_scores(rows, asked)}
     costs = describe_models(rows)
-    whole = comparisons["All tasks"]
+    whole = comparisons[_WHOLE]
+    comparisons = {title: one for title, one in comparisons.items() if one is whole or one.n_tasks < whole.n_tasks}
     lines = [f"# Leaderboard of {whole.suite}", "", _provenance(rows, whole), "", _CAN_TELL, ""]
     for title, comparison in comparisons.items():
         lines += [f"## {title}", "", *_ranking(comparison, costs), "", conclude(comparison), ""]
     lines += ["## Every pair", "", "Tasks on which the model of the row scores higher / equal / lower.", "", *_pairs(whole), ""]
     if whole.suite == "uci":
-        findings = examine_claims(lambda subset: _scores(sources, options, subset))
+        findings = examine_claims(lambda subset: _scores(rows, replace(options, subset=subset)))
         lines += ["## The paper's claims", "", *_claims(findings), ""]
     return "\n".join(lines)
 
 
 _CAN_TELL = (
     "The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on one hold-out of "
-    "each task. It cannot tell which would win with a longer search, or on other hold-outs. A mean rank depends on which models "
-    "take part. Intervals are over tasks, not over seeds or hold-outs, and the tasks are those that the suite's authors chose. "
-    "Hours are those of all trainings of a model, one after another, on a busy machine."
+    "each task. It cannot tell which would win with a longer search, or on other hold-outs. A mean rank depends on which "
+    "models take part. Intervals are over tasks, not over seeds or hold-outs, and the tasks are those that the suite's authors "
+    "chose. Hours are those of all trainings of a model, one after another, on a busy machine."
 )
 
 
-def _compare(sources: Sources, options: ComparisonOptions, changes: Mapping[str, object]) -> ModelComparison:
-    return compare_results(replace(options, **changes), sources.rows)  # type: ignore[arg-type]
+def _has_scores(rows: pd.DataFrame, options: ComparisonOptions) -> bool:
+    evaluated = rows[(rows["stage"] == "evaluate") & (rows["status"] == "ok")]
+    return bool(set(evaluated["task"]) & set(choose_tasks(options, str(rows["suite"].iloc[0]))))
 
 
-def _scores(sources: Sources, options: ComparisonOptions, subset: Subset) -> pd.DataFrame:
-    return _compare(sources, options, {"subset": subset}).scores
+def _scores(rows: pd.DataFrame, options: ComparisonOptions) -> pd.DataFrame:
+    return compare_results(options, rows).scores if _has_scores(rows, options) else pd.DataFrame()
 
 
 def _provenance(rows: pd.DataFrame, comparison: ModelComparison) -> str:
@@ -106,6 +112,13 @@ def _claims(findings: list[Finding]) -> list[str]:
     for found in findings:
         interval = f"{found.low:+.2f} to {found.high:+.2f}"
         cells.append(
-            [str(found.claim), str(found.n_tasks), f"{found.difference:+.2f}", interval, found.verdict, found.claim.source]
+            [
+                str(found.claim),
+                f"{found.n_tasks} of {_N_TASKS[found.claim.subset]}",
+                f"{found.difference:+.2f}",
+                interval,
+                found.verdict,
+                found.claim.source,
+            ]
         )
     return markdown_lines(cells)
