@@ -47,7 +47,6 @@ leaderboard: setup  ## Condense the reference results that are there and write t
 	$(BIN)/snnbench results condense $(REFERENCE) --to results/published/reference
 	$(BIN)/snnbench leaderboard --published reference --suite uci --output docs/leaderboard.md
 	$(BIN)/snnbench figure pairs --published reference --suite uci --output docs/figures/leaderboard-pairs.svg
-	$(BIN)/snnbench figure cost --published reference --suite uci --output docs/figures/leaderboard-cost.svg
 
 # What kills, waits or measures comes first and by itself, the rest on all cores; both run whatever the other says.
 test: setup  ## Run all tests

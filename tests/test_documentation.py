@@ -157,7 +157,7 @@ def options_of(command: Any) -> set[str]:
     return own.union(*(options_of(each) for each in getattr(command, "commands", {}).values()))
 
 
-OTHERS = {"--help", "--only", "--full"}
+OTHERS = {"--help", "--only", "--full", "--jobs"}
 """Options of ``make bench``."""
 
 
