@@ -111,6 +111,12 @@ def test_the_exponential_has_the_digits_of_float32():
     assert np.isnan(powers[:33]).all()
 
 
+def test_it_can_be_compiled_before_a_limit_runs(calls):
+    choice.prepare.cache_clear()
+    choice.prepare()
+    assert len(calls) == 1
+
+
 def test_only_plain_chains_are_compiled():
     assert read_chain(build("snn", configs("snn", [0.1], dropout_rate=0.1))).widths == [N_FEATURES, 16, 16, 3]
     for model in ("batchnorm", "highway", "layernorm", "resnet", "weightnorm"):

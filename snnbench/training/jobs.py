@@ -27,6 +27,7 @@ from snnbench.suites.audit.flags import flags_of
 from snnbench.suites.encoding import encoded_as
 from snnbench.suites.features import split_features
 from snnbench.training.at_once import train_at_once
+from snnbench.training.compiled.choice import prepare
 from snnbench.training.context import JobContext, RunSpec
 from snnbench.training.estimators import fit_estimator, is_infeasible
 from snnbench.training.networks import budget_bytes, is_out_of_memory, stack_bytes, train_networks
@@ -109,9 +110,15 @@ def job_rows(
 
 
 def load_rows(job: Job, context: JobContext) -> None:
-    """Read what a job trains on and import what it trains, so that neither takes time later; errors come again there."""
+    """Read what a job trains on, import what it trains and compile its step, so that nothing of it takes time later.
+
+    Errors come again there.
+    """
     with suppress(Exception):
-        load_class(implementation(job.members[0].config.model, context.spec.model(job.members[0])))
+        settings = context.spec.model(job.members[0])
+        load_class(implementation(job.members[0].config.model, settings))
+        if not settings.estimator and context.spec.compute.device == "cpu":
+            prepare()
         for member in {(member.task, member.split): member for member in job.members}.values():
             _rows(job, context, member)
 

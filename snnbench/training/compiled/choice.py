@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,8 +18,10 @@ from snnbench.errors import SnnbenchError
 from snnbench.models.code import has_numba
 from snnbench.models.layers.precision import factors_are_exact
 from snnbench.models.layers.stacked import SELU, AlphaDropout, Dropout, ReLU, StackedLinear
+from snnbench.records import Config, Dataset
 from snnbench.training.loaders import SingleTaskLoader
-from snnbench.training.optimizer import StackedSGD
+from snnbench.training.optimizer import StackedSGD, make_optimizer
+from snnbench.training.stack import TaskRows, stack_of_one_task
 
 if TYPE_CHECKING:
     from snnbench.training.compiled.trainer import CompiledStack
@@ -61,6 +64,16 @@ def compile_stack(network: nn.Module, rows: SingleTaskLoader, optimizer: Stacked
     on_cpu = optimizer.rates.device.type == "cpu" and optimizer.rates.dtype in (torch.float32, torch.float64)
     chain = read_chain(network) if on_cpu and optimizer.fused and factors_are_exact() else None
     return None if chain is None or not has_numba() else _load()(chain, rows, optimizer)
+
+
+@cache
+def prepare() -> None:
+    """Compile the step, or load it, so that it takes no time later."""
+    one = Dataset(np.zeros((1, 1), dtype=np.float32), np.zeros(1, dtype=np.int64))
+    stack = stack_of_one_task("search", [Config("", (("learning_rate", 0.1),))], TaskRows(one, one, 1), [0], 1)
+    network = nn.Sequential(StackedLinear(1, 1, 1, gain=1))
+    rows = SingleTaskLoader(stack, 1, torch.device("cpu"), torch.float32)
+    compile_stack(network, rows, make_optimizer(network, [0.1]))
 
 
 @cache
