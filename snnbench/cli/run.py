@@ -81,7 +81,7 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="Fully connected networks with mish, gelu … or a function of your own, on the grid of snn; may be repeated.",
+            help="Fully connected networks with an activation (mish, gelu) or a function of your own; may be repeated.",
             autocompletion=completion.activations,
         ),
     ] = None,

@@ -22,7 +22,7 @@ from snnbench.records import Config, Dataset, StackSize, Task, TrainingRun, Valu
 from snnbench.training.stack import Stack, TaskRows, stack_of_one_task
 from snnbench.training.stacked import build_network, initialise, train_stack
 
-SHARED = {"fully_connected"}
+SHARED = {"fully_connected", "with_activation"}
 """Files in snnbench/models/networks that serve several networks."""
 
 N_SAMPLES, N_FEATURES, N_CLASSES = 60, 5, 4
