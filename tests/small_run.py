@@ -76,6 +76,18 @@ def own_command(folder: Path, results: str, *words: str) -> list[str]:
     return [*PROGRAM, *run, "--results", results, "--progress", "plain", *words]
 
 
+def check_own_run(folder: Path, *engine: str) -> None:
+    """Run a table of the user's on this machine and by an engine: both must store the same numbers, bits and flags."""
+    for results, words in {"local": ("--workers", "1"), "far": engine}.items():
+        done = subprocess.run(own_command(folder, results, *words), cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    local, found = scores(folder / "local" / "customers"), scores(folder / "far" / "customers")
+    assert set(local["status"]) == {"ok"}
+    assert set(found["encoding"]) == {"native", "one-hot"}
+    columns = ["key", "task_flags", *SCORES]
+    pd.testing.assert_frame_equal(found[columns], local[columns])
+
+
 def crash_run(command: Sequence[str], folder: Path, n_renames: int, moment: str) -> None:
     """Run a command of ``PROGRAM`` that kills itself just before, or just after, a file of results gets its name.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_run import PROGRAM, SCORES, command, kill_run, n_rows, own_command, scores
+from small_run import PROGRAM, SCORES, check_own_run, command, kill_run, n_rows, scores
 from workers import echo, job, misbehave, refuse, said_of
 
 from snnbench.errors import ConfigError, SnnbenchError
@@ -176,11 +176,4 @@ def test_a_run_on_two_nodes_equals_the_local_run_though_its_driver_is_killed(clu
 
 
 def test_a_table_of_the_users_has_the_numbers_of_the_local_run(cluster, tmp_path):
-    for results, words in {"local": ["--workers", "1"], "far": ["--engine", "ray", "--address", cluster.address]}.items():
-        done = subprocess.run(own_command(tmp_path, results, *words), cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    local, found = scores(tmp_path / "local" / "customers"), scores(tmp_path / "far" / "customers")
-    assert set(local["status"]) == {"ok"}
-    assert set(found["encoding"]) == {"native", "one-hot"}
-    columns = ["key", "task_flags", *SCORES]
-    pd.testing.assert_frame_equal(found[columns], local[columns])
+    check_own_run(tmp_path, "--engine", "ray", "--address", cluster.address)

@@ -13,7 +13,7 @@ from functools import partial
 import pandas as pd
 import pytest
 from slurm_cluster import SlurmCluster, slurm_cluster, why_not
-from small_run import SCORES, command, own_command, scores
+from small_run import SCORES, check_own_run, command, scores
 from workers import echo, job, misbehave, refuse, said_of
 
 from snnbench.errors import ConfigError, SnnbenchError
@@ -179,17 +179,7 @@ def test_a_run_equals_the_local_run_and_goes_on_without_its_front_end(cluster, t
 
 
 def test_a_table_of_the_users_has_the_numbers_of_the_local_run(cluster, tmp_path):
-    for results, words in {
-        "local": ["--workers", "1"],
-        "far": ["--engine", "slurm", "--partition", "main", "--time", "10"],
-    }.items():
-        done = subprocess.run(own_command(tmp_path, results, *words), cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    local, found = scores(tmp_path / "local" / "customers"), scores(tmp_path / "far" / "customers")
-    assert set(local["status"]) == {"ok"}
-    assert set(found["encoding"]) == {"native", "one-hot"}
-    columns = ["key", "task_flags", *SCORES]
-    pd.testing.assert_frame_equal(found[columns], local[columns])
+    check_own_run(tmp_path, "--engine", "slurm", "--partition", "main", "--time", "10")
 
 
 def wait_for(happened) -> None:
