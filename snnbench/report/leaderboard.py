@@ -13,6 +13,7 @@ from snnbench.report.sources import Sources
 from snnbench.report.summary import conclude
 from snnbench.report.tables import markdown_lines
 from snnbench.results.selection import describe_models
+from snnbench.stats.effects import count_wins
 
 _WHOLE = "All tasks that were run"
 _N_TASKS = {"all": 121, "small": 75, "large": 46}
@@ -98,12 +99,12 @@ def _ranking(comparison: ModelComparison, costs: pd.DataFrame) -> list[str]:
 
 
 def _pairs(comparison: ModelComparison) -> list[str]:
-    scores = comparison.scores
-    cells = [["", *map(str, scores)]]
-    for one in scores:
-        gaps = [(scores[one] - scores[other]).dropna() for other in scores]
-        counts = [f"{(gap > 0).sum()}/{(gap == 0).sum()}/{(gap < 0).sum()}" for gap in gaps]
-        cells.append([str(one), *("" if other == one else count for other, count in zip(scores, counts, strict=True))])
+    wins, models = count_wins(comparison.scores), list(comparison.scores)
+    n_tied = comparison.n_tasks - wins - wins.T
+    cells = [["", *map(str, models)]]
+    for one in models:
+        counts = [f"{wins.at[one, other]}/{n_tied.at[one, other]}/{wins.at[other, one]}" for other in models]
+        cells.append([str(one), *("" if other == one else count for other, count in zip(models, counts, strict=True))])
     return markdown_lines(cells)
 
 
