@@ -1,6 +1,5 @@
 """What a comparison is made of: the rows of results folders, and the user's own tables of scores."""
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from snnbench.report.options import ComparisonOptions
 from snnbench.results.published import PUBLISHED, PUBLISHED_RUNS, check_published, published_runs
 from snnbench.results.score_tables import ScoreTable, read_score_tables
 from snnbench.results.selection import OUTPUT_COLUMNS
-from snnbench.results.store import read_results, settings_file
+from snnbench.results.store import load_settings, read_results, settings_file
 from snnbench.results.table_files import STANDARD_INPUT
 from snnbench.suites import know_suites
 
@@ -113,7 +112,7 @@ def _training(digest: str, folders: Sequence[Path]) -> dict[str, Any]:
     """Return how a run's networks were trained; empty if its settings are not stored."""
     for folder in folders:
         with suppress(OSError, ValueError, KeyError):
-            return dict(json.loads(settings_file(folder, digest).read_text(encoding="utf-8"))["settings"]["training"])
+            return dict(load_settings(settings_file(folder, digest))["training"])
     return {}
 
 

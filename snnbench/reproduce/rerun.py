@@ -21,7 +21,7 @@ from snnbench.records import Compute, Config, Job, Member, Result, is_lasting
 from snnbench.results.folders import find_rows
 from snnbench.results.selection import only_suite
 from snnbench.results.stale import describe_other_code
-from snnbench.results.store import read_results, settings_file
+from snnbench.results.store import load_settings, read_results, settings_file
 from snnbench.suites import load_suite
 from snnbench.training.context import JobContext, RunSpec
 from snnbench.training.jobs import failed
@@ -100,7 +100,7 @@ def _evaluations(results: Path, suite: str | None) -> pd.DataFrame:
 def _settings(results: Path, digest: str) -> RunSettings:
     file = settings_file(results, digest)
     try:
-        return RunSettings.model_validate(json.loads(file.read_text(encoding="utf-8"))["settings"])
+        return RunSettings.model_validate(load_settings(file))
     except (OSError, ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
         raise StoreError(
             f"Running a row again needs the settings of the run in {file}, but reading it says: {error}."

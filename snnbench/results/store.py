@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -144,12 +144,21 @@ def settings_file(results: Path, name: str) -> Path:
     return results / "_settings" / f"{name}.json"
 
 
+def load_settings(file: Path) -> dict[str, Any]:
+    """Return the resolved settings of one run from the file that ``settings_file`` names.
+
+    Raises:
+        OSError, ValueError, KeyError: If it is not there, or is none of ``write_settings``.
+    """
+    return dict(json.loads(file.read_text(encoding="utf-8"))["settings"])
+
+
 def read_settings(folders: Iterable[Path]) -> dict[str, object]:
     """Return the newest of the settings stored by ``write_settings``; empty if there are none."""
     files = [file for folder in folders for file in (folder / "_settings").glob("*.json")]
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         with suppress(OSError, ValueError):
-            return dict(json.loads(file.read_text())["settings"])
+            return load_settings(file)
     return {}
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from snnbench.errors import DataError
 from snnbench.records import digest
 from snnbench.results.selection import OUTPUT_COLUMNS, SCORE_COLUMNS, scored_evaluations
-from snnbench.results.store import read_results, settings_file
+from snnbench.results.store import load_settings, read_results, settings_file
 from snnbench.suites.dividing import fold_name
 from snnbench.suites.folder import FolderSuite
 from snnbench.suites.openml_client import Client
@@ -178,7 +178,7 @@ def _settings(rows: pd.DataFrame, results: Path) -> dict[str, str]:
     first = rows.sort_values("finished_at").iloc[-1]
     file = settings_file(results, first["settings_digest"])
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))["settings"]
+        stored = load_settings(file)
         model = stored["models"][first["model"]]
         given = {**model["grid"], **{name: model[name] for name in ("estimator", "network", "arguments") if model.get(name)}}
         if not model.get("estimator"):
