@@ -17,7 +17,7 @@ from snnbench.training.networks import train_networks
 from snnbench.training.process import prepare_process
 from snnbench.training.stack import TaskRows, stack_of_one_task
 
-_N_ROWS, _N_FEATURES, _N_CLASSES, _N_STACK, _N_EPOCHS = 512, 16, 3, 3, 8
+_N_ROWS, _N_FEATURES, _N_CLASSES, _N_STACK, _N_EPOCHS = 512, 16, 3, 3, 64
 _SECONDS = 0.5
 _GPU_UNITS, _N_GPU_STACK = 256, 264
 
@@ -49,12 +49,14 @@ def measure_speed(compute: Compute = ON_CPU, clock: Callable[[], float] = time.p
     }
     configs = [Config("snn", tuple(values.items()))] * n_stack
     rng = np.random.default_rng(0)
-    rows = Dataset(
-        rng.normal(size=(_N_ROWS, _N_FEATURES)).astype(np.float32), rng.integers(0, _N_CLASSES, _N_ROWS, dtype=np.int64)
-    )
+
+    def rows(n_rows: int) -> Dataset:
+        X = rng.normal(size=(n_rows, _N_FEATURES)).astype(np.float32)
+        return Dataset(X, rng.integers(0, _N_CLASSES, n_rows, dtype=np.int64))
+
     task = Task("", "", "multiclass", _N_ROWS, _N_FEATURES, _N_CLASSES, "accuracy", "", "")
     training = TrainingSettings(n_epochs=_N_EPOCHS)
-    model, task_rows = ModelSettings(grid={}), TaskRows(rows, rows, _N_CLASSES)
+    model, task_rows = ModelSettings(grid={}), TaskRows(rows(_N_ROWS), rows(_N_ROWS // 4), _N_CLASSES)
     stack = stack_of_one_task("search", configs, task_rows, [0] * n_stack, _N_EPOCHS)
 
     def train() -> None:
