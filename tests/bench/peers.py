@@ -91,6 +91,8 @@ def loop(case: Case, is_compiled: bool = False) -> Callable[[], None]:
     train, valid = case.rows()
     X, y, X_valid, y_valid = (torch.from_numpy(values) for values in (train.X, train.y, valid.X, valid.y))
     first = _plain_network(case)
+    if is_compiled:
+        torch.compiler.reset()  # it compiles no more than eight variants of a class's code, those of earlier cases among them
     call = torch.compile(first, dynamic=False) if is_compiled else first
 
     def train_all() -> None:

@@ -56,7 +56,7 @@ def measure(n_rounds: int = 5) -> dict:
             }
             row["compiling, s"] = ", ".join(f"{name} {took:.1f}" for name, took in compiled.items())
             rows.append(row)
-    return {"rows": rows, "left out": missing()}
+    return {"rows": rows, "left out": "; ".join(f"{name}: {why}" for name, why in missing().items()) or "none"}
 
 
 def _start() -> None:
