@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.report.claims import Finding, examine_claims
 from snnbench.report.compare import choose_rows, compare_results
 from snnbench.report.options import ComparisonOptions, choose_tasks
@@ -18,6 +19,8 @@ from snnbench.stats.effects import count_wins
 _WHOLE = "All tasks that were run"
 _N_TASKS = {"all": 121, "small": 75, "large": 46}
 """Tasks of uci that the paper's claims are of."""
+_COVERAGE = 0.9
+"""Share of the tasks of a part that a model must have been run on to be ranked there: a missing score takes the worst rank."""
 _PARTS: Mapping[str, Mapping[str, object]] = {
     _WHOLE: {},
     "Tasks with fewer than 1,000 rows": {"subset": "small"},
@@ -39,14 +42,24 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
         SnnbenchError: If there is nothing to compare.
     """
     rows, _ = choose_rows(sources.rows, options)
-    parts = {title: replace(options, **changes) for title, changes in _PARTS.items()}  # type: ignore[arg-type]
-    comparisons = {title: compare_results(asked, rows) for title, asked in parts.items() if _has_scores(rows, asked)}
-    costs = describe_models(rows)
+    parts = {title: _compare(rows, replace(options, **changes)) for title, changes in _PARTS.items()}  # type: ignore[arg-type]
+    comparisons = {title: found for title, found in parts.items() if found is not None}
+    if _WHOLE not in comparisons:
+        raise SnnbenchError("A leaderboard needs evaluations on the tasks that are asked for, found none. Name other tasks.")
     whole = comparisons[_WHOLE]
     comparisons = {title: one for title, one in comparisons.items() if one is whole or one.n_tasks < whole.n_tasks}
-    lines = [f"# Leaderboard of {whole.suite}", "", _provenance(rows, whole), "", _CAN_TELL, ""]
+    lines = [f"# Leaderboard of {whole.suite}", "", _provenance(rows), "", _CAN_TELL, ""]
     for title, comparison in comparisons.items():
-        lines += [f"## {title}", "", *_ranking(comparison, costs), "", conclude(comparison), ""]
+        lines += [
+            f"## {title}",
+            "",
+            _coverage(rows, comparison),
+            "",
+            *_ranking(rows, comparison),
+            "",
+            conclude(comparison),
+            "",
+        ]
     lines += ["## Every pair", "", "Tasks on which the model of the row scores higher / equal / lower.", "", *_pairs(whole), ""]
     if whole.suite == "uci":
         findings = examine_claims(lambda subset: _scores(rows, replace(options, subset=subset)))
@@ -55,38 +68,58 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
 
 
 _CAN_TELL = (
-    "The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on one hold-out of "
-    "each task. It cannot tell which would win with a longer search, or on other hold-outs. A mean rank depends on which "
-    "models take part. Intervals are over tasks, not over seeds or hold-outs, and the tasks are those that the suite's authors "
-    "chose. Hours are those of all trainings of a model, one after another, on a busy machine."
+    "The page shows where models stand whose hyperparameters are searched as briefly as the presets say, on the splits that "
+    "are named. It cannot tell which would win with a longer search, or on other splits. A mean rank depends on which models "
+    "take part. Intervals are over tasks, not over seeds or splits, and the tasks are those that the suite's authors chose. "
+    "Hours are those of all trainings of a model on these tasks by the clock, one after another, whatever else the machine did."
 )
 
 
-def _has_scores(rows: pd.DataFrame, options: ComparisonOptions) -> bool:
-    evaluated = rows[(rows["stage"] == "evaluate") & (rows["status"] == "ok")]
-    return bool(set(evaluated["task"]) & set(choose_tasks(options, str(rows["suite"].iloc[0]))))
+def _compare(rows: pd.DataFrame, options: ComparisonOptions) -> ModelComparison | None:
+    """Compare the models that were run on nearly all of the tasks that any was run on; None if none was run on any."""
+    try:
+        tasks = choose_tasks(options, str(rows["suite"].iloc[0]))
+    except UnknownNameError:
+        raise
+    except SnnbenchError:  # none of the tasks that are asked for is in this part
+        return None
+    evaluated = rows[(rows["stage"] == "evaluate") & rows["task"].isin(tasks)]
+    if evaluated.empty:
+        return None
+    n_tasks = evaluated.groupby("model")["task"].nunique()
+    models = options.models or tuple(n_tasks.index[n_tasks >= _COVERAGE * n_tasks.max()])
+    return compare_results(replace(options, models=models), rows)
+
+
+def _coverage(rows: pd.DataFrame, comparison: ModelComparison) -> str:
+    """Say how many tasks a comparison is of, and which models were run on too few of them to take part."""
+    absent = sorted(set(rows["model"]) - set(comparison.scores))
+    others = f"; not run on all of them, and left out: {', '.join(absent)}" if absent else ""
+    return f"{comparison.n_models} models on {comparison.n_tasks} tasks{others}."
 
 
 def _scores(rows: pd.DataFrame, options: ComparisonOptions) -> pd.DataFrame:
-    return compare_results(options, rows).scores if _has_scores(rows, options) else pd.DataFrame()
+    comparison = _compare(rows, options)
+    return pd.DataFrame() if comparison is None else comparison.scores
 
 
-def _provenance(rows: pd.DataFrame, comparison: ModelComparison) -> str:
+def _provenance(rows: pd.DataFrame) -> str:
     """Say what was run, on what and when."""
     evaluations = rows[rows["stage"] == "evaluate"]
     seeds = sorted(evaluations["seed"].unique())
     said = {name: ", ".join(sorted(set(evaluations[name].dropna().astype(str)))) for name in LEADERBOARD_COLUMNS[:-1]}
     days = evaluations["finished_at"].str[:10]
     return (
-        f"{len(rows):,} trainings of {comparison.n_models} models on {comparison.n_tasks} tasks, of which {len(evaluations):,} "
-        f"are final ones; preset {', '.join(sorted(evaluations['preset'].unique()))}, "
+        f"{len(rows):,} trainings of {rows['model'].nunique()} models on {rows['task'].nunique()} tasks, of which "
+        f"{len(evaluations):,} are final ones; preset {', '.join(sorted(evaluations['preset'].unique()))}, "
         f"{', '.join(sorted(evaluations['split'].unique()))}, seeds {', '.join(map(str, seeds))}. snnbench "
         f"{said['snnbench_version']}, torch {said['torch_version']}, scikit-learn {said['scikit_learn_version']}, "
         f"{said['cpu']}, {days.min()} to {days.max()}."
     )
 
 
-def _ranking(comparison: ModelComparison, costs: pd.DataFrame) -> list[str]:
+def _ranking(rows: pd.DataFrame, comparison: ModelComparison) -> list[str]:
+    costs = describe_models(rows[rows["task"].isin(comparison.scores.index)])
     cells = [["model", "mean rank", "95 %", "mean score", "wins", "adjusted p", "hours"]]
     for model, row in comparison.table.iterrows():
         pvalue = "" if pd.isna(row["adjusted_pvalue"]) else f"{row['adjusted_pvalue']:.2g}"
