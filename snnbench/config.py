@@ -55,7 +55,7 @@ SELF_NORMALIZING = "self-normalizing"
 _DEFAULTS = {"gain": 1.0, "scale": 1.0, "shift": 0.0, "dropout": "plain"}
 """Of a table with an activation."""
 
-_ADDED = ("early_stopping", "encoding", "activation", *_DEFAULTS)
+_ADDED = ("early_stopping", "encoding", "activation", "init", *_DEFAULTS)
 
 
 class ModelSettings(BaseModel):
@@ -68,7 +68,8 @@ class ModelSettings(BaseModel):
     ``snnbench.models.estimators.stopping``.
     ``activation`` is the import path of a function or module, for the network ``fully_connected`` alone. Its hidden layers are
     ``scale * activation(x @ weight + bias) + shift``, initial weights have the variance ``gain / n_in``, and ``dropout`` is
-    plain or the alpha dropout of self-normalizing networks.
+    plain or the alpha dropout of self-normalizing networks. ``init`` is the import path of a function that draws the weights
+    otherwise; they are then multiplied by the root of ``gain``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -84,6 +85,7 @@ class ModelSettings(BaseModel):
     scale: float | None = None
     shift: float | None = None
     dropout: str | None = None
+    init: str | None = None
     grid: dict[str, Value | list[Value]]
 
     @model_validator(mode="before")
@@ -124,9 +126,11 @@ class ModelSettings(BaseModel):
                 f"network = '{FULLY_CONNECTED}' and an activation, as 'torch.nn.functional.mish', belong together, found "
                 f"network {self.network!r} and activation {self.activation!r}"
             )
-        said = {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
+        said = {name: value for name in (*_DEFAULTS, "init") if (value := getattr(self, name)) is not None}
         if self.activation is None and said:
             raise ValueError(f"only a model with an activation has {', '.join(said)}")
+        if self.init is not None and "." not in self.init:
+            raise ValueError(f"init must be an import path, as 'torch.nn.init.orthogonal_', found {self.init!r}")
         if self.dropout not in (None, "plain", "alpha"):
             raise ValueError(f"dropout must be 'plain' or 'alpha', found {self.dropout!r}")
         if self.gain == SELF_NORMALIZING and (self.scale, self.shift) != (None, None):

@@ -51,6 +51,12 @@ class Snake(nn.Module):
     def forward(self, x):
         return x + torch.sin(self.frequency * x) ** 2 / self.frequency
 
+def quarter_(weight, generator):
+    return weight.uniform_(-0.25, 0.25, generator=generator)
+
+def anywhere_(weight, generator):
+    return weight.normal_()
+
 class Flat(nn.Module):
     def __init__(self, n_stack):
         super().__init__()
@@ -62,6 +68,7 @@ class Flat(nn.Module):
 """What a user may have written."""
 
 MISH = "torch.nn.functional.mish"
+ORTHOGONAL = "torch.nn.init.orthogonal_"
 GRID = "grid = { n_units = 8, n_layers = 1, form = 'rectangular', learning_rate = 0.1 }"
 PATHS = [*(f"torch.nn.functional.{name}" for name in KNOWN), "torch.nn.functional.softsign", "torch.nn.Mish"]
 
@@ -184,11 +191,12 @@ def key_of(settings: ModelSettings) -> str:
 
 
 def test_a_key_says_all_that_a_number_depends_on(own):
-    others = [{"gain": 2.0}, {"scale": 2.0}, {"shift": 0.5}, {"dropout": "alpha"}]
+    others = [{"gain": 2.0}, {"scale": 2.0}, {"shift": 0.5}, {"dropout": "alpha"}, {"init": ORTHOGONAL}]
     tables = [
         table(MISH),
         *(table(MISH, **other) for other in others),
         table("torch.nn.functional.gelu"),
+        table(MISH, init="own_curves.quarter_"),
         table("own_curves.bent"),
     ]
     keys = [key_of(one) for one in tables]
@@ -208,6 +216,8 @@ WRONG = [
     ({"gain": "self-normalizing", "scale": 2.0}, "finds scale and shift itself"),
     ({"scale": -1.0}, "scale must be"),
     ({"shift": float("inf")}, "shift must be finite"),
+    ({"init": "orthogonal_"}, "init must be an import path, as 'torch.nn.init.orthogonal_', found 'orthogonal_'"),
+    ({"network": None, "activation": None, "init": ORTHOGONAL}, "only a model with an activation has init"),
     ({"dropout": "beta"}, "dropout must be 'plain' or 'alpha', found 'beta'"),
     ({"network": None, "activation": None, "gain": 2.0}, "only a model with an activation has gain"),
 ]
@@ -239,7 +249,44 @@ def test_what_no_stack_can_have_is_refused_before_training(path, dropout, messag
         check_config(members([0.1])[0], table(path, dropout=dropout))
 
 
+@pytest.mark.equal_bits
+@pytest.mark.parametrize("activation", ["relu", "mish"])  # of which one is trained by the compiled step
+def test_initial_weights_are_those_of_the_function_for_a_member_alone_and_among_others(activation, own):
+    settings = table(f"torch.nn.functional.{activation}", init=ORTHOGONAL, gain=2.0)
+    network, configs = network_class("own", settings), members([0.1, 0.5, 0.02], dropout_rate=0.2)
+    built = initialise(network(configs, N_FEATURES, N_CLASSES), [0, 1, 0])
+    hidden = built[3].weight.detach()
+    torch.testing.assert_close(hidden.mT @ hidden, 2 * torch.eye(7).expand(3, 7, 7))
+    assert torch.equal(hidden[0], hidden[2])
+    assert not torch.equal(hidden[0], hidden[1])
+    assert built[0].bias.count_nonzero() == 0
+    wide = initialise(network_class("own", table(MISH, init="own_curves.quarter_"))(members([0.1]), 400, 3), [5])[0].weight
+    assert wide.shape == (1, 400, 7)
+    assert 0.249 < wide.abs().max() <= 0.25
+    together = trained(network, configs, [0, 1, 2])
+    for place, config in enumerate(configs):
+        assert torch.equal(trained(network, [config], [place])[0], together[place])
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("torch.nn.init.orthogonall_", "importing it says"),
+        ("torch.nn.init.eye_", r"says: TypeError: eye_\(\) got an unexpected keyword argument 'generator'"),
+        ("torch.nn.Linear", "must be a function that fills a tensor"),
+        ("own_curves.anywhere_", "follow from its generator alone"),
+        ("torch.relu", "must fill a tensor in place"),
+    ],
+)
+def test_what_is_no_initialisation_is_refused_before_training(path, message, own):
+    with pytest.raises(ConfigError, match=message):
+        check_config(members([0.1])[0], table(MISH, init=path))
+
+
 def test_code_of_ones_own_must_be_allowed(own):
+    with pytest.raises(ConfigError, match=r"models.own.init = .* say --allow-import own_curves"):
+        check_imports(RunSettings(models={"own": table(MISH, init="own_curves.quarter_")}), ["own"])
+    check_imports(RunSettings(models={"own": table(MISH, init=ORTHOGONAL)}), ["own"])
     for path, allowed in (("own_curves.bent", ["own_curves"]), ("torch.nn.functional.mish", [])):
         check_imports(RunSettings(models={"own": table(path)}), ["own"], allowed)
     for path in ("own_curves.bent", "torch.hub.load", "os.system"):

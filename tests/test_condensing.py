@@ -8,8 +8,17 @@ import pytest
 from snnbench import benchmark
 from snnbench.errors import SnnbenchError, StoreError
 from snnbench.execution.run_options import build_request
-from snnbench.report import COMPARISON_COLUMNS, DEFAULT, ComparisonOptions, read_sources
-from snnbench.report.claims import Claim, examine_claims
+from snnbench.report import (
+    COMPARE_COLUMNS,
+    COMPARISON_COLUMNS,
+    DEFAULT,
+    LEADERBOARD_COLUMNS,
+    ComparisonOptions,
+    Sources,
+    read_sources,
+    render_leaderboard,
+)
+from snnbench.report.claims import Claim, ScoreClaim, examine_claims, examine_score_claims
 from snnbench.reproduce import MODES, load_expected, read_scores
 from snnbench.results import published
 from snnbench.results.condensing import CURVES, condense
@@ -124,8 +133,41 @@ def test_claims_are_held_against_the_interval_of_rank_differences():
     claims = [Claim("a", "b", ("a", "b", "c"), "all", ""), Claim("b", "c", ("a", "b", "c"), "all", "")]
     first, second = examine_claims(lambda subset: scores, claims)
     # Ranks of a: 1, 1, 1.5, 1; of b: 3, 2, 3, 2; of c: 2, 3, 1.5, 3.
-    assert (first.difference, first.n_tasks, first.verdict) == (1.375, 4, "reproduced")
+    assert (first.difference, first.n_units, first.verdict) == (1.375, 4, "reproduced")
     # The differences 2, 1, 1.5, 1 have standard deviation 0.4787; t(3) = 3.182.
     assert first.low == pytest.approx(1.375 - 3.18245 * 0.478714 / 2, abs=1e-4)
     assert (second.difference, second.verdict) == (-0.125, "open")
     assert DEFAULT.published == ()
+
+
+def test_claims_on_folds_are_held_against_an_interval_that_allows_for_shared_rows():
+    scores = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.5, 0.6, 0.6], "c": [0.9, float("nan"), float("nan")]})
+    claims = [ScoreClaim("a", other, "htru2", "folds", "Table 3") for other in ("b", "c", "d")]
+    first, second, third = examine_score_claims(lambda claim: (scores, 0.125), claims)
+    # The differences 0.4, 0.2, 0.1 have standard deviation 0.152753; t(2) = 4.302653; the variance is 1/3 + 1/8 of theirs.
+    assert (first.n_units, first.difference) == (3, pytest.approx(0.7 / 3))
+    assert first.high - first.difference == pytest.approx(4.302653 * 0.152753 * (1 / 3 + 1 / 8) ** 0.5, abs=1e-5)
+    assert first.verdict == "open"
+    assert (second.verdict, second.reason) == ("open", "scores of both on 1 alone, which have no interval")
+    assert third.reason == "no scores of d on htru2"
+    (none,) = examine_score_claims(lambda claim: (pd.DataFrame(), 0.0), claims[:1])
+    assert (none.verdict, none.n_units, none.reason) == ("open", 0, "no results on htru2")
+
+
+def test_a_leaderboard_of_uci_judges_the_claims_on_other_suites_whose_rows_are_there():
+    options = ComparisonOptions(suite="uci", published=("reference",), tasks=("iris", "wine", "zoo"))
+    found = read_sources([], options, [*COMPARE_COLUMNS, *LEADERBOARD_COLUMNS])
+    on_iris = found.rows[(found.rows["task"] == "iris") & found.rows["model"].isin(["snn", "msrainit"])]
+    folds = [
+        on_iris.assign(suite="htru2", task="htru2", split=f"fold-{k}", test_score=0.9 + 0.001 * k * (on_iris["model"] == "snn"))
+        for k in range(1, 11)
+    ]
+    page = render_leaderboard(Sources(found.folders, pd.concat([found.rows, *folds]), ()), options)
+    claims = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in page.splitlines() if line.startswith("| ")}
+    # The differences 0.001 to 0.010 have standard deviation 0.0030277; t(9) = 2.262157; a fold is 1/8 of what trains.
+    assert claims["snn scores higher than msrainit on htru2"] == [
+        "10 folds", "+0.0055", "+0.0023 to +0.0087", "reproduced", "Table 3 |"]  # fmt: skip
+    assert claims["snn scores higher than svm on htru2"][3] == "open: no scores of svm on htru2"
+    assert claims["snn scores higher than resnet on tox21"][:4] == ["0 seeds", "", "", "open: no results on tox21"]
+    assert claims["snn ranks before svm on large tasks"][3] == "open: no results on large tasks"
+    assert claims["snn ranks before resnet on all tasks"][0] == "3 of 121 tasks"

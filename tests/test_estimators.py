@@ -1,3 +1,5 @@
+from operator import attrgetter
+
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
@@ -12,8 +14,9 @@ from snnbench.models.estimators.building import GROWN, build_estimator, families
 from snnbench.records import Config, Dataset, Job, Member, digest
 from snnbench.suites import core
 from snnbench.training.context import JobContext, RunSpec
-from snnbench.training.estimators import fit_estimator, is_infeasible
+from snnbench.training.estimators import fit_estimator
 from snnbench.training.jobs import run_job
+from snnbench.training.refusals import is_infeasible, is_last_word
 from snnbench.training.stack import TaskRows
 
 RNG = np.random.default_rng(0)
@@ -168,12 +171,57 @@ def test_an_estimators_refusal_of_its_rows_is_told_from_what_may_go_well_another
         QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.0).fit(X, y)
     with pytest.raises(ValueError, match="must be an int") as wrong:
         KNeighborsClassifier(-1).fit(X, y)
-    assert is_infeasible(few.value)
-    assert is_infeasible(singular.value)
-    assert is_infeasible(raised(ZeroDivisionError("division by zero")))
-    assert not is_infeasible(wrong.value)  # whatever the rows: the config is wrong
+    assert is_last_word(few.value)
+    assert is_last_word(singular.value)
+    assert is_last_word(raised(ZeroDivisionError("division by zero")))
+    assert not is_last_word(wrong.value)  # whatever the rows: the config is wrong
     for error in (MemoryError(), OSError("disk full"), RuntimeError("can't start new thread"), TypeError("no"), KeyError(1)):
-        assert not is_infeasible(raised(error))
-    assert not is_infeasible(raised(ValueError("cannot be"), MemoryError()))
-    assert not is_infeasible(raised(ValueError("outer"), raised(ValueError("inner"), OSError("gone"))))
-    assert not is_infeasible(raised(ValueError("All the 5 fits failed.\nnumpy._core._exceptions._ArrayMemoryError: Unable")))
+        assert not is_last_word(raised(error))
+    assert not is_last_word(raised(ValueError("cannot be"), MemoryError()))
+    assert not is_last_word(raised(ValueError("outer"), raised(ValueError("inner"), OSError("gone"))))
+    assert not is_last_word(raised(ValueError("All the 5 fits failed.\nnumpy._core._exceptions._ArrayMemoryError: Unable")))
+
+
+def refusal(path: str, X: np.ndarray, **arguments: object) -> tuple[str, bool]:
+    """Fit a boosting package's classifier to what it refuses; return its words, and whether that is the rows."""
+    pytest.importorskip(path.partition(".")[0])
+    settings, config = ModelSettings(estimator=path, arguments=arguments, grid={}), Config("m", ())
+    rows = TaskRows(Dataset(X.astype(np.float32), np.arange(len(X)) % 2), TEST, 2)
+    try:
+        fit_estimator(settings, config, 0, rows)
+    except Exception as error:
+        return str(error), is_infeasible(error, settings, config, rows)
+    raise AssertionError(f"{path} refuses nothing")
+
+
+@pytest.mark.filterwarnings("default")  # packages warn while they are imported
+def test_a_boosting_packages_refusal_of_its_rows_is_told_from_a_wrong_config():
+    noise = RNG.normal(size=(20, 4))
+    for path, X, arguments, words, is_refusal in (
+        ("catboost.CatBoostClassifier", np.ones((20, 4)), {"iterations": 2}, "constant", True),
+        ("catboost.CatBoostClassifier", noise, {"depth": 20}, "depth", False),
+        ("catboost.CatBoostClassifier", noise, {"task_type": "GPU"}, "", False),
+        ("lightgbm.LGBMClassifier", noise, {"num_leaves": 1}, "num_leaves", False),
+        ("lightgbm.LGBMClassifier", noise, {"objective": "cross_entropy", "n_estimators": "many"}, "", False),
+        ("xgboost.XGBClassifier", noise, {"max_depth": -1}, "max_depth", False),
+    ):
+        found, said = refusal(path, X, **arguments)
+        assert words in found
+        assert said == is_refusal, found
+
+
+@pytest.mark.filterwarnings("default")  # packages warn while they are imported
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("catboost.CatBoostClassifier", "CatBoostError"),
+        ("lightgbm.LGBMClassifier", "basic.LightGBMError"),
+        ("xgboost.XGBClassifier", "core.XGBoostError"),
+    ],
+)
+def test_a_boosting_packages_want_of_memory_may_go_well_another_time(path, error):
+    package = pytest.importorskip(path.partition(".")[0])
+    settings, rows = ModelSettings(estimator=path, arguments={"n_estimators": 2}, grid={}), TaskRows(TRAIN, TEST, 3)
+    for words, is_refusal in (("std::bad_alloc", False), ("Out of memory", False), ("labels must be in [0, 3)", True)):
+        raised = attrgetter(error)(package)(words)
+        assert is_infeasible(raised, settings, Config("m", ()), rows) == is_refusal

@@ -47,9 +47,8 @@ def read_repetitions(suite: str, typed: Iterable[str]) -> tuple[int, ...]:
     Raises:
         ConfigError: If they are none, or the suite has no such split.
     """
-    from snnbench.suites import load_suite
+    from snnbench.suites.loading import check_repetitions
 
-    most = int(load_suite(suite).catalogue()["repetitions"].max())
     numbers: list[int] = []
     for part in (part.strip() for words in typed for part in words.split(",")):
         found = re.fullmatch(r"([0-9]{1,9})(?:\.\.([0-9]{1,9}))?", part)
@@ -58,8 +57,6 @@ def read_repetitions(suite: str, typed: Iterable[str]) -> tuple[int, ...]:
         first, last = int(found[1]), int(found[2] or found[1])
         if first > last:
             raise ConfigError(f"--repetition must name the smaller number first, found {part}. Use {last}..{first}.")
-        for number in (first, last):
-            if not 1 <= number <= most:
-                raise ConfigError(f"--repetition must be 1 to {most}, found {number}.")
+        check_repetitions(suite, (first, last), "--repetition")
         numbers += range(first, last + 1)
     return tuple(dict.fromkeys(numbers))

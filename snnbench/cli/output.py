@@ -15,9 +15,6 @@ from snnbench.errors import ConfigError
 if TYPE_CHECKING:
     from rich.table import Table
 
-MAX_SEED = 2**63 - 1
-"""The largest seed that can be stored."""
-
 FLAG = ""
 """Metavar of an option without a value: Typer would call it ``<bool>``, as if it took one."""
 

@@ -9,9 +9,10 @@ import typer
 
 from snnbench.cli import completion
 from snnbench.cli.machine import Device, choose_device
-from snnbench.cli.output import FLAG, MAX_SEED, errors, results, write_text
+from snnbench.cli.output import FLAG, errors, results, write_text
 from snnbench.display.wording import duration
 from snnbench.errors import ConfigError
+from snnbench.records import MAX_SEED
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its suffix says the format: .svg, .pdf, .png.")]
 

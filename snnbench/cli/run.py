@@ -17,11 +17,12 @@ from snnbench.cli import completion, own
 from snnbench.cli.machine import Device, Kernels, choose_device, use_gpu
 from snnbench.cli.names import activation_models, load_settings, read_repetitions
 from snnbench.cli.outcome import print_outcome, print_unused, print_warnings
-from snnbench.cli.output import FLAG, MAX_SEED, errors
+from snnbench.cli.output import FLAG, errors
 from snnbench.cli.plan import confirm, print_plan
 from snnbench.display.plan import estimate_seconds
 from snnbench.display.progress import Mode, display
 from snnbench.errors import ConfigError
+from snnbench.records import MAX_SEED
 
 if TYPE_CHECKING:
     from snnbench.config import RunSettings
@@ -234,7 +235,7 @@ def run(
     from snnbench import benchmark
     from snnbench.execution.engines import configure_engine, load_engine
     from snnbench.execution.plan import evaluation_seconds, search_grid
-    from snnbench.execution.request import Request
+    from snnbench.execution.request import Request, check_seeds
     from snnbench.models.import_policy import check_imports
     from snnbench.paper.theory.normalising import ask_theory
     from snnbench.results.provenance import installed_packages
@@ -274,8 +275,7 @@ def run(
         search_grid(name, settings.models[name])
     check_tasks(suite, task or ())
     repetitions = read_repetitions(suite, repetition or ())
-    if seed + seeds - 1 > MAX_SEED:
-        raise ConfigError(f"The last seed must be at most {MAX_SEED}, found {seed} + {seeds - 1}. Take a smaller --seed.")
+    check_seeds(seed, seeds)
     engine_spec = configure_engine(engine, {name: value for name, value in asked.items() if value is not None}, results_folder)
     request = Request(
         suite=suite,

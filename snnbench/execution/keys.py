@@ -59,12 +59,13 @@ class Keys:
             how = [table.arguments, *([table.early_stopping] if table.early_stopping else [])]
         else:
             kernels = self._spec.gpu.kernels
-            design = [[table.activation, table.gain, table.scale, table.shift, table.dropout]] if table.activation else []
+            design = [table.activation, table.gain, table.scale, table.shift, table.dropout]
+            design += [table.init] if table.init else []
             how = [
                 settings.training.model_dump(),
                 *astuple(self._spec.compute),
                 *([kernels] if kernels != "plain" else []),
-                *design,
+                *([design] if table.activation else []),
             ]
         return _items(PROTOCOL_VERSION, *astuple(code or code_of(model, table)), *how)
 

@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
-import numpy as np
 import torch
 
 from snnbench.config import RunSettings, load_config
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.execution.engines import configure_engine
-from snnbench.execution.request import Request
+from snnbench.execution.request import Request, check_seeds
 from snnbench.models.estimators.accelerators import accelerate
 from snnbench.models.import_policy import check_imports
 from snnbench.records import ON_CPU, Compute
 from snnbench.suites import load_suite, open_source
-from snnbench.suites.loading import check_tasks
+from snnbench.suites.loading import check_repetitions, check_tasks
 from snnbench.training.context import NodeSetup
-
-_MAX_SEED = int(np.iinfo(np.int64).max)
-"""The largest seed that can be stored."""
 
 Names = str | Sequence[str] | None
 """One name, several, or None for all."""
@@ -104,16 +100,12 @@ def _load_settings(suite: str, preset: str, config: Path | None, options: RunOpt
 def _check_numbers(suite: str, options: RunOptions) -> tuple[int, ...]:
     """Check seeds, workers, limit and repetitions; return the repetitions."""
     seed, n_seeds = options.get("seed", 0), options.get("n_seeds", 1)
-    if not (seed >= 0 and n_seeds >= 1 and seed + n_seeds - 1 <= _MAX_SEED):
-        raise ConfigError(f"Seeds must be 0 to {_MAX_SEED} and n_seeds at least 1, found seed={seed}, n_seeds={n_seeds}.")
+    check_seeds(seed, n_seeds)
     for name in ("workers", "limit_seconds"):
         if (value := options.get(name, 1)) < 1:  # type: ignore[operator]
             raise ConfigError(f"{name} must be at least 1, found {value}. Leave it out for the default.")
-    most = int(load_suite(suite).catalogue()["repetitions"].max())
     repetitions = tuple(dict.fromkeys(options.get("repetitions", ())))
-    for number in repetitions:
-        if not 1 <= number <= most:
-            raise ConfigError(f"repetitions must be 1 to {most}, found {number}.")
+    check_repetitions(suite, repetitions, "repetitions")
     return repetitions
 
 

@@ -8,8 +8,8 @@ from snnbench.errors import ConfigError, UnknownNameError
 KNOWN = ("elu", "gelu", "hardtanh", "leaky_relu", "mish", "relu", "selu", "sigmoid", "silu", "softplus", "tanh")
 """Names that need no import path: functions of ``torch.nn.functional`` whose moments and derivatives are known here."""
 
-TORCH_MODULES = ("torch", "torch.nn", "torch.nn.functional")
-"""Modules of torch that an activation may come from without being allowed."""
+TORCH_MODULES = ("torch", "torch.nn", "torch.nn.functional", "torch.nn.init")
+"""Modules of torch that an activation or an initialisation may come from without being allowed."""
 
 _FUNCTIONS = "torch.nn.functional"
 
@@ -35,7 +35,7 @@ def known_name(path: str) -> str | None:
 
 
 def check_path(path: str, place: str, allowed: Collection[str]) -> None:
-    """Check that an activation comes from torch or an allowed package; nothing is imported.
+    """Check that an activation or an initialisation comes from torch or an allowed package; nothing is imported.
 
     Raises:
         UnknownNameError: If it is no import path.
@@ -49,7 +49,7 @@ def check_path(path: str, place: str, allowed: Collection[str]) -> None:
     package = path.partition(".")[0]
     if module not in TORCH_MODULES and package not in allowed:
         raise ConfigError(
-            f"{place} names code that may do anything once it is imported; an activation may come from "
+            f"{place} names code that may do anything once it is imported; such a function may come from "
             f"{', '.join(TORCH_MODULES)}. If you trust it, say --allow-import {package}."
         )
 

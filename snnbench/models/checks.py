@@ -68,6 +68,10 @@ def _hyperparameters(name: str, settings: ModelSettings) -> tuple[dict[str, Any]
         from snnbench.models.layers.activation import check_activation  # needs torch
 
         check_activation(settings.activation, str(settings.dropout))
+        if settings.init:
+            from snnbench.models.layers.initialisation import check_fill
+
+            check_fill(settings.init)
     if "learning_rate" not in getattr(network, "hyperparameters", {}):
         raise ConfigError(
             f"The network {path} must have `hyperparameters`, learning_rate among them. A scikit-learn class is an `estimator`."

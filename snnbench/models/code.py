@@ -49,7 +49,7 @@ def code_of(name: str, settings: ModelSettings) -> Code:
     paths = {
         path,
         *(found for _, found in import_paths(name, settings)),
-        *([settings.activation] if settings.activation else []),
+        *(path for path in (settings.activation, settings.init) if path),
     }
     return Code(registered.get(path, path), *_trace(tuple(sorted(paths)), is_network=not settings.estimator))
 

@@ -26,8 +26,9 @@ def check_imports(settings: RunSettings, models: Collection[str], allowed: Colle
     """
     packages = {*ALLOWED_PACKAGES, *allowed}
     for name in models:
-        if path := settings.models[name].activation:
-            check_path(path, f"models.{name}.activation = '{path}'", packages)
+        for field in ("activation", "init"):
+            if path := getattr(settings.models[name], field):
+                check_path(path, f"models.{name}.{field} = '{path}'", packages)
     for place, path in (found for name in models for found in import_paths(name, settings.models[name])):
         if path.partition(".")[0] not in packages:
             raise ConfigError(

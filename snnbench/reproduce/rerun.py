@@ -23,7 +23,7 @@ from snnbench.results.selection import only_suite
 from snnbench.results.stale import describe_other_code
 from snnbench.results.store import load_settings, read_results, settings_file
 from snnbench.suites import load_suite
-from snnbench.training.context import JobContext, RunSpec
+from snnbench.training.context import GpuUse, JobContext, RunSpec
 from snnbench.training.jobs import failed
 from snnbench.training.worker import open_worker
 
@@ -76,12 +76,15 @@ def rerun_rows(
         raise StoreError(
             f"Running a row again needs rows that say how they were made, but these do not say {', '.join(absent)}."
         )
+    # Rows say what compiled their kernels; those by torch's say nothing.
+    rows = rows.assign(is_fused=rows["kernels"].notna() if "kernels" in rows else False)
     outcomes, engine_spec = [], configure_engine("local", {"workers": n_workers})
-    for (name, digest, *how), group in rows.groupby(_MADE_WITH, dropna=False):
+    for (name, digest, *how, is_fused), group in rows.groupby([*_MADE_WITH, "is_fused"], dropna=False):
         settings, folder = _settings(results, str(digest)), open_folder(str(name))
         check_imports(settings, set(group["model"]) & set(settings.models), allowed)
         tasks = {task.name: task for task in load_suite(str(name), folder).tasks(folder)[0]}
-        spec = RunSpec(str(name), tasks, {}, settings, Compute(*how))
+        gpu = GpuUse("fused" if is_fused else "plain")
+        spec = RunSpec(str(name), tasks, {}, settings, Compute(*how), gpu=gpu)
         jobs = {job.key: (job, row) for job, row in _jobs(group, spec)}
         context = JobContext(spec, folder)
         for job, outcome in load_engine("local").run_jobs(

@@ -1,13 +1,13 @@
 """The tasks and splits of a run, loaded and checked before anything is trained."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from snnbench.errors import DataError, UnknownNameError
+from snnbench.errors import ConfigError, DataError, UnknownNameError
 from snnbench.metrics import one_class_labels
 from snnbench.records import Dataset, Split, Task
 from snnbench.suites import Suite, load_suite
@@ -125,6 +125,23 @@ def _not_restandardised(suite: str, folder: Path | None, names: Sequence[str]) -
         except DataError as error:
             reasons[name] = str(error)
     return reasons
+
+
+def check_repetitions(suite: str, numbers: Iterable[int], what: str) -> None:
+    """Check numbers of splits against the catalogue.
+
+    Args:
+        suite: Whose splits.
+        numbers: Of them, from 1.
+        what: What an error calls them.
+
+    Raises:
+        ConfigError: If the suite has no such split.
+    """
+    most = int(load_suite(suite).catalogue()["repetitions"].max())
+    for number in numbers:
+        if not 1 <= number <= most:
+            raise ConfigError(f"{what} must be 1 to {most}, found {number}.")
 
 
 def check_tasks(suite: str, tasks: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """The scikit-learn runner: the same stages on the same rows as the networks."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -61,27 +60,6 @@ def _as_they_are(model: BaseEstimator, path: str, rows: TaskRows) -> tuple[BaseE
     """Return an estimator that is told of levels, and its rows with levels and gaps as they are."""
     model, train, held_out = take_native(model, path, rows.train, rows.held_out)
     return model, replace(rows, train=train, held_out=held_out)
-
-
-def is_infeasible(error: BaseException) -> bool:
-    """Say whether an error is an estimator's last word on its rows, so that another attempt would end the same way.
-
-    A ``ValueError`` is (``LinAlgError`` is one), and so is an ``ArithmeticError``: nine neighbours of six rows, a covariance
-    matrix that is not full rank. It is not if it came from a want of memory or from a file. Nor is a ``TypeError``, which
-    scikit-learn's ``InvalidParameterError`` is, too: then the config is wrong, whatever the rows.
-    """
-    if not isinstance(error, ValueError | ArithmeticError) or isinstance(error, TypeError):
-        return False
-    # A search or an ensemble of scikit-learn's tells the errors of its parts in words only.
-    told = any(name in str(error) for name in ("MemoryError", "OSError"))
-    return not told and not any(isinstance(one, MemoryError | OSError) for one in _origins(error))
-
-
-def _origins(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those that it came from."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _fit(model: BaseEstimator, X: np.ndarray, y: np.ndarray, X_held_out: np.ndarray, n_outputs: int) -> np.ndarray:

@@ -29,8 +29,9 @@ from snnbench.suites.features import split_features
 from snnbench.training.at_once import train_at_once
 from snnbench.training.compiled.choice import prepare
 from snnbench.training.context import JobContext, RunSpec
-from snnbench.training.estimators import fit_estimator, is_infeasible
+from snnbench.training.estimators import fit_estimator
 from snnbench.training.networks import budget_bytes, is_out_of_memory, stack_bytes, train_networks
+from snnbench.training.refusals import is_infeasible
 from snnbench.training.stack import Stack, TaskRows
 
 
@@ -223,7 +224,8 @@ def _fit(settings: ModelSettings, member: Member, job: Job, context: JobContext,
             scored = fit_estimator(settings, config, _stream_seed(member, job), rows, grown, n_rounds)
             seconds = time.perf_counter() - start
         except Exception as error:  # one configuration that fails must not take its neighbours along
-            return infeasible(member, job, context, error) if is_infeasible(error) else failed(member, job, context, error)
+            is_refusal = is_infeasible(error, settings, config, rows)
+            return infeasible(member, job, context, error) if is_refusal else failed(member, job, context, error)
     if job.stage == "search":
         trained = TrainedMember(seconds, valid_score=scored.score, best_epoch=scored.n_rounds)
     else:

@@ -3,7 +3,19 @@
 import triton
 import triton.language as tl
 
-from snnbench.models.kernels.elements import activate, drop, slope
+from snnbench.models.kernels.elements import finish, slope
+
+
+@triton.jit
+def _tile(n_rows, n_units, BLOCK_ROWS: tl.constexpr, BLOCK_UNITS: tl.constexpr):
+    """Return a program's member, all of its rows, the tile's units, and where these and their numbers lie."""
+    member = tl.program_id(1).to(tl.int64)
+    rows = tl.arange(0, BLOCK_ROWS)[:, None]
+    units = (tl.program_id(0) * BLOCK_UNITS + tl.arange(0, BLOCK_UNITS))[None, :]
+    is_own, of_unit = units < n_units, member * n_units + units
+    inside = (rows < n_rows) & is_own
+    at = (member * n_rows + rows) * n_units + units
+    return member, rows, units, is_own, of_unit, inside, at
 
 
 @triton.jit
@@ -26,12 +38,7 @@ def forward(
     BLOCK_ROWS: tl.constexpr, BLOCK_UNITS: tl.constexpr,
 ):  # fmt: skip
     """Write ``y = dropout(activation(normalised z + residual))``; in training also its statistics and the running ones."""
-    member = tl.program_id(1).to(tl.int64)
-    rows = tl.arange(0, BLOCK_ROWS)[:, None]
-    units = (tl.program_id(0) * BLOCK_UNITS + tl.arange(0, BLOCK_UNITS))[None, :]
-    is_own, of_unit = units < n_units, member * n_units + units
-    inside = (rows < n_rows) & is_own
-    at = (member * n_rows + rows) * n_units + units
+    member, rows, units, is_own, of_unit, inside, at = _tile(n_rows, n_units, BLOCK_ROWS, BLOCK_UNITS)
     x = tl.load(z + at, mask=inside, other=0)
     mean = tl.load(running_mean + of_unit, mask=is_own, other=0)
     variance = tl.load(running_variance + of_unit, mask=is_own, other=1)
@@ -51,12 +58,7 @@ def forward(
         tl.store(reciprocal_ + of_unit, reciprocal, mask=is_own)
     scale = reciprocal * tl.load(gain + of_unit, mask=is_own, other=0)
     v = (x - mean) * scale + tl.load(bias + of_unit, mask=is_own, other=0)
-    if residual is not None:
-        v += tl.load(residual + at, mask=inside, other=0)
-    v = activate(v, ACTIVATION)
-    if keys is not None:
-        v = drop(v, keys, counter, maps, is_unit, member, rows, units, n_units)
-    tl.store(y + at, v, mask=inside)
+    finish(v, residual, y, at, inside, keys, counter, maps, is_unit, member, rows, units, n_units, ACTIVATION)
 
 
 @triton.jit
@@ -70,12 +72,7 @@ def backward(
 
     With ``KEEP`` the gradient of what a residual was added to takes the place of ``gradient``.
     """
-    member = tl.program_id(1).to(tl.int64)
-    rows = tl.arange(0, BLOCK_ROWS)[:, None]
-    units = (tl.program_id(0) * BLOCK_UNITS + tl.arange(0, BLOCK_UNITS))[None, :]
-    is_own, of_unit = units < n_units, member * n_units + units
-    inside = (rows < n_rows) & is_own
-    at = (member * n_rows + rows) * n_units + units
+    member, rows, units, is_own, of_unit, inside, at = _tile(n_rows, n_units, BLOCK_ROWS, BLOCK_UNITS)
     g = tl.load(gradient + at, mask=inside, other=0)
     out = tl.load(y + at, mask=inside, other=0)
     g *= slope(out, keys, counter, maps, member, rows, units, ACTIVATION)

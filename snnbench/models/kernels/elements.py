@@ -67,6 +67,17 @@ def drop(v, keys, counter, maps, is_unit, member, rows, units, n_units):
 
 
 @triton.jit
+def finish(v, residual, y, at, inside, keys, counter, maps, is_unit, member, rows, units, n_units, ACTIVATION: tl.constexpr):
+    """Store ``y = dropout(activation(v + residual))`` of a tile: the end of a forward kernel."""
+    if residual is not None:
+        v += tl.load(residual + at, mask=inside, other=0)
+    v = activate(v, ACTIVATION)
+    if keys is not None:
+        v = drop(v, keys, counter, maps, is_unit, member, rows, units, n_units)
+    tl.store(y + at, v, mask=inside)
+
+
+@triton.jit
 def slope(y, keys, counter, maps, member, rows, units, ACTIVATION: tl.constexpr):
     """Return what a gradient of ``y`` is multiplied by to be one of what went into activation and dropout.
 

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from snnbench.models.kernels.elements import activate, drop, slope
+from snnbench.models.kernels.elements import finish, slope
 
 
 @triton.jit
@@ -28,8 +28,8 @@ def forward(
     rows = (tl.program_id(0) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS))[:, None]
     units = tl.arange(0, BLOCK_UNITS)[None, :]
     is_own, of_unit, of_row = units < n_units, member * n_units + units, member * n_rows + rows
-    inside = (rows < n_rows) & is_own
-    x = tl.load(z + of_row * n_units + units, mask=inside, other=0)
+    inside, at = (rows < n_rows) & is_own, of_row * n_units + units
+    x = tl.load(z + at, mask=inside, other=0)
     own, n = _count(own_units, member, units, n_units, x.dtype)
     mean = tl.sum(x, axis=1, keep_dims=True) / n
     centred = (x - mean) * own
@@ -37,10 +37,8 @@ def forward(
     tl.store(mean_ + of_row, mean, mask=rows < n_rows)
     tl.store(reciprocal_ + of_row, reciprocal, mask=rows < n_rows)
     v = centred * reciprocal * tl.load(gain + of_unit, mask=is_own, other=0)
-    v = activate(v + tl.load(bias + of_unit, mask=is_own, other=0), ACTIVATION)
-    if keys is not None:
-        v = drop(v, keys, counter, maps, is_unit, member, rows, units, n_units)
-    tl.store(y + of_row * n_units + units, v, mask=inside)
+    v += tl.load(bias + of_unit, mask=is_own, other=0)
+    finish(v, None, y, at, inside, keys, counter, maps, is_unit, member, rows, units, n_units, ACTIVATION)
 
 
 @triton.jit

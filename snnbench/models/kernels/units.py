@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from snnbench.models.kernels.elements import activate, drop, slope
+from snnbench.models.kernels.elements import finish, slope
 
 
 @triton.jit
@@ -19,12 +19,7 @@ def forward(
     at = (member * n_rows + rows) * n_units + units
     v = tl.load(z + at, mask=inside, other=0)
     v += tl.load(bias + member * n_units + units, mask=units < n_units, other=0)
-    if residual is not None:
-        v += tl.load(residual + at, mask=inside, other=0)
-    v = activate(v, ACTIVATION)
-    if keys is not None:
-        v = drop(v, keys, counter, maps, is_unit, member, rows, units, n_units)
-    tl.store(y + at, v, mask=inside)
+    finish(v, residual, y, at, inside, keys, counter, maps, is_unit, member, rows, units, n_units, ACTIVATION)
 
 
 @triton.jit

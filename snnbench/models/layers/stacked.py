@@ -60,11 +60,11 @@ def reset(network: nn.Module, seeds: Sequence[int], draw: bool = True) -> None:
 
 
 @torch.no_grad()
-def draw_weights(weight: nn.Parameter, seeds: Sequence[int], gain: float) -> None:
+def draw_weights(weight: nn.Parameter, seeds: Sequence[int], gain: float, fill: Callable[..., Any] | None = None) -> None:
     """Draw the weights of each member from its seed, on its device: normal with mean 0 and variance ``gain / n_in``.
 
     ``gain=1`` is the initialisation of self-normalizing networks (Klambauer et al. 2017, section 2), ``gain=2`` that of He et
-    al. 2015, equation 10.
+    al. 2015, equation 10. Where there is a ``fill``, as ``initialisation.Fill``, its weights are multiplied by ``gain ** 0.5``.
 
     Shape:
         weight (n_stack, n_in, n_out), seeds (n_stack,).
@@ -77,7 +77,12 @@ def draw_weights(weight: nn.Parameter, seeds: Sequence[int], gain: float) -> Non
             continue
         first_of[seed] = member
         generator = torch.Generator(weight.device).manual_seed(seed)
-        weight[member] = torch.randn(n_in, n_out, generator=generator, device=weight.device) * (gain / n_in) ** 0.5
+        if fill is None:
+            weight[member] = torch.randn(n_in, n_out, generator=generator, device=weight.device) * (gain / n_in) ** 0.5
+        else:
+            drawn = torch.empty(n_out, n_in, device=weight.device)
+            fill(drawn, generator=generator)
+            weight[member] = drawn.mT * gain**0.5
 
 
 def descend_chain(
@@ -117,16 +122,18 @@ class StackedLinear(nn.Module):
         input (n_stack, n_batch, n_in), output (n_stack, n_batch, n_out).
     """
 
-    def __init__(self, n_stack: int, n_in: int, n_out: int, gain: float, bias: bool = True) -> None:
+    def __init__(
+        self, n_stack: int, n_in: int, n_out: int, gain: float, bias: bool = True, fill: Callable[..., Any] | None = None
+    ) -> None:
         super().__init__()
-        self.gain, self.is_first = gain, False
+        self.gain, self.fill, self.is_first = gain, fill, False
         self.weight = nn.Parameter(torch.empty(n_stack, n_in, n_out))
         self.bias = nn.Parameter(torch.zeros(n_stack, 1, n_out)) if bias else None
 
     @torch.no_grad()
     def reset(self, seeds: Sequence[int]) -> None:
         """Draw each member's weights from its seed; set the biases to zero."""
-        draw_weights(self.weight, seeds, self.gain)
+        draw_weights(self.weight, seeds, self.gain, self.fill)
         if self.bias is not None:
             self.bias.zero_()
 

@@ -10,6 +10,7 @@ from torch import nn
 from snnbench.config import ModelSettings
 from snnbench.errors import ConfigError
 from snnbench.models.layers.activation import make_activation, saturation
+from snnbench.models.layers.initialisation import load_fill
 from snnbench.models.layers.stacked import SELU, AlphaDropout, Dropout, StackedLinear
 from snnbench.models.networks.fully_connected import DEFAULTS, HYPERPARAMETERS, dropout_rates, hidden_widths
 from snnbench.records import Config
@@ -17,13 +18,17 @@ from snnbench.records import Config
 
 @dataclass(frozen=True)
 class Design:
-    """What hidden layers are: ``scale * activation(x @ weight + bias) + shift``, weights of variance ``gain / n_in``."""
+    """What hidden layers are: ``scale * activation(x @ weight + bias) + shift``, weights of variance ``gain / n_in``.
+
+    ``init`` is the import path of a function that draws them otherwise, see ``initialisation.Fill``.
+    """
 
     activation: str = "torch.nn.functional.selu"
     gain: float = 1.0
     scale: float = 1.0
     shift: float = 0.0
     dropout: str = "alpha"
+    init: str | None = None
 
 
 class FullyConnected(nn.Sequential):
@@ -42,11 +47,13 @@ class FullyConnected(nn.Sequential):
     def __init__(self, configs: Sequence[Config], n_features: int, n_outputs: int) -> None:
         design, rates, n_stack = self.design, dropout_rates(configs), len(configs)
         widths = [n_features, *hidden_widths(configs[0], n_outputs)]
+        fill = load_fill(design.init) if design.init else None
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
             activation = make_activation(design.activation, n_stack, design.scale, design.shift)
-            layers += [StackedLinear(n_stack, n_in, n_out, design.gain), activation, _dropout(design, activation, rates)]
-        super().__init__(*layers, StackedLinear(n_stack, widths[-1], n_outputs, design.gain))
+            linear = StackedLinear(n_stack, n_in, n_out, design.gain, fill=fill)
+            layers += [linear, activation, _dropout(design, activation, rates)]
+        super().__init__(*layers, StackedLinear(n_stack, widths[-1], n_outputs, design.gain, fill=fill))
 
     @classmethod
     def of(cls, settings: ModelSettings) -> "type[FullyConnected]":
