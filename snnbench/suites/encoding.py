@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from snnbench.records import Column, Dataset, Encoding, TaskEncoding
+from snnbench.records import Column, Dataset, Encoding, ModelEncoding, TaskEncoding
 
 
 def encoded_width(column: Column, encoding: Encoding) -> int:
@@ -19,6 +19,18 @@ def encoded_width(column: Column, encoding: Encoding) -> int:
     if encoding.kind == "ordinal" or n_levels <= 2:
         return 1
     return min(n_levels, encoding.max_levels)
+
+
+def table_widths(dataset: Dataset) -> tuple[tuple[ModelEncoding, int], ...]:
+    """Return how many features a table has by each encoding; nothing for a task that is no table."""
+    if not dataset.columns:
+        return ()
+    one_hot, ordinal = replace(dataset.encoding, kind="one-hot"), replace(dataset.encoding, kind="ordinal")
+    return (
+        ("one-hot", sum(encoded_width(column, one_hot) for column in dataset.columns)),
+        ("ordinal", sum(encoded_width(column, ordinal) for column in dataset.columns)),
+        ("native", len(dataset.columns)),
+    )
 
 
 def encoded_as(dataset: Dataset, kind: TaskEncoding | Literal[""]) -> Dataset:
