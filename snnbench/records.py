@@ -47,7 +47,8 @@ class Task:
 
     ``n_features`` counts the inputs without the class column; ``sha256`` identifies the files (or, for an embedded task,
     the arrays) behind it, so that results on changed data are never mixed. ``labels`` names a multilabel task's outputs.
-    ``encoding`` is how a table's columns become features for models that do not say otherwise ("" = the task is no table).
+    ``encoding`` is how a table's columns become features for models that do not say otherwise ("" = the task is no table), and
+    ``widths`` how many features they become by each encoding, once the table is loaded.
     """
 
     suite: str
@@ -61,6 +62,7 @@ class Task:
     sha256: str
     labels: tuple[str, ...] = ()
     encoding: TaskEncoding | Literal[""] = ""
+    widths: tuple[tuple[ModelEncoding, int], ...] = ()
 
 
 @dataclass(frozen=True)

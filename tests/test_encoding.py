@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from snnbench.errors import DataError
 from snnbench.records import Column, Dataset, Encoding, Split
-from snnbench.suites.encoding import encode, encoded_width
+from snnbench.suites.encoding import column_parts, encode, encoded_width
 from snnbench.suites.features import split_features
+from snnbench.suites.splits import standardise
 
 NAN = np.nan
 TRAIN = np.arange(6)
@@ -79,6 +81,36 @@ def test_no_test_row_moves_a_number_of_a_training_or_validation_row():
         assert other[:60].tobytes() == whole[:60].tobytes()
     assert whole[:40].mean(axis=0) == pytest.approx(0, abs=1e-6)
     assert np.isin(np.round(whole[:40].std(axis=0), 5), (0, 1)).all()
+
+
+@pytest.mark.parametrize("n_numbers", [1, 2, 99, 100, 101, 102, 250])
+def test_features_made_a_part_at_a_time_have_the_bits_of_the_whole(n_numbers):
+    rng = np.random.default_rng(n_numbers)
+    numbers = [Column(f"n{k}", (), k % 3 == 1) for k in range(n_numbers)]
+    columns = (Column("many", tuple(map(str, range(40))), True), *numbers)
+    X = np.column_stack(
+        [rng.integers(40, size=300), rng.gamma(2, size=(300, n_numbers)) * 10.0 ** rng.integers(-3, 9, n_numbers)]
+    )
+    X[:, [column.has_gaps for column in columns]] = np.where(
+        rng.random((300, 1)) < 0.2, NAN, X[:, [column.has_gaps for column in columns]]
+    )
+    for dataset in (Dataset(X, np.zeros(300), columns), Dataset(X[:, 1:], np.zeros(300), columns[1:])):
+        widths = [encoded_width(column, dataset.encoding) for column in dataset.columns]
+        parts = list(column_parts(widths))
+        assert [number for part in parts for number in range(len(widths))[part]] == list(range(len(widths)))
+        assert len(parts) == 1 or min(sum(widths[part]) for part in parts) > 1
+        split = Split("s", np.arange(200), np.arange(200, 250), np.arange(250, 300))
+        whole = standardise(encode(dataset, split.train), split.train).astype(np.float32)
+        assert split_features(dataset, split, True, "as-published").tobytes() == whole.tobytes()
+
+
+def test_a_column_that_cannot_be_represented_is_named():
+    columns = (*(Column(f"n{k}") for k in range(120)), COLOURS, Column("far"))
+    X = np.random.default_rng(0).normal(size=(60, 122))
+    X[:, 120] = 1
+    X[:, 121] += 1e15
+    with pytest.raises(DataError, match=r"^Column 'far' must vary by more than numbers of type float64 are rounded by"):
+        split_features(Dataset(X, np.zeros(60), columns), Split("s", TRAIN, TRAIN + 6, TRAIN + 12), True, "as-published")
 
 
 @pytest.mark.parametrize(

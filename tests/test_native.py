@@ -1,5 +1,6 @@
 """Levels and gaps as they are: what the estimators that take them are given, and what their rows say of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,24 @@ from own_tables import write_customers
 from sklearn.ensemble import HistGradientBoostingClassifier
 from test_own import call, place  # noqa: F401
 
-from snnbench.config import ModelSettings, RunSettings, load_config, presets
+from snnbench.config import ModelSettings, RunSettings, TrainingSettings, load_config, presets
 from snnbench.errors import ConfigError
-from snnbench.execution.plan import search_member
+from snnbench.execution.plan import Stored, plan_search, search_member
 from snnbench.models import check_config, load_class
+from snnbench.models.cost.memory import process_bytes
+from snnbench.models.cost.network_cost import member_seconds
 from snnbench.models.estimators.native import NATIVE, take_native
 from snnbench.models.estimators.stopping import STOPPING
 from snnbench.records import Column, Config, Dataset, Task
 from snnbench.results.store import read_results
-from snnbench.training.context import RunSpec
+from snnbench.suites.loading import load_tasks
+from snnbench.suites.own import TableOptions, open_own
+from snnbench.training.context import RunSpec, specify_run
 from snnbench.training.estimators import fit_estimator
+from snnbench.training.jobs import job_rows
 from snnbench.training.stack import TaskRows
 
-N_ROWS = 300
+N_ROWS, SPLIT = 300, "repeat-1-fold-1"
 HIST = "sklearn.ensemble.HistGradientBoostingClassifier"
 QUIET = {
     "catboost.CatBoostClassifier": {"iterations": 20, "verbose": False, "thread_count": 1, "allow_writing_files": False},
@@ -148,6 +154,23 @@ def test_rows_say_which_encoding_their_model_had(place, monkeypatch, capsys):  #
         "plain": ["one-hot"],
         "tree": ["ordinal"],
     }
+
+
+def test_a_plan_counts_the_features_that_a_model_gets(tmp_path):
+    options = TableOptions(target="churned", drop=("joined",))
+    _, folder = open_own(write_customers(tmp_path, 120), options, tmp_path / "cache")
+    loaded = load_tasks("customers", folder, repetitions=(1,))
+    models = {kind: ModelSettings(estimator=HIST, encoding=kind, grid={}) for kind in ("one-hot", "ordinal", "native")}
+    spec = specify_run("customers", loaded, RunSettings(models=models))
+    widths = {kind: job_rows("search", "customers", "customers", SPLIT, folder, encoding=kind)[0].X.shape[1] for kind in models}
+    assert widths == dict(loaded.tasks[0].widths) == {"one-hot": 19, "ordinal": 11, "native": 9}
+    for kind, n_features in widths.items():
+        (job,) = plan_search(spec, [kind], Stored()).jobs
+        task = replace(loaded.tasks[0], n_features=n_features)
+        n_train = spec.splits["customers"][SPLIT]
+        assert spec.task(job.members[0]) == task
+        assert job.seconds == member_seconds([Config(kind, ())], models[kind], task, n_train, 0, TrainingSettings())
+        assert job.memory_bytes == process_bytes([Config(kind, ())], models[kind], task, 128)
 
 
 @pytest.mark.parametrize("path", sorted(NATIVE.keys() & STOPPING.keys()))

@@ -106,8 +106,27 @@ def test_a_search_is_a_flow_and_its_predictions_are_a_run(published, snnbench):
     assert settings == {"estimator": '"sklearn.tree.DecisionTreeClassifier"', "max_depth": "[2, 5]", "seed": "0"}
     assert {one.findtext("{*}component") for one in described.iterfind("{*}parameter_setting")} == {str(number)}
     check_predictions(run["predictions"], place, "tree")
+    check_trace(run["trace"], place)
     assert KEY not in "".join(path.read_text() for path in place.rglob("*.json"))
     assert not [path for path in server.asked if "api_key" in path]
+
+
+def check_trace(text: str, place: Path) -> None:
+    """Read a trace by OpenML's client, and hold it to the stored searches and evaluations of the tree on task 32."""
+    from openml.runs.trace import OpenMLRunTrace  # its import writes to the home folder, which is another one by now
+
+    trace = OpenMLRunTrace.trace_from_arff(arff.loads(text))
+    stored = read_results([place / "results"]).query("model == 'tree' and task == 'balance-scale-t32'")
+    searches, evaluations = (stored[stored["stage"] == stage].set_index("split") for stage in ("search", "evaluate"))
+    assert len(trace.trace_iterations) == len(searches) == 8
+    for split in read_splits(splits_arff(2, 2), N_ROWS):
+        name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
+        tried = [trace.trace_iterations[split.repeat, split.fold, number] for number in (0, 1)]
+        assert [one.get_parameters() for one in tried] == [{"max_depth": "2"}, {"max_depth": "5"}]
+        scores = {json.loads(row.config)["max_depth"]: row.valid_score for row in searches.loc[name].itertuples()}
+        assert [one.evaluation for one in tried] == [scores[2], scores[5]]
+        selected = tried[trace.get_selected_iteration(split.fold, split.repeat)].get_parameters()
+        assert selected["max_depth"] == str(json.loads(evaluations.at[name, "config"])["max_depth"])
 
 
 def check_predictions(text: str, place: Path, model: str) -> None:
@@ -184,7 +203,7 @@ def test_a_dry_run_writes_what_would_be_sent(published, snnbench, monkeypatch):
     assert code == 0, err
     (folder,) = Path("sent").iterdir()
     assert f"Written, not sent: {folder}" in out
-    assert sorted(file.name for file in folder.iterdir()) == ["flow.xml", "predictions.arff", "run.xml"]
+    assert sorted(file.name for file in folder.iterdir()) == ["flow.xml", "predictions.arff", "run.xml", "trace.arff"]
     check_predictions((folder / "predictions.arff").read_text(), place, "svm")  # decision values: 1 for the predicted class
     assert not server.posted
     assert not Path("results/_openml/published.json").exists()

@@ -66,7 +66,7 @@ def _is_fused(spec: RunSpec) -> bool:
 
 
 def _size(member: Member, spec: RunSpec, n_train: int) -> StackSize:
-    task, batch_size = spec.tasks[member.task], spec.settings.training.batch_size
+    task, batch_size = spec.task(member), spec.settings.training.batch_size
     if _is_across(member, spec):
         return stack_size(member.config, task.n_features, task.n_outputs, n_train, batch_size)
     return StackSize(task.n_features, task.n_outputs, min(batch_size, n_train))

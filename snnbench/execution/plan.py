@@ -113,7 +113,7 @@ def search_work(plan: Plan, spec: RunSpec) -> tuple[int, int]:
     """Return the optimiser steps and the floating-point operations of all networks of a search, stored or not."""
     batch_size = spec.settings.training.batch_size
     works = [
-        network_work(m.config, spec.model(m), spec.tasks[m.task], spec.n_train(m), m.n_epochs, batch_size)
+        network_work(m.config, spec.model(m), spec.task(m), spec.n_train(m), m.n_epochs, batch_size)
         for m in plan.members.values()
     ]
     return sum(steps for steps, _ in works), sum(flops for _, flops in works)
@@ -262,7 +262,7 @@ def _group(member: Member, spec: RunSpec) -> tuple[Hashable, ...]:
     shape = config.model, stack_key(config), compute.device == "cpu" and config.get("dropout_rate", 0) != 0
     if not stacks_across_tasks(network_class(config.model, model), compute):
         return *shape, member.task, member.split, member.n_epochs
-    task, n_train, batch_size = spec.tasks[member.task], spec.n_train(member), spec.settings.training.batch_size
+    task, n_train, batch_size = spec.task(member), spec.n_train(member), spec.settings.training.batch_size
     size = stack_size(config, task.n_features, task.n_outputs, n_train, batch_size)
     return *shape, size, task.kind == "multilabel", steps_class(n_train, batch_size)
 
@@ -282,14 +282,14 @@ def _seconds(members: Sequence[Member], spec: RunSpec) -> float:
     seconds = 0.0
     for group in of_split.values():
         configs, n_epochs = [member.config for member in group], max(member.n_epochs for member in group)
-        task, n_train = spec.tasks[group[0].task], spec.n_train(group[0])
+        task, n_train = spec.task(group[0]), spec.n_train(group[0])
         seconds += member_seconds(configs, spec.model(group[0]), task, n_train, n_epochs, spec.settings.training)
     return seconds
 
 
 def _memory(members: Sequence[Member], spec: RunSpec) -> int:
     """Estimate the memory of a job's process by the largest of its tasks."""
-    tasks = [spec.tasks[name] for name in dict.fromkeys(member.task for member in members)]
+    tasks = [spec.task(member) for member in {member.task: member for member in members}.values()]
     largest = max(tasks, key=lambda task: task.n_samples * task.n_features)
     configs = [member.config for member in members]
     return process_bytes(configs, spec.model(members[0]), largest, spec.settings.training.batch_size)

@@ -1,7 +1,7 @@
 """The tasks and splits of a run, loaded and checked before anything is trained."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from snnbench.errors import ConfigError, DataError, UnknownNameError
 from snnbench.metrics import one_class_labels
 from snnbench.records import Dataset, Split, Task
 from snnbench.suites import Suite, load_suite
+from snnbench.suites.encoding import table_widths
 from snnbench.suites.features import split_features
 from snnbench.suites.folder import FolderSuite
 from snnbench.suites.scales import restandardise
@@ -71,17 +72,20 @@ def load_tasks(
     if tasks and missing:
         name, reason = next(iter(missing.items()))
         raise DataError(f"Task '{name}' is not at hand: {reason}. Fetch the data again or name another --source.")
-    at_hand = tuple(task for task in found if task.name in wanted and task.name not in missing)
+    at_hand: list[Task] = []
     numbers = set(repetitions or module.REPETITIONS)
     splits: dict[str, list[Split]] = {}
     notes: list[str] = []
-    for task in at_hand:  # its splits and its arrays one after the other, so that its files are read once
+    for task in (
+        task for task in found if task.name in wanted and task.name not in missing
+    ):  # its splits and its arrays one after the other, so that its files are read once
         splits[task.name] = [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
         dataset = module.load(task.name, folder)
+        at_hand.append(replace(task, widths=table_widths(dataset)))
         _check_features(task, dataset, splits[task.name], module.STANDARDISE, preprocessing)
         notes += own_notes(module, task.name)
         notes += _label_notes(task, dataset.y, splits[task.name])
-    return LoadedSuite(at_hand, splits, missing, tuple(notes))
+    return LoadedSuite(tuple(at_hand), splits, missing, tuple(notes))
 
 
 def own_notes(suite: Suite, task: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from snnbench.results.writing import write_text
 from snnbench.suites.folder import FolderSuite
 from snnbench.suites.openml_client import Client, server_address
 from snnbench.suites.openml_files import read_upload
-from snnbench.suites.openml_runs import Flow, Run, make_runs, official_task, read_evaluations
+from snnbench.suites.openml_runs import Flow, Run, make_runs, official_task, read_stored
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def plan_runs(chosen: Chosen, client: Client) -> list[Run]:
         DataError: If something of it is not what OpenML wants; the message names every task.
         UnknownNameError: If a task or a model has no evaluations.
     """
-    evaluations = read_evaluations(chosen.results, chosen.suite.entry.name)
+    stored = read_stored(chosen.results, chosen.suite.entry.name)
+    evaluations = stored.evaluations
     for what, asked, column in (("task", chosen.tasks, "task"), ("model", chosen.models, "column")):
         _check_known(what, asked, set(evaluations[column]))
         evaluations = evaluations[evaluations[column].isin(asked)] if asked else evaluations
@@ -60,7 +61,7 @@ def plan_runs(chosen: Chosen, client: Client) -> list[Run]:
     for task in dict.fromkeys(evaluations["task"].sort_values()):
         try:
             official = official_task(chosen.suite, chosen.folder, task, client)
-            runs += make_runs(evaluations, task, official, chosen.results)
+            runs += make_runs(replace(stored, evaluations=evaluations), task, official)
         except DataError as error:
             faults.append(str(error))
     if faults:
@@ -85,10 +86,7 @@ def publish(runs: Sequence[Run], client: Client, results: Path, report: Callable
                 if run.flow not in flows:
                     flows[run.flow] = _flow_number(run.flow, client)
                 number = flows[run.flow]
-                files = {
-                    "description": ("description.xml", run.to_xml(number)),
-                    "predictions": ("predictions.arff", run.predictions),
-                }
+                files = {"description": ("description.xml", run.to_xml(number)), **run.files}
                 sent = read_upload(client.post("run/", {}, files), "upload_run", "run_id")
             except DataError as error:
                 raise DataError(
@@ -102,7 +100,7 @@ def publish(runs: Sequence[Run], client: Client, results: Path, report: Callable
 
 
 def write_runs(runs: Sequence[Run], folder: Path) -> list[Path]:
-    """Write what would be sent: the flow and the run as XML, the predictions as ARFF, a folder for each run.
+    """Write what would be sent: the flow and the run as XML, the predictions and the trace as ARFF, a folder for each run.
 
     Raises:
         StoreError: If a file cannot be written.
@@ -112,7 +110,8 @@ def write_runs(runs: Sequence[Run], folder: Path) -> list[Path]:
         place = folder / f"{run.task}-{run.flow.name.rpartition('.')[2]}-{run.key[:8]}"
         write_text(place / "flow.xml", run.flow.to_xml())
         write_text(place / "run.xml", run.to_xml(None))
-        write_text(place / "predictions.arff", run.predictions)
+        for name, text in run.files.values():
+            write_text(place / name, text)
         places.append(place)
     return places
 

@@ -13,13 +13,14 @@ import pandas as pd
 from snnbench.errors import DataError
 from snnbench.records import digest
 from snnbench.results.selection import OUTPUT_COLUMNS, SCORE_COLUMNS, scored_evaluations
-from snnbench.results.store import load_settings, read_results, settings_file
+from snnbench.results.store import read_results
 from snnbench.suites.dividing import fold_name
 from snnbench.suites.folder import FolderSuite
 from snnbench.suites.openml_client import Client
 from snnbench.suites.openml_files import BrokenSplitsError, OfficialSplit, read_levels, read_splits, read_task
+from snnbench.suites.openml_trace import SEARCH_COLUMNS, make_trace, run_settings
 
-_COLUMNS = (*SCORE_COLUMNS, *OUTPUT_COLUMNS, "status", "finished_at", "settings_digest", "snnbench_version")
+_COLUMNS = (*SCORE_COLUMNS, *OUTPUT_COLUMNS, *SEARCH_COLUMNS, "finished_at", "snnbench_version")
 _SEARCH = (
     "A search of snnbench, a benchmark harness for tabular data. Every configuration of a grid is trained on four fifths of a "
     "split's training rows; the one that is best on the others is trained once more and predicts the test rows. A parameter is "
@@ -43,6 +44,15 @@ class OfficialTask:
     labels: tuple[str, ...]
     y: np.ndarray
     splits: dict[str, OfficialSplit]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The evaluations of a suite that count, with their ``column`` as a comparison names it, and the searches behind them."""
+
+    results: Path
+    evaluations: pd.DataFrame
+    searches: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Run:
-    """The predictions of a search on all official test rows of a task, as ARFF, and the settings behind them."""
+    """The predictions of a search on all official test rows of a task and its trace ("" = none), as ARFF, and the settings."""
 
     task: str
     task_number: int
@@ -85,11 +95,18 @@ class Run:
     flow: Flow
     settings: tuple[tuple[str, str], ...]
     predictions: str
+    trace: str
 
     @property
     def key(self) -> str:
         """Identify everything that is sent."""
-        return digest([self.task_number, self.flow.name, self.flow.version, self.settings, self.predictions])
+        return digest([self.task_number, self.flow.name, self.flow.version, self.settings, self.predictions, self.trace])
+
+    @property
+    def files(self) -> dict[str, tuple[str, str]]:
+        """Names and texts of the files beside the description, as OpenML calls them."""
+        predictions = {"predictions": ("predictions.arff", self.predictions)}
+        return predictions | ({"trace": ("trace.arff", self.trace)} if self.trace else {})
 
     def to_xml(self, flow_number: int | None) -> str:
         """Return its description, by OpenML's client; None for a flow that has no number yet."""
@@ -125,32 +142,32 @@ def official_task(suite: FolderSuite, folder: Path, task: str, client: Client) -
     return OfficialTask(described.number, described.data_number, classes, labels, y, named)
 
 
-def read_evaluations(results: Path, suite: str) -> pd.DataFrame:
-    """Return the evaluations of a suite that count, with their ``column`` as a comparison names it.
+def read_stored(results: Path, suite: str) -> Stored:
+    """Return what is stored of a suite.
 
     Raises:
-        DataError: If there are none.
+        DataError: If there are no evaluations.
     """
     rows = read_results([results], _COLUMNS)
-    scored = scored_evaluations(rows[rows["suite"] == suite])
+    rows = rows[rows["suite"] == suite]
+    scored = scored_evaluations(rows)
     if scored.empty:
         raise DataError(f"{results} must hold evaluations of {suite}, found none.")
-    return scored
+    return Stored(results, scored, rows[rows["stage"] == "search"])
 
 
-def make_runs(evaluations: pd.DataFrame, task: str, official: OfficialTask, results: Path) -> Iterator[Run]:
+def make_runs(stored: Stored, task: str, official: OfficialTask) -> Iterator[Run]:
     """Yield a run for each model and seed of a task.
 
     Args:
-        evaluations: As ``read_evaluations`` returns them.
+        stored: What is stored of its suite.
         task: Its name.
         official: What OpenML says of it.
-        results: The folder, for the settings.
 
     Raises:
         DataError: If a split has no predictions, or those of other rows than OpenML's.
     """
-    of_task = evaluations[evaluations["task"] == task]
+    of_task = stored.evaluations[stored.evaluations["task"] == task]
     for (model, seed), rows in of_task.groupby(["column", "seed"], sort=True):
         by_split = rows.set_index("split")
         if absent := [name for name in official.splits if name not in by_split.index]:
@@ -159,7 +176,7 @@ def make_runs(evaluations: pd.DataFrame, task: str, official: OfficialTask, resu
                 f"OpenML wants predictions for all {len(official.splits)} splits of {task}, but {model} (seed {seed}) has none "
                 f"for {named}. Run them with --repetition 1..{len(official.splits)}, or name other models with --model."
             )
-        settings = _settings(rows, results)
+        settings = _settings(rows, stored.results)
         flow = _flow(rows, settings)
         yield Run(
             task=task,
@@ -170,21 +187,19 @@ def make_runs(evaluations: pd.DataFrame, task: str, official: OfficialTask, resu
             flow=flow,
             settings=tuple(zip(flow.parameters, [*settings.values(), str(seed)], strict=True)),
             predictions=_arff(official, list(_predictions(official, by_split)), flow),
+            trace=make_trace(stored.searches, by_split, official.splits, stored.results),
         )
 
 
 def _settings(rows: pd.DataFrame, results: Path) -> dict[str, str]:
     """Return a model's grid, and what else its numbers follow from, as text by name."""
-    first = rows.sort_values("finished_at").iloc[-1]
-    file = settings_file(results, first["settings_digest"])
-    try:
-        stored = load_settings(file)
-        model = stored["models"][first["model"]]
-        given = {**model["grid"], **{name: model[name] for name in ("estimator", "network", "arguments") if model.get(name)}}
-        if not model.get("estimator"):
-            given["training"] = stored["training"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file} must hold the settings of {first['model']}, but reading it says: {error}.") from error
+    last = rows.sort_values("finished_at").iloc[-1]
+    settings = run_settings(results, last["settings_digest"], last["model"])
+    model = settings.models[last["model"]]
+    said = model.model_dump(exclude={"grid", "accelerator"})
+    given = {**model.grid, **{name: value for name, value in said.items() if value}}
+    if not model.estimator:
+        given["training"] = settings.training.model_dump()
     return {name: json.dumps(value) for name, value in sorted(given.items())}
 
 

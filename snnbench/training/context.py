@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -51,6 +51,13 @@ class RunSpec:
         """Return how a model gets the columns of a table: as its settings say, else as the task does; "" of other tasks."""
         of_task = self.tasks[task].encoding
         return of_task and (self.settings.models[model].encoding or of_task)
+
+    def task(self, member: Member) -> Task:
+        """Return the task of a member, with as many features as its model gets."""
+        task = self.tasks[member.task]
+        encoding = self.encoding(member.task, member.config.model)
+        n_features = next((width for kind, width in task.widths if kind == encoding), task.n_features)
+        return task if n_features == task.n_features else replace(task, n_features=n_features)
 
     def n_train(self, member: Member) -> int:
         """Return the number of training rows of a member."""
