@@ -913,14 +913,7 @@ def test_the_doctor_sees_the_environment(program, monkeypatch):
     assert {"cpu", "n_threads", "cpu_capability", "git_commit", "python_version", "mkl_cbwr"} <= set(found["environment"])
     assert found["bits"] in " ".join(healthy.out.split())
     assert found["environment"]["equal_bits"] == found["bits"].startswith("A network has the bits here that it has alone: ")
-    assert set(found["at_hand"]) >= {
-        "gpus",
-        "blas of numpy and scipy",
-        "engine ray",
-        "engine slurm",
-        "extra theory",
-        "extra triton",
-    }
+    assert set(found["at_hand"]) >= {"gpus", "blas of numpy and scipy", "engine ray", "engine slurm", "extra theory"}
     assert found["at_hand"]["compiled step"] == f"numba {metadata.version('numba')}"
     monkeypatch.setattr("snnbench.doctor.has_numba", lambda: False)
     assert json.loads(program("doctor", "--format", "json").out)["at_hand"]["compiled step"].startswith("none without numba: ")
