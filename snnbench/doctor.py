@@ -9,6 +9,7 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 from snnbench.errors import DataError
+from snnbench.models.code import has_numba
 from snnbench.records import ON_CPU, Compute, Value
 from snnbench.results.provenance import describe_environment
 from snnbench.suites import SUITES, load_suite
@@ -84,6 +85,9 @@ def _at_hand() -> dict[str, str]:
     sbatch = shutil.which("sbatch")
     return {
         "gpus": ", ".join(gpus) or f"none that torch can use{blind}",
+        "compiled step": f"numba {version('numba')}"
+        if has_numba()
+        else "none without numba: torch trains all networks; pip install numba",
         "blas of numpy and scipy": ", ".join(sorted(blas)) or "none that threadpoolctl knows",
         "engine ray": _installed("ray", f"; cluster at {os.environ['RAY_ADDRESS']}" if "RAY_ADDRESS" in os.environ else ""),
         "engine slurm": f"{_installed('slurm')}; {f'sbatch at {sbatch}' if sbatch else 'no sbatch on the PATH'}",

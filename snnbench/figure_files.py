@@ -15,6 +15,11 @@ BLUE, ORANGE, GREEN = "#3f7fd1", "#d2691e", "#2e9e78"
 _PIXELS_PER_POINT = 2.0
 _MARGIN = {".svg": 24, ".png": 5, ".pdf": 5}
 """Pixels around a chart. A reader's own font in an SVG may be wider than the one that its labels were measured with."""
+_FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+"""Fonts of equal widths first: the words of an SVG are as long on other machines as they were measured here."""
+_BETWEEN_ENTRIES, _BEFORE_TITLES = 32, 10
+"""Pixels between the entries of a legend, and between an axis and its title: room for the wide font of a reader who has none of
+these."""
 
 
 def check_format(file: Path) -> str:
@@ -37,7 +42,9 @@ def write_figure(chart: Any, file: Path) -> None:
     """
     suffix = check_format(file)
     try:
-        chart = chart.properties(padding=_MARGIN[suffix])
+        chart = chart.properties(padding=_MARGIN[suffix]).configure(
+            font=_FONT, legend={"columnPadding": _BETWEEN_ENTRIES}, axis={"titlePadding": _BEFORE_TITLES}
+        )
         chart.save(file, format=suffix[1:], scale_factor=_PIXELS_PER_POINT if suffix == ".png" else 1)
     except OSError as error:
         raise ConfigError(f"A figure's file must be one that can be written, but {file} says: {error.strerror}.") from error

@@ -9,7 +9,8 @@ import pytest
 from test_charts import RUNS
 from test_page import NASTY, synthetic_runs
 
-from snnbench.report import Analysis, ComparisonOptions, rank_models, render_page
+from snnbench.figure_files import write_figure
+from snnbench.report import FIGURES, RUN_FIGURES, Analysis, ComparisonOptions, rank_models, render_page
 from snnbench.report.ranking import ScoreOrigin
 from snnbench.results.published import load_published
 
@@ -209,6 +210,32 @@ def test_a_narrow_window_does_not_scroll_sideways_and_paper_is_white(browser: "p
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator(".bar").is_visible()
     assert page.locator("#heat").bounding_box()["height"] > 1500  # all tasks, not the first screen of them
+    page.close()
+
+
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll("svg text")].filter(text => text.textContent)
+    .map(text => ({ words: text.textContent, box: text.getBoundingClientRect() }));
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3;
+  const whole = document.querySelector("svg").getBoundingClientRect();
+  const pairs = boxes.flatMap((a, k) => boxes.slice(k + 1).filter(b => meet(a.box, b.box)).map(b => [a.words, b.words]));
+  return [...pairs, ...boxes.filter(a => a.box.left < whole.left || a.box.right > whole.right).map(a => ["cut", a.words])];
+}"""
+
+
+def test_the_words_of_a_figure_do_not_overlap_in_a_wide_font(browser: "playwright.Browser", tmp_path: Path) -> None:
+    scores = load_published("snn2017").rename(columns={"snn": "hist_gradient_boosting"})
+    runs = synthetic_runs(["hist_gradient_boosting", "resnet"], ["iris", "wine"])
+    page = browser.new_page()
+    for models in (scores.columns[:2], scores.columns):
+        analysis = Analysis(rank_models(scores[models], options=ComparisonOptions(baseline="hist_gradient_boosting")))
+        charts = {name: FIGURES[name](analysis) for name in ("cd", "cd-wilcoxon", "ranks", "scatter", "bayes")}
+        charts |= {name: draw(runs) for name, draw in RUN_FIGURES.items()}
+        for name, chart in charts.items():
+            write_figure(chart, tmp_path / f"{name}.svg")
+            drawn = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+            page.set_content(f"<style>text {{ font-family: Verdana, 'DejaVu Sans' }}</style>{drawn}")
+            assert page.evaluate(OVERLAPS) == [], (name, len(models))
     page.close()
 
 

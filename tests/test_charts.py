@@ -1,16 +1,20 @@
 """The figures: which models a bar joins, what is drawn, and the files that the command line writes."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from snnbench.errors import SnnbenchError
+from snnbench.figure_files import write_figure
 from snnbench.report import FIGURES, RUN_FIGURES, Analysis, ComparisonOptions, Runs, rank_models
 from snnbench.report.critical import find_cliques
 from snnbench.report.ranking import ScoreOrigin
+from snnbench.report.run_charts import spread_out
 from snnbench.results.published import load_published
 
 RUNS = Runs(
@@ -106,6 +110,77 @@ def test_the_scatter_starts_with_the_models_that_were_named() -> None:
     assert {param["name"]: param["value"] for param in chart["params"]} == {"up": "highway", "across": "resnet"}
 
 
+@pytest.mark.parametrize("name", ["cd", "cd-wilcoxon", "pairs"])
+def test_a_figure_of_too_many_models_is_refused(name: str) -> None:
+    many = pd.DataFrame(np.random.default_rng(0).random((3, 41)), columns=[f"m{k}" for k in range(41)])
+    with pytest.raises(SnnbenchError, match=r"40 models, found 41; choose some with --model"):
+        FIGURES[name](Analysis(rank_models(many)))
+
+
+def test_the_axis_of_many_models_has_round_ranks() -> None:
+    many = pd.DataFrame(np.tile(np.linspace(1, 0, 40), (3, 1)), columns=[f"m{k}" for k in range(40)])
+    ticks = next(table for table in datasets("cd", Analysis(rank_models(many))) if "top" in table)
+    assert list(ticks["rank"]) == [5, 10, 15, 20, 25, 30, 35, 40]
+    axis = FIGURES["ranks"](Analysis(rank_models(many))).to_dict()["layer"][0]["encoding"]["x"]["axis"]
+    assert axis["values"] == [1, 5, 10, 15, 20, 25, 30, 35, 40]
+
+
+def test_what_a_figure_says_of_itself_is_in_lines_of_its_width() -> None:
+    two = Analysis(rank_models(load_published("snn2017")[["snn", "resnet"]]))
+    lines = FIGURES["pairs"](two).to_dict()["title"]["text"]
+    assert max(map(len, lines)) <= 3 * 96 / 7
+    assert "p\u00a0<\u00a00.05" in " ".join(lines)
+
+
+def test_the_legend_of_tiny_differences_has_numbers(tmp_path) -> None:
+    scores = pd.DataFrame({"a": [0.5, 0.5001, 0.7], "b": [0.5001, 0.5, 0.7002]})
+    write_figure(FIGURES["pairs"](Analysis(rank_models(scores))), tmp_path / "pairs.svg")
+    text = (tmp_path / "pairs.svg").read_text()
+    assert ">+0<" not in text
+    assert re.search(r">\+0\.0000[1-9]", text)
+
+
+@settings(deadline=None)  # the first call loads scipy
+@given(
+    st.lists(st.integers(0, 400).map(lambda k: k / 4), min_size=1, max_size=10).map(np.array),
+    st.integers(1, 40).map(lambda k: k / 4),
+)
+def test_places_are_spread_in_their_order_and_no_further_than_needed(places: np.ndarray, gap: float) -> None:
+    spread = spread_out(places, gap, 0, 100)
+    order = np.argsort(places, kind="stable")
+    assert (np.diff(spread[order]) >= gap - 1e-9).all()
+    assert spread.min() >= -1e-9
+    assert spread.max() <= 100 + 1e-9
+    if len(places) < 2 or np.diff(places[order]).min() >= gap:
+        assert spread == pytest.approx(places)
+
+
+def test_places_that_coincide_are_spread_around_their_own() -> None:
+    assert list(spread_out(np.array([5.0, 9.0, 5.0, 5.0]), 1, 0, 10)) == [4, 9, 5, 6]
+    assert list(spread_out(np.array([10.0, 9.8, 3.0]), 1, 0, 10)) == [10, 9, 3]
+
+
+@pytest.mark.parametrize("n_models", [2, 10, 40])
+def test_the_names_of_costs_do_not_overlap(n_models: int, tmp_path) -> None:
+    generator = np.random.default_rng(n_models)
+    names = [f"hist_gradient_boosting_{k}" for k in range(n_models)]
+    costs = pd.DataFrame({"model": names, "seconds": 10 ** generator.random(n_models), "mean_rank": 1.0})
+    costs["mean_score"] = 0.7 + 0.01 * generator.random(n_models)
+    write_figure(RUN_FIGURES["cost"](Runs(tuple(names), costs=costs)), tmp_path / "cost.svg")
+    text = (tmp_path / "cost.svg").read_text()
+    places = {
+        name: float(y) for y, name in re.findall(r"translate\([\d.]+,([-\d.]+)\)[^>]*>(hist_gradient_boosting_\d+)<", text)
+    }
+    assert set(places) == set(names)
+    by_score = costs.sort_values("mean_score", ascending=False)["model"].map(places).to_numpy()
+    assert np.diff(by_score).min() >= 14.9
+    ticks = RUN_FIGURES["cost"](Runs(tuple(names), costs=costs)).to_dict()["layer"][0]["encoding"]
+    low, high = ticks["x"]["scale"]["domain"]
+    assert sum(low <= tick <= high for tick in ticks["x"]["axis"]["values"]) >= 3
+    low, high = ticks["y"]["scale"]["domain"]
+    assert high - low >= 0.0199
+
+
 @pytest.mark.parametrize("name", ["cd", "cd-wilcoxon", "scatter", "bayes"])
 def test_a_figure_of_one_model_is_refused(name: str) -> None:
     one = Analysis(rank_models(load_published("snn2017")[["snn"]]))
@@ -122,8 +197,6 @@ def test_a_figure_of_runs_that_are_not_there_is_refused(name: str) -> None:
 
 
 def test_every_figure_is_valid_and_can_be_written(analysis: Analysis, tmp_path) -> None:
-    from snnbench.figure_files import write_figure
-
     charts = {name: draw(analysis) for name, draw in FIGURES.items()} | {name: draw(RUNS) for name, draw in RUN_FIGURES.items()}
     for name, chart in charts.items():
         write_figure(chart, tmp_path / f"{name}.svg")

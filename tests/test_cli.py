@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -913,6 +914,9 @@ def test_the_doctor_sees_the_environment(program, monkeypatch):
     assert found["bits"] in " ".join(healthy.out.split())
     assert found["environment"]["equal_bits"] == found["bits"].startswith("A network has the bits here that it has alone: ")
     assert set(found["at_hand"]) >= {"gpus", "blas of numpy and scipy", "engine ray", "engine slurm", "extra theory"}
+    assert found["at_hand"]["compiled step"] == f"numba {metadata.version('numba')}"
+    monkeypatch.setattr("snnbench.doctor.has_numba", lambda: False)
+    assert json.loads(program("doctor", "--format", "json").out)["at_hand"]["compiled step"].startswith("none without numba: ")
     assert "dev" not in " ".join(found["at_hand"])
     monkeypatch.setattr("snnbench.doctor.MIN_FREE_BYTES", 2**80)
     ill = program("doctor")

@@ -1,5 +1,7 @@
 """The charts of a comparison: ranks, scores task by task, and Bayesian probabilities."""
 
+import re
+import textwrap
 from typing import Any
 
 import pandas as pd
@@ -7,6 +9,7 @@ import pandas as pd
 from snnbench import stats
 from snnbench.errors import SnnbenchError
 from snnbench.report.analysis import Analysis
+from snnbench.report.options import BAYESIAN_TESTS
 from snnbench.report.ranking import ModelComparison
 
 WIDTH = 600
@@ -16,6 +19,8 @@ _OUTCOMES = ("#3f7fd1", "#9aa0a8", "#d2691e")
 _NARROW = 330
 """Below so many pixels, as on a phone, the entries of a legend stand one below the other."""
 _CIRCLE = "#8d97a6"
+_LETTER = 7
+"""Pixels of a letter in a wide font of size 12."""
 _NAMED = 6
 """Tasks that the circle of a rank names when it is pointed at."""
 
@@ -47,8 +52,7 @@ def draw_ranks(analysis: Analysis) -> Any:
     counts = long.groupby(["model", "rank"])["task"].agg(number="size", tasks=_name_some).reset_index()
     boxes = pd.DataFrame({"median": ranks.median(), "mean": comparison.table["mean_rank"].astype(float)}).rename_axis("model")
     scale = alt.Scale(domain=[0.75, comparison.n_models + 0.25], nice=False)
-    step = 1 + comparison.n_models // 15
-    axis = alt.Axis(values=list(range(1, comparison.n_models + 1, step)), format="d")
+    axis = alt.Axis(values=_rank_values(comparison.n_models), format="d")
     x = alt.X("rank:Q", title="rank on a task, 1 = best", scale=scale, axis=axis)
     y = alt.Y("model:N", sort=[str(model) for model in comparison.table.index], title=None)
     box: dict[str, Any] = {
@@ -77,7 +81,29 @@ def draw_ranks(analysis: Analysis) -> Any:
         summary.mark_point(shape="diamond", size=90, filled=True, color=COLOURS[1], opacity=1).encode(
             x=alt.X("mean:Q", scale=scale)
         ),
-    ).properties(width=WIDTH, height=34 * comparison.n_models)
+    ).properties(
+        width=WIDTH,
+        height=34 * comparison.n_models,
+        title=describe(
+            f"Ranks on {comparison.n_tasks} tasks. Boxes: quartiles; lines: medians; diamonds: means; "
+            "the larger a circle, the more tasks with that rank"
+        ),
+    )
+
+
+def describe(words: str, width: int = WIDTH) -> Any:
+    """Return what a figure says above itself, where it stands alone, in lines of so many pixels; the page has a caption."""
+    import altair as alt
+
+    words = re.sub(" ([<≥]) ", "\u00a0\\1\u00a0", words)  # no line ends within p < 0.05
+    lines = textwrap.wrap(words, width // _LETTER)
+    return alt.Title(lines, anchor="start", fontSize=12, fontWeight="normal", limit=0)
+
+
+def _rank_values(n_models: int) -> list[int]:
+    """Return the ranks that are written: 1 and, of many, round ones."""
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n_models / step <= 15)
+    return [1, *(rank for rank in range(step, n_models + 1, step) if rank > 1)]
 
 
 def _name_some(tasks: pd.Series) -> str:
@@ -100,7 +126,11 @@ def draw_heatmap(analysis: Analysis) -> Any:
         .encode(
             x=alt.X("model:N", sort=models, title=None, axis=alt.Axis(orient="top", labelAngle=-45)),
             y=alt.Y("task:N", title=None, axis=alt.Axis(labelFontSize=8, labelOverlap=False)),
-            color=alt.Color("rank:Q", scale=alt.Scale(scheme="blues", reverse=True), legend=alt.Legend(title="rank, 1 = best")),
+            color=alt.Color(
+                "rank:Q",
+                scale=alt.Scale(scheme="blues", reverse=True, domain=[1, max(len(models), 2)]),
+                legend=alt.Legend(title="rank, 1 = best", values=_rank_values(len(models)), format="d"),
+            ),
             tooltip=[alt.Tooltip(name) for name in ("task:N", "model:N", "score:Q", "rank:Q")],
         )
         .properties(width=alt.Step(34), height=alt.Step(9))
@@ -238,5 +268,12 @@ def draw_bayes(analysis: Analysis) -> Any:
                 alt.Tooltip("probability:Q", format=".3f"),
             ],
         )
-        .properties(width=WIDTH, height=24 * len(models))
+        .properties(
+            width=WIDTH,
+            height=24 * len(models),
+            title=describe(
+                f"{BAYESIAN_TESTS[comparison.options.bayes].capitalize()} of {comparison.baseline} against each model "
+                f"on {comparison.n_tasks} tasks"
+            ),
+        )
     )

@@ -10,18 +10,21 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.report.analysis import Analysis
-from snnbench.report.charts import check_several_tasks
+from snnbench.report.charts import check_several_tasks, describe
+from snnbench.report.ranking import MANY_MODELS
 
 WIDTH = 560
 _ROW = 20
 """Pixels of a row."""
+_STEPS, _MOST_TICKS = (1, 2, 5), 16
+"""Ranks between two ticks of the axis, and the most that there may be of them but one; enough for ``MANY_MODELS``."""
 
 
 def draw_nemenyi(analysis: Analysis) -> Any:
     """Draw the diagram of the Nemenyi test, with its critical difference.
 
     Raises:
-        SnnbenchError: If there is one model, or one task.
+        SnnbenchError: If there is one model or one task, or there are too many models.
     """
     _check(analysis)
     comparison = analysis.comparison
@@ -38,7 +41,7 @@ def draw_wilcoxon(analysis: Analysis) -> Any:
     """Draw the diagram of all pairwise Wilcoxon tests.
 
     Raises:
-        SnnbenchError: If there is one model, or one task.
+        SnnbenchError: If there is one model or one task, or there are too many models.
     """
     _check(analysis)
     differ = analysis.pairwise.adjusted_pvalue < analysis.comparison.options.alpha
@@ -50,8 +53,13 @@ def draw_wilcoxon(analysis: Analysis) -> Any:
 
 
 def _check(analysis: Analysis) -> None:
-    if analysis.comparison.n_models < 2:
+    n_models = analysis.comparison.n_models
+    if n_models < 2:
         raise SnnbenchError("A critical-difference diagram needs at least two models, found one; run or name another.")
+    if n_models > MANY_MODELS:
+        raise SnnbenchError(
+            f"A critical-difference diagram shows at most {MANY_MODELS} models, found {n_models}; choose some with --model."
+        )
     check_several_tasks(analysis.comparison)
 
 
@@ -113,8 +121,9 @@ def _draw(analysis: Analysis, differ: np.ndarray, title: str, critical_differenc
     if critical_difference is not None:
         layers += _bracket(low, critical_difference, x, y)
     height = _ROW * (above + first_label + n_left)
-    described = alt.Title(title, anchor="middle", fontSize=12, fontWeight="normal", limit=0)
-    return alt.layer(*layers).properties(width=WIDTH, height=height, title=described).configure_view(stroke=None)
+    return alt.layer(*layers).properties(
+        width=WIDTH, height=height, title=describe(title), view=alt.ViewBackground(stroke=None)
+    )
 
 
 def _overhang(means: np.ndarray, place: int, step: int, length: float) -> float:
@@ -127,8 +136,8 @@ def _overhang(means: np.ndarray, place: int, step: int, length: float) -> float:
 def _axis(low: int, high: int, x: Any, y: Any) -> list[Any]:
     import altair as alt
 
-    step = max(1, round((high - low) / 12))
-    ticks = pd.DataFrame({"rank": list(range(low, high + 1, step)), "row": 0.0, "top": -0.35})
+    step = next(step for step in _STEPS if (high - low) / step <= _MOST_TICKS)
+    ticks = pd.DataFrame({"rank": [rank for rank in range(low, high + 1) if rank % step == 0], "row": 0.0, "top": -0.35})
     line = pd.DataFrame({"rank": [low], "to": [high], "row": 0.0})
     return [
         alt.Chart(line).mark_rule(strokeWidth=1.5).encode(x=x, x2="to:Q", y=y),

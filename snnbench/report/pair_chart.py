@@ -6,7 +6,7 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError
 from snnbench.report.analysis import Analysis
-from snnbench.report.charts import check_several_tasks
+from snnbench.report.charts import check_several_tasks, describe
 from snnbench.report.numbers import signed, write_pvalue
 from snnbench.report.ranking import MANY_MODELS
 
@@ -59,7 +59,7 @@ def draw_pairs(analysis: Analysis) -> Any:
             orient="bottom",
             gradientLength=alt.expr("min(280, width)"),
             titleLimit=400,
-            labelExpr="datum.value ? format(datum.value, '+.3~f') : '0'",
+            labelExpr="datum.value ? format(datum.value, '+.2~r') : '0'",
         ),
     )
     names = ("model", "other", "difference", "counts", "p", "adjusted", "effect")
@@ -87,7 +87,7 @@ def draw_pairs(analysis: Analysis) -> Any:
     return alt.layer(*layers).properties(
         width=width * comparison.n_models,
         height=height * comparison.n_models,
-        title=alt.Title(_describe(analysis), anchor="start", fontSize=12, fontWeight="normal", limit=0),
+        title=describe(_describe(analysis), width * (comparison.n_models + 1)),
     )
 
 
@@ -115,10 +115,10 @@ def _shorten(difference: float) -> str:
     return signed(difference, 3).replace("0.", ".", 1) if abs(difference) < 1 else signed(difference, 1)
 
 
-def _describe(analysis: Analysis) -> list[str]:
+def _describe(analysis: Analysis) -> str:
     comparison = analysis.comparison
-    return [
-        f"Row against column on {comparison.n_tasks} tasks: mean difference, wins / ties / losses of the row, Wilcoxon p",
+    return (
+        f"Row against column on {comparison.n_tasks} tasks: mean difference, wins / ties / losses of the row, Wilcoxon p "
         f"({analysis.pairwise_correction.capitalize()}, over all pairs); bold: p < {comparison.options.alpha:g}. "
-        "Rows: mean score.",
-    ]
+        "Rows: mean score."
+    )

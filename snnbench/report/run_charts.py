@@ -2,9 +2,17 @@
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from snnbench.errors import SnnbenchError
-from snnbench.report.charts import COLOURS, WIDTH
+from snnbench.report.charts import COLOURS, WIDTH, describe
 from snnbench.report.runs import Runs
+
+_LABEL = 15
+"""Pixels of a line of text."""
+_LEAST_SPAN = 0.02
+"""Of scores on an axis: without it, differences that mean nothing would fill the figure."""
 
 
 def draw_curves(runs: Runs) -> Any:
@@ -21,7 +29,9 @@ def draw_curves(runs: Runs) -> Any:
     return (
         _smooth(_curves(runs).properties(data=runs.curves).transform_filter("datum.task == task"), runs)
         .add_params(task)
-        .properties(width=WIDTH, height=320, title=alt.Title(alt.expr(caption), anchor="start", fontSize=13))
+        .properties(
+            width=WIDTH, height=320, title=alt.Title(alt.expr(caption), anchor="start", fontSize=12, fontWeight="normal")
+        )
     )
 
 
@@ -40,12 +50,15 @@ def draw_curves_of_tasks(runs: Runs) -> Any:
     header = alt.Header(labelFontSize=12, labelFontWeight="bold")
     small = _curves(runs, title=None).properties(width=190, height=120)
     page = small.facet(alt.Facet("task:N", title=None, header=header), columns=4, data=runs.curves)
-    return _smooth(page, runs).resolve_scale(y="independent").properties(title=alt.Title(caption, anchor="start", fontSize=13))
+    return _smooth(page, runs).resolve_scale(y="independent").properties(title=describe(caption, 220 * min(len(tasks), 4)))
 
 
 def _tasks_with_curves(runs: Runs) -> list[str]:
     if runs.curves.empty:
-        raise SnnbenchError("Learning curves need a network among the models, found none. Train one with `snnbench run`.")
+        raise SnnbenchError(
+            "Learning curves need networks that were trained here, found none: published results have no curves, estimators "
+            "neither. Train one with `snnbench run`."
+        )
     return sorted(set(runs.curves["task"]))
 
 
@@ -126,13 +139,17 @@ def draw_hyperparameters(runs: Runs) -> Any:
                 order=alt.Order("place:Q"),
                 tooltip=[alt.Tooltip("model:N"), alt.Tooltip("value:N", title=str(name)), alt.Tooltip("tasks:Q")],
             )
-            .properties(width=WIDTH - 120, height=alt.Step(20), title=alt.Title(str(name), anchor="start", fontSize=13))
+            .properties(
+                width=WIDTH - 120, height=alt.Step(20), title=alt.Title(str(name), anchor="start", frame="group", fontSize=13)
+            )
         )
     return alt.vconcat(*charts).resolve_scale(color="independent")
 
 
 def draw_cost(runs: Runs) -> Any:
     """Draw how long the trainings of a model took on a task, search included, against its mean score.
+
+    The names stand at the right edge, each joined to its point: so they never overlap, however wide the figure is shown.
 
     Raises:
         SnnbenchError: If nothing was trained.
@@ -141,18 +158,67 @@ def draw_cost(runs: Runs) -> Any:
 
     if runs.costs.empty:
         raise SnnbenchError("Costs need finished trainings, found none. Train models with `snnbench run`.")
-    x = alt.X("seconds:Q", title="training seconds a task, search included (mean)", scale=alt.Scale(type="log", nice=True))
-    y = alt.Y("mean_score:Q", title="mean score", scale=alt.Scale(zero=False, padding=25))
+    costs, height = runs.costs, max(320, _LABEL * len(runs.costs))
+    low, high = float(costs["mean_score"].min()), float(costs["mean_score"].max())
+    pad = max(0.06 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
+    low, high = low - pad, high + pad
+    row = (high - low) * _LABEL / height
+    costs = costs.assign(label=spread_out(costs["mean_score"].to_numpy(dtype=float), row, low, high))
+    x = alt.X(
+        "seconds:Q",
+        title="training seconds a task, search included (mean)",
+        scale=alt.Scale(type="log", domain=_log_domain(costs["seconds"]), nice=False),
+        axis=alt.Axis(values=_log_ticks(costs["seconds"]), format="~g", labelFlush=False),
+    )
+    scale = alt.Scale(domain=[low, high], nice=False, zero=False)
+    y, label = alt.Y("mean_score:Q", title="mean score", scale=scale), alt.Y("label:Q", scale=scale)
+    edge = alt.value("width")
     tooltip = [
         alt.Tooltip("model:N"),
         alt.Tooltip("seconds:Q", format=".3g"),
         alt.Tooltip("mean_rank:Q", format=".2f", title="mean rank"),
         alt.Tooltip("mean_score:Q", format=".4f", title="mean score"),
     ]
-    base = alt.Chart(runs.costs)
-    points = base.mark_point(filled=True, size=90, color=COLOURS[0], opacity=1).encode(x=x, y=y, tooltip=tooltip)
-    names = base.mark_text(align="left", dx=9, dy=-6).encode(x=x, y=y, text="model:N")
-    return alt.layer(points, names).properties(width=WIDTH, height=320)
+    colour = alt.Color("model:N", scale=alt.Scale(domain=list(costs["model"]), range=_repeat(len(costs))), legend=None)
+    base = alt.Chart(costs)
+    return alt.layer(
+        base.mark_rule(opacity=0.6).encode(x=x, y=y, x2=edge, y2="label:Q", color=colour),
+        base.mark_point(filled=True, size=90, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip),
+        base.mark_text(align="left", dx=6, fontSize=12, clip=False).encode(x=edge, y=label, text="model:N"),
+    ).properties(width=WIDTH, height=height)
+
+
+def _log_domain(seconds: pd.Series) -> list[float]:
+    """Return what a logarithmic axis shows: a little more than there is, and at least a power of ten."""
+    low, high = float(seconds.min()), float(seconds.max())
+    beyond = max(1.5, float(np.sqrt(10 * low / high)))
+    return [low / beyond, high * beyond]
+
+
+def _log_ticks(seconds: pd.Series) -> list[float]:
+    """Return 1, 2 and 5 times the powers of ten around some seconds; the powers alone beyond three of them."""
+    powers = range(int(np.floor(np.log10(seconds.min()))) - 1, int(np.ceil(np.log10(seconds.max()))) + 2)
+    digits = (1, 2, 5) if len(powers) <= 6 else (1,)
+    return [digit * 10.0**power for power in powers for digit in digits]
+
+
+def spread_out(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Return places that keep the order of the given ones, are at least a gap apart, and as near to them as can be.
+
+    Args:
+        places: (n,) numbers.
+        gap: The least distance between two places.
+        low: The lowest place.
+        high: The highest place; there must be room for n - 1 gaps.
+    """
+    from scipy.optimize import isotonic_regression
+
+    order = np.argsort(places, kind="stable")
+    offsets = gap * np.arange(len(places))
+    spread = np.empty(len(places))
+    # Less its offset, a place need only not fall below the one before it; bounds keep that.
+    spread[order] = np.clip(isotonic_regression(places[order] - offsets).x, low, high - offsets[-1]) + offsets
+    return spread
 
 
 def _repeat(count: int) -> list[str]:
