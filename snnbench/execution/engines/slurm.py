@@ -334,7 +334,7 @@ def _retry_or_fail(run: _Run, array_task: ArrayTask, undone: list[Job]) -> tuple
     if refusal := array_task.refusal:
         raise SnnbenchError(refusal)
     logs = sorted((run.folder / _SUBMITTED).glob(f"{array_task.slurm_id}_*_log.err"))
-    last = last_line(logs[-1].read_text(errors="replace")) if logs else ""
+    last = last_line(logs[-1].read_text(encoding="utf-8", errors="replace")) if logs else ""
     cause = f"Slurm state {array_task.state} on {array_task.node or 'no node'}" + (
         f", its log ends with: {last}" if last else ""
     )

@@ -112,7 +112,7 @@ def _record_of(path: Path) -> Path:
 def _write_record(path: Path, digest: str) -> None:
     with TemporaryDirectory(dir=path.parent, prefix=".record-") as scratch:
         record = Path(scratch) / "sha256"
-        record.write_text(digest + "\n", encoding="ascii")
+        record.write_text(digest + "\n", encoding="ascii", newline="\n")
         record.replace(_record_of(path))
 
 
