@@ -16,10 +16,13 @@ from workers import echo, job, said_of
 
 from snnbench import command_line
 from snnbench.cli import main, streams
-from snnbench.execution.engines import configure_engine, local
-from snnbench.results import exchange
+from snnbench.execution.engines import configure_engine, local, slurm
+from snnbench.results import exchange, writing
 from snnbench.results.exchange import move
 from snnbench.results.store import read_results, write_results
+from snnbench.suites.fetch import download
+from snnbench.training import worker
+from snnbench.training.compiled import building
 
 WINDOWS = SimpleNamespace(**{**vars(os), "name": "nt"})
 """The module ``os`` as a module of ours sees it there; the others go on as they are."""
@@ -137,6 +140,27 @@ def test_tables_have_lines_that_end_everywhere_alike(line, monkeypatch, capsys):
         main()
     assert not end.value.code
     assert "\r" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        lambda folder: building.one_compiles(),
+        lambda folder: download._locked(folder / "downloads" / "file", print),
+        lambda folder: slurm._one_front_end(folder),
+        lambda folder: worker._one_at_a_time("core"),
+        lambda folder: writing.locked(folder / "core"),
+    ],
+    ids=["compile", "download", "front end", "worker", "store"],
+)
+def test_a_file_system_without_locks_keeps_nobody_from_going_on(lock, tmp_path, monkeypatch):
+    def refuse(lock, *words, **named):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    monkeypatch.setattr(building, "_FOLDER", tmp_path)
+    with lock(tmp_path):
+        pass
 
 
 def test_a_command_is_quoted_as_the_shell_of_the_system_wants_it(monkeypatch):

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -351,11 +351,12 @@ def _cancel(array_tasks: Sequence[ArrayTask], *which: str) -> None:
 
 @contextmanager
 def _one_front_end(folder: Path) -> Iterator[None]:
-    """Keep a second front end from using the same folder."""
+    """Keep a second front end from using the same folder, where the file system has locks."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        with suppress(NotImplementedError):
+            lock.acquire(timeout=0)
     except Timeout as error:
         raise SnnbenchError(
             f"Only one run at a time may use the Slurm jobs of {folder.parent}, found another. Wait until it ends."
