@@ -4,23 +4,32 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RESULTS ?= results
 TIMES ?= 20
+# What pip may install: for users the version of torch alone; CI sets constraints-ci.txt, every package as last tested there.
+CONSTRAINTS ?= constraints.txt
 SMALL := iris wine monks-1 balance-scale
 SEED := $(or $(SEED),$(shell date +%s))
 # A process a core, each with one thread; a process that has nothing left takes tests from the other.
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce reference leaderboard test test-fast docs docs-serve docs-figures fuzz browser slurm check format bench wheel clean
+.PHONY: help setup lock demo reproduce reference leaderboard test test-fast docs docs-serve docs-figures fuzz browser slurm check format bench wheel clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.installed  ## Create the virtual environment and install snnbench into it
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@
+
+# For Python 3.11 on Linux, where CI runs; another system or version chooses its own. Of torch the build (+cpu) is left open.
+lock:  ## Write constraints-ci.txt: every package that a fresh environment gets today
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	(echo "# Written by make lock: what CI installs, with Python 3.11 on Linux."; \
+	  build/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//') > constraints-ci.txt
 
 demo: setup  ## Run two networks and two baselines on the embedded tasks and compare them
 	$(BIN)/snnbench run core --model snn --model msrainit --model random_forest --model svm --results $(RESULTS)

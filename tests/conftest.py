@@ -29,6 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons = {}
     if not SHARED.is_dir():
         reasons["shared_data"] = f"the real data is not at {SHARED}"
+    if os.name == "nt":
+        reasons["unix"] = "Windows has no such signals, links, pipes or forks"
     if not torch.cuda.is_available():
         reasons["gpu"] = "torch finds no GPU"
     if examine_machine().differing:

@@ -181,6 +181,7 @@ def test_a_named_task_that_is_not_at_hand_is_an_error(config, tmp_path):
         benchmark.prepare(Request("uci", ("svm",), "tiny", settings, tmp_path / "r", tmp_path / "data", ("irsi",)))
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 @pytest.mark.parametrize("stacking", ["within-task", "across-tasks"])
 def test_a_killed_run_goes_on_and_ends_with_the_same_scores(stacking, config, tmp_path):

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -339,6 +338,7 @@ def run_with_small_files(folder: Path, command: list[str]) -> Answer:
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.unix
 def test_a_full_results_folder_loses_nothing(program, tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY.replace("[1, 2]", "[1, 2, 3, 4]"))
     command = ["run", "core", "--config", "tiny.toml", *TASKS, "--workers", "1", "--progress", "none", "--results", "disk"]
@@ -397,6 +397,7 @@ def test_other_parquet_files_in_a_results_folder_are_named_and_left_aside(progra
         assert (answer.code, answer.out, answer.err) == (0, before[line].out, note + before[line].err), line
 
 
+@pytest.mark.unix
 def test_a_name_that_points_nowhere_is_named(program, results):
     (results / "core" / "evaluate-x.parquet").symlink_to("/nowhere")
     for line in COMMANDS_OF_A_FOLDER:
@@ -1030,7 +1031,7 @@ def terminal(monkeypatch) -> Iterator[Terminal]:
 
     Not a fixture: pytest puts its own capture in place again before the test itself.
     """
-    keyboard, screen = pty.openpty()
+    keyboard, screen = os.openpty()
     terminal = Terminal(keyboard, [])
 
     def read() -> None:
@@ -1051,6 +1052,7 @@ def terminal(monkeypatch) -> Iterator[Terminal]:
     os.close(keyboard)
 
 
+@pytest.mark.unix
 def test_a_terminal_sees_bars(program, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with terminal(monkeypatch) as seen:
@@ -1070,6 +1072,7 @@ def test_without_a_terminal_there_are_plain_lines_whatever_the_colours(program, 
     assert "━" in program("run", "core", "--config", "tiny.toml", "--task", "wine", "--progress", "rich").err
 
 
+@pytest.mark.unix
 def test_a_long_run_is_asked_about_in_a_terminal(program, monkeypatch, tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY.replace("n_epochs = 4", "n_epochs = 1_000_000_000"))
     with terminal(monkeypatch) as keyboard:
@@ -1128,6 +1131,7 @@ dropout_rate = 0.0
 """
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("moment", ["loading", "training"])
 def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_the_rest(program, tmp_path, moment):
     (tmp_path / "tiny.toml").write_text(MANY_JOBS)

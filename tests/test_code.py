@@ -53,6 +53,12 @@ def test_a_change_of_any_module_that_the_class_needs_is_another_digest(folder, f
     assert not {"mine", "parts", "aside"} & sys.modules.keys()  # nothing is imported to find out
 
 
+def test_the_digest_does_not_know_how_a_system_ends_lines(folder):
+    before = of(network="mine.Net")
+    (folder / "mine.py").write_bytes(FILES["mine.py"].replace("\n", "\r\n").encode())
+    assert of(network="mine.Net") == before
+
+
 def test_the_digest_does_not_know_where_the_folder_lies(folder, monkeypatch, tmp_path_factory):
     before = of(network="mine.Net")
     monkeypatch.syspath_prepend(folder.rename(tmp_path_factory.mktemp("moved") / "there"))

@@ -90,14 +90,14 @@ def test_a_second_move_that_fails_leaves_the_folder_where_it_was(tmp_path, monke
     write_old_folder(results, n_jobs=5)
     before = content(results)
     monkeypatch.setattr(exchange, "exchange", lambda one, other: False)
-    rename = Path.rename
+    replace = Path.replace
 
     def fail(place, target):
         if place.name.endswith(".new"):
             raise OSError(5, "Input/output error")
-        return rename(place, target)
+        return replace(place, target)
 
-    monkeypatch.setattr(Path, "rename", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(StoreError, match="Input/output error"):
         compact(results)
     assert content(results) == before

@@ -16,6 +16,8 @@ from snnbench.results import exchange, store
 from snnbench.results.compaction import compact
 from snnbench.results.store import read_results, write_results
 
+pytestmark = pytest.mark.unix
+
 BEFORE = {"a": ("ok", 0.1), "b": ("failed", None), "e": ("timeout", None)}
 AFTER = {"a": ("ok", 0.1), "b": ("ok", 0.2), "c": ("ok", 0.3), "d": ("failed", None), "e": ("ok", 0.5)}
 

@@ -95,6 +95,7 @@ def squeeze(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(not b.mark and b.language in ("sh", "python") for b in read_blocks(page))]
 )

@@ -7,7 +7,6 @@ draws many times as many, new ones whenever it is called, and prints the seed th
 
 import gzip
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -39,6 +38,9 @@ from snnbench.suites.fetch.bundle import add_to_bundle, find_in_bundle
 from snnbench.suites.folder import _read, open_frozen
 from snnbench.suites.openml_files import read_data, read_splits, read_study, read_task
 from snnbench.suites.own import TableOptions, open_own
+
+resource = pytest.importorskip("resource")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is bounded by what /proc says is in use")
 
 N_INPUTS = {
     "suite file": 40,

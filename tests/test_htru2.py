@@ -137,6 +137,7 @@ grid = {{var_smoothing = [1e-9, 1e-3]}}
 SCORES = ["key", "status", "valid_score", "test_score", "best_epoch", "n_epochs"]
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("suite", "write", "select", "n_rows"),

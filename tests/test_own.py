@@ -179,6 +179,16 @@ def test_what_is_typed_wrongly_is_said(words, said, place, snnbench):
     assert (code, said in " ".join(err.split())) == (2, True), err
 
 
+def test_tables_whose_names_are_one_or_none_on_some_system_are_refused(tmp_path):
+    for name in ("a.csv", "a.tsv"):
+        (tmp_path / name).write_text("x,y\n1,a\n")
+    with pytest.raises(SnnbenchError, match="must have names of their own, found a and a"):
+        open_own(tmp_path, TableOptions(), tmp_path / "cache")
+    (tmp_path / "LPT1.csv").write_text("x,y\n1,a\n")
+    with pytest.raises(SnnbenchError, match="must be that of a file on every system, found 'LPT1'"):
+        open_own(tmp_path / "LPT1.csv", TableOptions(), tmp_path / "cache")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -189,6 +199,10 @@ def test_what_is_typed_wrongly_is_said(words, said, place, snnbench):
         ("[tasks.t]\nfile = 't.csv'\ngroup = 'c'\ntime = 'd'\n", "by group or by time, found both"),
         ("[tasks.t]\nfile = 't.csv'\ntime = 'd'\nsplits = { folds = 3 }\n", "has one split"),
         ("[tasks.'a b']\nfile = 't.csv'\n", "names may have letters"),
+        ("[tasks.Con]\nfile = 't.csv'\n", "be those of files on every system, found 'Con'"),
+        ("[tasks.'nul.1']\nfile = 't.csv'\n", "be those of files on every system, found 'nul.1'"),
+        ("name = 'x.'\n[tasks.t]\nfile = 't.csv'\n", "be those of files on every system, found 'x.'"),
+        ("[tasks.t]\nfile = 't.csv'\n[tasks.T]\nfile = 't.csv'\n", "must have names of their own, found t and T"),
         ("[tasks\n", "must be a readable TOML file"),
         ("name = 'x'\n", "tasks: Field required"),
         ("format = 7\n", "must say format = 1, found 7"),

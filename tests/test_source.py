@@ -122,6 +122,7 @@ def test_an_archive_is_unpacked_once(tmp_path: Path, name: str) -> None:
     assert list(folder.parent.iterdir()) == [folder]
 
 
+@pytest.mark.unix
 def test_unpacked_files_can_be_read_by_others(tmp_path: Path) -> None:
     folder = locate("uci", (), str(make_tar(tmp_path / "data.tar.gz")), cache=tmp_path / "cache")
     ordinary = tmp_path / "ordinary"
@@ -129,6 +130,7 @@ def test_unpacked_files_can_be_read_by_others(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
 
 
+@pytest.mark.unix
 def test_a_folder_of_unpacked_files_is_used_as_it_is(tmp_path: Path) -> None:
     for prefix in ("plain", "nested/data"):
         (tmp_path / prefix / "abalone").mkdir(parents=True)

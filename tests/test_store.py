@@ -65,6 +65,11 @@ def test_what_is_stored_later_is_newer_whatever_the_clock_says(tmp_path):
     assert rows.is_monotonic_increasing
 
 
+def processes_of_their_own():
+    """Return what starts processes here: where there is no server to fork them, each loads everything anew."""
+    return multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
+
+
 def write_one_by_one(results, number):
     for k in range(40):
         key = f"{k}"
@@ -72,7 +77,7 @@ def write_one_by_one(results, number):
 
 
 def test_two_processes_never_store_a_key_twice(tmp_path):
-    context = multiprocessing.get_context("forkserver")
+    context = processes_of_their_own()
     processes = [context.Process(target=write_one_by_one, args=(tmp_path, number)) for number in range(2)]
     for process in processes:
         process.start()
@@ -184,6 +189,7 @@ def test_rows_of_an_earlier_version_lack_columns(tmp_path):
     assert read_results([tmp_path], ["no_such_column"])["no_such_column"].isna().all()
 
 
+@pytest.mark.unix
 def test_a_name_that_points_nowhere_is_named_and_nobody_waits_for_it(tmp_path):
     write_results(tmp_path, job_of("a"), [result("a")])
     for name in ("core/evaluate-x.parquet", "uci"):
@@ -209,6 +215,7 @@ def test_files_that_vanish_again_and_again_end_in_words(tmp_path, monkeypatch):
     assert len(looks) == 20
 
 
+@pytest.mark.unix
 def test_other_parquet_files_and_pipes_are_named_and_left_aside(tmp_path):
     write_results(tmp_path, job_of("a"), [result("a")])
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "0.parquet")
@@ -229,6 +236,7 @@ def test_a_folder_with_other_parquet_files_alone_is_empty(tmp_path):
         assert read_results([tmp_path], ["valid_score"]).empty
 
 
+@pytest.mark.unix
 def test_links_to_folders_are_followed_once(tmp_path):
     write_results(tmp_path / "disk", job_of("a"), [result("a")])
     (tmp_path / "results").mkdir()
@@ -248,7 +256,7 @@ def test_jobs_share_few_files_and_a_large_one_grows_no_more(tmp_path, monkeypatc
 
 
 def test_another_process_goes_on_with_the_file_that_grows(tmp_path):
-    context = multiprocessing.get_context("forkserver")
+    context = processes_of_their_own()
     for number in range(3):
         process = context.Process(target=write_one, args=(tmp_path, number))
         process.start()
@@ -321,7 +329,7 @@ def write_until_told(results, done):
 
 
 def test_pandas_beside_a_writer_finds_every_row_once_and_nothing_but_results(tmp_path):
-    context = multiprocessing.get_context("forkserver")
+    context = processes_of_their_own()
     write_results(tmp_path, job_of("first"), [result("first", valid_curve=(0.5,) * 50)])
     done, n_seen = context.Event(), []
     writer = context.Process(target=write_until_told, args=(tmp_path, done))
@@ -346,7 +354,7 @@ def test_pandas_beside_a_writer_finds_every_row_once_and_nothing_but_results(tmp
 @pytest.mark.parametrize("library", ["polars", "duckdb"])
 def test_polars_and_duckdb_beside_a_writer_find_every_row_once_or_fail_and_read_again(library, tmp_path):
     package = pytest.importorskip(library)
-    context = multiprocessing.get_context("forkserver")
+    context = processes_of_their_own()
     write_results(tmp_path, job_of("0"), [result("0", valid_curve=(0.5,) * 50)])
     done, n_seen, n_failed = context.Event(), [1], 0
     errors = (package.exceptions.ComputeError,) if library == "polars" else (package.Error,)
@@ -380,7 +388,7 @@ def read_again_and_again(results, sent):
 
 
 def test_a_reader_beside_a_writer_and_a_compaction_finds_every_row_once(tmp_path):
-    context = multiprocessing.get_context("forkserver")
+    context = processes_of_their_own()
     results, sent = tmp_path / "results", context.Event()
     write_results(results, job_of("0"), [result("0", valid_curve=(0.5,) * 50)])
     reader = context.Process(target=read_again_and_again, args=(results, sent))

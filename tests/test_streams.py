@@ -178,6 +178,7 @@ def test_an_output_that_takes_nothing_ends_every_command_in_order(folder, number
         assert [sentence.startswith(full) for sentence in said] == [True] * (number == errno.ENOSPC), line
 
 
+@pytest.mark.unix
 def test_the_shell_sees_a_full_device_a_closed_pipe_and_no_output_at_all(folder):
     program = [*PROGRAM, "data", "list"]
     with Path("/dev/full").open("w") as full:

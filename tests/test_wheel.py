@@ -1,6 +1,7 @@
 """What a user gets who has only the wheel: built from the checkout, installed into an environment of its own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,14 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from snnbench import __version__
+
 CHECKOUT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "dist", "build", "uci-*", "core-*")
 
 pytestmark = pytest.mark.slow
 
 
+HOME = "https://example.org/us/snnbench"
+
+
 def run(*command: object, cwd: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "PYTHONPATH")}
+    environment["SNNBENCH_HOME"] = HOME
     done = subprocess.run([str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -31,7 +38,7 @@ def wheel(tmp_path_factory) -> Path:
     names = ["snnbench", "configs", "datasets", "results/published", "tests"]
     for name in names:
         shutil.copytree(CHECKOUT / name, folder / name, ignore=LEFT_OUT)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "hatch_build.py"):
         shutil.copy(CHECKOUT / name, folder)
     run(sys.executable, "-m", "build", "--wheel", "--outdir", folder / "dist", cwd=folder)
     (built,) = (folder / "dist").iterdir()
@@ -43,9 +50,9 @@ def installed(wheel, tmp_path_factory) -> Path:
     """Return the programs' folder of an environment with the wheel; the packages that it needs are those of the tests."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
-    programs = folder / "bin"
+    programs = folder / ("Scripts" if os.name == "nt" else "bin")
     run(programs / "python", "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=folder)
-    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages,) = [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]
     # Only paths, so that an editable install of the checkout next to these packages stays without effect.
     (packages / "of_the_tests.pth").write_text("\n".join(map(sysconfig.get_path, ("purelib", "platlib"))) + "\n")
     return programs
@@ -64,6 +71,18 @@ def test_the_wheel_holds_configs_and_catalogues_and_nothing_of_the_workshop(whee
     assert not [name for name in names if name.endswith(".parquet") and not name.startswith(ours)]
     assert not [name for name in names if any(part.startswith("test") for part in name.split("/"))]
     assert wheel.stat().st_size < 2_000_000
+
+
+def test_the_page_on_an_index_links_to_what_is_there(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+    text = archive.read(name).decode()
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    places = {link.removeprefix(f"{HOME}/{kind}/v{__version__}/") for link in links for kind in ("blob", "raw") if kind in link}
+    assert places >= {"docs/start.md", "docs/figures/cd.svg", "CONTRIBUTING.md"}
+    assert all((CHECKOUT / place).is_file() for place in places)
+    assert all(link.startswith("https://") for link in links)
+    assert f"Project-URL: Repository, {HOME}\n" in text
 
 
 def test_the_installed_program_needs_no_checkout(installed, tmp_path):

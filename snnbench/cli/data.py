@@ -1,6 +1,5 @@
 """``snnbench data``."""
 
-import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from snnbench.cli import completion, own
 from snnbench.cli.output import FLAG, errors, results, say, write, write_text
+from snnbench.command_line import as_typed
 from snnbench.display.wording import missing_sentence, name_some
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def fetch(
         frozen = own.fetch_suite(suite, tables, to)
         results().print(f"{suite} is in {frozen}", soft_wrap=True)
         if to is not None:
-            errors().print(f"Use it with snnbench run {shlex.quote(str(frozen))}", soft_wrap=True)
+            errors().print(f"Use it with snnbench run {as_typed([str(frozen)])}", soft_wrap=True)
         return
     wanted = [name for name in SUITES if load_suite(name).URLS] if suite == "all" else [suite]
     for name in wanted:
@@ -103,7 +103,7 @@ def fetch(
         words = f"{name} is embedded: there is nothing to fetch." if folder is None else f"{name} is in {folder}"
         results().print(words, soft_wrap=True)
     if to is not None:
-        errors().print(f"Use it with --source {shlex.quote(str(to))}", soft_wrap=True)
+        errors().print(f"Use it with --source {as_typed([str(to)])}", soft_wrap=True)
 
 
 @app.command()
@@ -172,7 +172,9 @@ def audit(
         results().print(_all_findings(table) if details or task else _summary(table))
         return
     as_json = format_ is AuditFormat.json
-    text = table.to_json(orient="records", indent=2) + "\n" if as_json else table[COLUMNS].to_csv(index=False)
+    text = (
+        table.to_json(orient="records", indent=2) + "\n" if as_json else table[COLUMNS].to_csv(index=False, lineterminator="\n")
+    )
     if output is None:
         write(text)
         return

@@ -1,10 +1,10 @@
 """What `snnbench run` prints beside its plan: stored rows that are not used, warnings, and the result."""
 
-import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from snnbench.cli.output import errors, results, say
+from snnbench.command_line import as_typed
 from snnbench.display.plan import MAX_NAMES
 from snnbench.display.wording import name_some, plural
 
@@ -75,4 +75,4 @@ def print_outcome(request: "Request", outcome: "RunOutcome") -> None:
         done = "0 trainings were left to do"
     elif outcome.failures:
         done += f", {len(outcome.failures):,} of them failed"
-    results().print(f"{done}. Next: snnbench compare {shlex.quote(str(request.results))}", soft_wrap=True)
+    results().print(f"{done}. Next: snnbench compare {as_typed([str(request.results)])}", soft_wrap=True)

@@ -70,7 +70,7 @@ def training_loss(
         stacks, n_workers, lambda stack, seconds: _say(f"{stack.model}, {stack.depth} layers: {duration(seconds)}")
     )
     if table is not None:
-        write_text(table, losses.to_csv(index=False), "--table")
+        write_text(table, losses.to_csv(index=False, lineterminator="\n"), "--table")
     last = losses[losses["epoch"] == losses["epoch"].max()].groupby(["depth", "model"])["loss"].mean().unstack("model")
     results().print(f"Training loss in epoch {losses['epoch'].max()}:\n{last.to_string(float_format='{:.4g}'.format)}")
     title = f"{images.value.upper().replace('CIFAR10', 'CIFAR-10')}, learning rate {learning_rate:g}"

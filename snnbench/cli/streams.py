@@ -49,7 +49,8 @@ def standard_streams() -> Iterator[None]:
     kept = [(stream, stream.errors) for stream in before if hasattr(stream, "reconfigure")]
     for stream, _ in kept:
         stream.reconfigure(errors=_ERRORS)
-    output, errors = (Path(os.devnull).open("w") if stream is None else stream for stream in before)  # noqa: SIM115
+    nowhere = Path(os.devnull)
+    output, errors = (nowhere.open("w", encoding="utf-8", newline="\n") if one is None else one for one in before)
     sys.stdout, sys.stderr = _Guarded(output, _refuse), _Guarded(errors, lambda error: None)
     try:
         yield
@@ -82,13 +83,13 @@ class _Guarded:
             action()
         except OSError as error:
             # What is left in its buffer would fail again when Python ends.
-            with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+            with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), self._stream.fileno())
             self._on_failure(error)
 
 
 def _refuse(error: OSError) -> None:
-    if error.errno == errno.EPIPE:
+    if error.errno == errno.EPIPE or (os.name == "nt" and error.errno == errno.EINVAL):  # what Windows says of a closed pipe
         raise ReaderLeftError from error
     raise SnnbenchError(
         f"Standard output must take what is printed, but writing to it says: {error.strerror or error}. "

@@ -59,10 +59,15 @@ def _trace(paths: tuple[str, ...], is_network: bool) -> tuple[str, str]:
     """Return a digest of the user's own files behind some import paths, and the installed packages with their versions."""
     named = {path.partition(".")[0] for path in paths}
     files, packages = _own_modules({path.rpartition(".")[0] for path in paths}, named - {*ALLOWED_PACKAGES, "torch"})
-    contents = [[module, sha256(file.read_bytes()).hexdigest()] for module, file in sorted(files.items())]
+    contents = [[module, _digest_of(file)] for module, file in sorted(files.items())]
     packages |= {_BUILT_ON[package] for package in packages if package in _BUILT_ON} | (_TRAINS if is_network else set())
     used = {found for package in packages for found in _distributions(package)}
     return digest(contents) if contents else "", ", ".join(sorted(f"{name} {_release(name)}" for name in used))
+
+
+def _digest_of(file: Path) -> str:
+    """Return the SHA-256 of a source file, whose lines may end as on Windows: git changes that from checkout to checkout."""
+    return sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _own_modules(modules: Iterable[str], named: Collection[str]) -> tuple[dict[str, Path], set[str]]:

@@ -82,7 +82,7 @@ def _as_json(breakdown: Breakdown) -> str:
 
 BREAKDOWN_FORMATS: dict[str, Callable[[Breakdown], str]] = {
     "table": lambda breakdown: as_text(render_breakdown(breakdown)),
-    "csv": lambda breakdown: str(breakdown.values.to_csv()),
+    "csv": lambda breakdown: str(breakdown.values.to_csv(lineterminator="\n")),
     "json": _as_json,
     "markdown": _as_markdown,
 }

@@ -6,7 +6,6 @@ users and files: the template escapes them in HTML, ``_as_script`` in the script
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from snnbench import __version__, stats
+from snnbench.command_line import as_typed
 from snnbench.report.analysis import Analysis
 from snnbench.report.charts import draw_bayes, draw_ranks, draw_scatter
 from snnbench.report.critical import draw_nemenyi, draw_wilcoxon
@@ -83,7 +83,7 @@ def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
         library=_without_closing_tag(vl_convert.javascript_bundle()),  # type: ignore[call-arg]
         published=[PUBLISHED[name] for name in comparison.options.published if name in PUBLISHED],
         repetitions=[
-            shlex.join(["snnbench", "rerun", str(folder), "--suite", comparison.suite])
+            as_typed(["snnbench", "rerun", str(folder), "--suite", comparison.suite])
             for folder in sources
             if not is_table(folder)
         ],
@@ -198,4 +198,4 @@ def _command(sources: Sequence[Path], options: ComparisonOptions) -> str:
             words.append(option)
         else:
             words += [word for item in (value if isinstance(value, tuple) else (value,)) for word in (option, str(item))]
-    return shlex.join(words)
+    return as_typed(words)

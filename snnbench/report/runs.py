@@ -1,13 +1,13 @@
 """What one's own runs tell besides scores: learning curves, selected hyperparameters, costs, provenance."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from snnbench.command_line import as_typed
 from snnbench.config import load_config, presets
 from snnbench.records import ON_CPU
 from snnbench.report.breakdown import BREAKDOWN_COLUMNS, natural_breakdown
@@ -216,7 +216,7 @@ def _commands(rows: pd.DataFrame) -> list[str]:
         defaults = (ON_CPU.device, ON_CPU.precision, ON_CPU.stacking)
         for option, value, default in zip(("device", "precision", "stacking"), compute, defaults, strict=True):
             words += ["--" + option, str(value)] if value != default else []
-        commands.append(shlex.join(words))
+        commands.append(as_typed(words))
     return commands
 
 

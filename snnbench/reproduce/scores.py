@@ -91,7 +91,7 @@ def record(scores: Scores, file: Path) -> None:
     lines = json.dumps(content["evaluations"], default=int).replace("}, {", "},\n    {")
     head = json.dumps({name: content[name] for name in ("suite", "protocol_version", "machines")}, indent=2, default=str)
     try:
-        file.write_text(f'{head[:-2]},\n  "evaluations": [\n    {lines[1:-1]}\n  ]\n}}\n', encoding="utf-8")
+        file.write_text(f'{head[:-2]},\n  "evaluations": [\n    {lines[1:-1]}\n  ]\n}}\n', encoding="utf-8", newline="\n")
     except OSError as error:
         raise DataError(f"--record must be a file that can be written, but {file} says: {error.strerror}.") from error
 

@@ -113,7 +113,8 @@ def _write(fresh: Path, stage: str, tables: Sequence[pa.Table]) -> int:
     table = pa.concat_tables(tables, promote_options="permissive")
     file = fresh / f"{stage}-{secrets.token_hex(16)}.parquet"
     write_table(file, table.replace_schema_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)}))
-    with file.open("rb") as handle:  # what takes the place of files that lie safely on the disk must lie there, too
+    # What takes the place of files that lie safely on the disk must lie there, too; Windows wants a file that can be written.
+    with file.open("rb+") as handle:
         os.fsync(handle.fileno())
     return len(table)
 

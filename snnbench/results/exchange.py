@@ -9,10 +9,12 @@ import ctypes
 import glob
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
+_PATIENCE_SECONDS = 10.0
 
 
 def exchange(one: Path, other: Path) -> bool:
@@ -35,14 +37,33 @@ def take_place(fresh: Path, folder: Path) -> None:
     if exchange(fresh, folder):
         return
     old = beside(folder, "old")
-    folder.rename(old)
+    move(folder, old)
     try:
-        fresh.rename(folder)
+        move(fresh, folder)
     except OSError:
         with suppress(OSError):  # a reader may have brought it back already
             old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def move(path: Path, place: Path) -> None:
+    """Move a file to a place where another may be, or a folder to one where nothing is, in one step.
+
+    On Windows nothing that somebody reads can be moved or replaced; so there it is tried for ten seconds.
+
+    Raises:
+        OSError: If that cannot be.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            path.replace(place)
+            return
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def recover(results: Path) -> None:
@@ -53,8 +74,10 @@ def recover(results: Path) -> None:
         with suppress(OSError):
             if folder.exists() and not beside(folder, "new").exists():
                 shutil.rmtree(old)
-            else:
-                old.rename(folder)  # which may be there, but empty
+                continue
+            with suppress(OSError):  # it may be there, but empty, and Windows renames nothing to what is there
+                folder.rmdir()
+            old.rename(folder)
 
 
 def beside(folder: Path, state: str) -> Path:

@@ -48,19 +48,19 @@ class Index:
 
     def refresh(self) -> None:
         """Take note of files that came, went or changed since the last look."""
-        there = {entry.name: entry for entry in os.scandir(self.folder) if entry.name.endswith(".parquet")}
-        if vanished := self.files.keys() - there.keys():
+        there = [file.name for file in self.folder.iterdir() if file.name.endswith(".parquet")]
+        if vanished := self.files.keys() - set(there):
             for name in vanished:
                 del self.files[name]
             self.places = {}
             for name, contents in self.files.items():
                 self._place(name, contents)
-        for name, entry in there.items():
+        for name in there:
             known = self.files.get(name)
             if name.startswith(".") or (known is not None and not GROWING.fullmatch(name)):
                 continue
             try:
-                signature = _sign(entry.stat())
+                signature = signature_of(self.folder / name)
                 if known is None or known.signature != signature:
                     self._read(name, signature)
             except OSError:  # it has just gone, or is a link to nowhere, which whoever reads the folder names

@@ -58,7 +58,7 @@ def open_log(results: Path) -> Iterator[RunLog]:
     name = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%f')}-{os.getpid()}.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        log = RunLog((folder / name).open("a", encoding="utf-8", buffering=1))
+        log = RunLog((folder / name).open("a", encoding="utf-8", newline="\n", buffering=1))
     except OSError as error:
         raise StoreError(
             f"The results folder must be writable, but writing to {results} says: {error.strerror or error}. "

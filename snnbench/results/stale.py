@@ -173,7 +173,7 @@ def _settings_reader(results: Path) -> Callable[[str], dict[str, Any]]:
     def read(digest: str) -> dict[str, Any]:
         if digest not in known:
             try:
-                known[digest] = dict(json.loads(settings_file(results, digest).read_text())["settings"])
+                known[digest] = dict(json.loads(settings_file(results, digest).read_text(encoding="utf-8"))["settings"])
             except (OSError, ValueError, KeyError, TypeError):
                 known[digest] = {}
         return known[digest]

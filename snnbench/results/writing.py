@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from snnbench.errors import StoreError
-from snnbench.results.exchange import recover
+from snnbench.results.exchange import move, recover
 
 
 def prepare_store(results: Path) -> None:
@@ -75,7 +75,7 @@ def write_text(file: Path, text: str) -> None:
     Raises:
         StoreError: If it cannot be written.
     """
-    _write_whole(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    _write_whole(file, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def outside(file: Path) -> Path | None:
@@ -94,7 +94,7 @@ def _write_whole(file: Path, write: Callable[[Path], object], draft: Path | None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
-        temporary.replace(file)
+        move(temporary, file)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -25,9 +25,15 @@ from snnbench.suites.frozen import FORMAT, PARTS, SCHEMA_KEY, FrozenTask
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
 """What a suite or a task may be called: it is the name of a file, too."""
 
+_DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
 _Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 _LARGE = 1000
 """Rows from which the catalogues call a task large."""
+
+
+def is_file_name(name: str) -> bool:
+    """Say whether a name may be that of a file on every system: Windows keeps some for devices and cuts a last dot."""
+    return bool(re.fullmatch(NAME, name)) and name[-1] != "." and not _DEVICES.fullmatch(name.partition(".")[0].lower())
 
 
 class TaskEntry(BaseModel):

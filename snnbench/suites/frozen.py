@@ -130,7 +130,7 @@ def write_suite(folder: Path, suite: FrozenSuite, tasks: dict[str, dict[str, obj
     for name, table in tasks.items():
         lines += ["", f"[tasks.{_toml(name)}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
     lines += ["", "[missing]", *(f"{_toml(name)} = {_toml(reason)}" for name, reason in suite.missing.items())]
-    (folder / "suite.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "suite.toml").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
 def _as_words(numbers: np.ndarray, levels: Sequence[str]) -> pa.Array:

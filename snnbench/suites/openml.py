@@ -285,5 +285,5 @@ def _read_progress(half: Path) -> dict[str, Any]:
 
 def _write_progress(half: Path, progress: dict[str, Any]) -> None:
     new = half / f"{_PROGRESS}.new"
-    new.write_text(json.dumps(progress), encoding="utf-8")
+    new.write_text(json.dumps(progress), encoding="utf-8", newline="\n")
     new.replace(half / _PROGRESS)

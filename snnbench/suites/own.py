@@ -15,7 +15,7 @@ from snnbench.errors import DataError, SnnbenchError, UnknownNameError
 from snnbench.records import digest
 from snnbench.suites.description import DESCRIPTION, SuiteDescription, read_description, read_toml
 from snnbench.suites.fetch.archive import sha256_of
-from snnbench.suites.folder import NAME, FolderSuite, is_frozen, open_frozen, parse_entry, read_entry
+from snnbench.suites.folder import FolderSuite, is_file_name, is_frozen, open_frozen, parse_entry, read_entry
 from snnbench.suites.freezing import freeze_task
 from snnbench.suites.frozen import FORMAT, FrozenSuite, write_suite, write_task
 from snnbench.suites.tables import FORMATS, is_table
@@ -123,17 +123,27 @@ def _describe(path: Path, options: TableOptions) -> tuple[str, SuiteDescription,
             raise DataError(f"{path / DESCRIPTION} says what its columns are. Say there what {' '.join(options.words)} says.")
         described = read_description(read_toml(path / DESCRIPTION), path / DESCRIPTION)
         for name in (*described.tasks, *((described.name,) if described.name else ())):
-            if not re.fullmatch(NAME, name):
-                raise DataError(f"{path / DESCRIPTION}: names may have letters, digits, '_', '.' and '-', found '{name}'.")
+            if not is_file_name(name):
+                raise DataError(
+                    f"{path / DESCRIPTION}: names may have letters, digits, '_', '.' and '-', and be those of files on every "
+                    f"system, found '{name}'."
+                )
+        _check_unlike(path / DESCRIPTION, list(described.tasks))
         return described.name or _as_name(path.absolute().name), described, path
     files = sorted(file for file in path.iterdir() if file.is_file() and is_table(file))
     if not files:
         raise DataError(f"{path} must hold tables ({', '.join(FORMATS)}) or a {DESCRIPTION}, found none.")
     names = [_as_name(_stem(file)) for file in files]
-    if doubled := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"The tables of {path} must have names of their own, found two of the name {doubled[0]}.")
+    _check_unlike(path, names)
     tables = {"tasks": {name: {"file": file.name, **given} for name, file in zip(names, files, strict=True)}}
     return _as_name(path.absolute().name), read_description(tables, path), path
+
+
+def _check_unlike(place: Path, names: list[str]) -> None:
+    """Refuse names that would be one file's where upper and lower case are one, as on macOS and Windows."""
+    lowered = [name.lower() for name in names]
+    if doubled := [name for name, low in zip(names, lowered, strict=True) if lowered.count(low) > 1]:
+        raise DataError(f"The tables of {place} must have names of their own, found {' and '.join(doubled[:2])}.")
 
 
 def _stem(file: Path) -> str:
@@ -141,9 +151,11 @@ def _stem(file: Path) -> str:
 
 
 def _as_name(words: str) -> str:
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", words).strip("-.")[:100]
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", words).strip("-.")[:100].rstrip(".")
     if not name:
         raise DataError(f"The name of a suite or a task must have a letter or a digit, found '{words}'. Rename it.")
+    if not is_file_name(name):
+        raise DataError(f"The name of a suite or a task must be that of a file on every system, found '{words}'. Rename it.")
     return name
 
 
@@ -223,7 +235,7 @@ def write_catalogue(results: Path, suite: FolderSuite) -> None:
         merged = merged.model_copy(update={"tasks": {**earlier.tasks, **merged.tasks}})
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_suffix(f".{os.getpid()}.tmp")
-    half.write_text(json.dumps(merged.model_dump(mode="json"), indent=1), encoding="utf-8")
+    half.write_text(json.dumps(merged.model_dump(mode="json"), indent=1), encoding="utf-8", newline="\n")
     half.replace(file)
 
 

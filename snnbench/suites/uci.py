@@ -166,7 +166,9 @@ def _read_delgado(description: Path, partitions: Path, *data: Path) -> _Files:
 def _hold_outs(file: Path, n_rows: int) -> list[np.ndarray]:
     """Return the test rows of each repetition: every second line."""
     try:
-        lines = [np.array(line.split(), dtype=np.int64) for line in file.read_text().splitlines() if line.strip()]
+        lines = [
+            np.array(line.split(), dtype=np.int64) for line in file.read_text(encoding="ascii").splitlines() if line.strip()
+        ]
     except (ValueError, OverflowError) as error:
         raise DataError(f"{file.name} must hold row numbers only: {error}.") from error
     if len(lines) != 2 * N_REPETITIONS:

@@ -105,9 +105,9 @@ def _on_this_machine(context: JobContext, code: Mapping[str, str]) -> JobContext
 
 @contextmanager
 def _one_at_a_time(suite: str) -> Iterator[None]:
-    """Let one worker of a machine fetch and unpack while the others wait; a cache that cannot be written needs no turns."""
+    """Let one worker of a machine fetch and unpack while the others wait; a cache without writing or locks has no turns."""
     lock = FileLock(cache_folder() / f"{suite}.lock")
-    with suppress(OSError):
+    with suppress(OSError, NotImplementedError):
         cache_folder().mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:

@@ -48,7 +48,7 @@ def test_every_module_has_its_floor():
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_a_module_is_small_and_says_what_it_is(file):
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= (149 if file == PACKAGE / "benchmark.py" else 400)
     assert ast.get_docstring(ast.parse(text))
     assert file.stem not in FORBIDDEN_NAMES
@@ -97,6 +97,22 @@ def test_only_drawing_needs_the_packages_that_draw():
     """A machine that trains, a GPU node say, may lack them: figures and pages alone load them."""
     code = "import sys; sys.modules['altair'] = sys.modules['vl_convert'] = None; import snnbench.benchmark, snnbench.cli.run"
     subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=True)
+
+
+def test_text_has_one_encoding_and_one_end_of_line_on_every_system():
+    nodes = [node for file in MODULES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    assert not {ast.unparse(call) for call in calls if lacking(call.func.attr, call)}
+
+
+def lacking(method: str, call: ast.Call) -> set[str]:
+    """Return what a call that reads or writes text does not say, where the system would decide."""
+    mode = next((word.value for word in call.args[:1] if isinstance(word, ast.Constant)), "")
+    is_text = method == "open" and str(mode) in ("r", "w", "a", "x")
+    writes = method == "write_text" or (is_text and mode != "r")
+    said = {keyword.arg for keyword in call.keywords}
+    named = {"encoding"} if method == "write_text" or (method == "read_text" and not call.args) or is_text else set()
+    return (named | ({"newline"} if writes else set())) - said
 
 
 def entry_module(entry: object) -> str:

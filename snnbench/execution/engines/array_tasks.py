@@ -105,7 +105,7 @@ def find_array_tasks(folder: Path) -> list[ArrayTask]:
     """Return the array tasks that an earlier front end left in a folder; one without an ID was never submitted."""
     found = []
     for file in sorted(folder.glob(f"{_PREFIX}*/{_SLURM_ID}")):
-        found.append(ArrayTask(file.parent, _read_chunk(file.parent), file.read_text()))
+        found.append(ArrayTask(file.parent, _read_chunk(file.parent), file.read_text(encoding="utf-8")))
     return found
 
 
@@ -141,7 +141,7 @@ class ArrayTaskProgram:
         """
         from submitit.helpers import DelayedSubmission
 
-        if self._n_done() <= int((self.folder / _BEGUN_WITH).read_text()):
+        if self._n_done() <= int((self.folder / _BEGUN_WITH).read_text(encoding="utf-8")):
             raise RuntimeError("No job of the array task fits into its time limit.")
         return DelayedSubmission(self)
 
@@ -192,5 +192,5 @@ def _read(file: Path, form: Any) -> Any:
 
 def _write(file: Path, content: str) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(content, encoding="utf-8")
+    temporary.write_text(content, encoding="utf-8", newline="\n")
     temporary.replace(file)

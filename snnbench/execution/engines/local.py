@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -29,6 +30,12 @@ from snnbench.records import Job, Result
 SUMMARY = "processes on this machine"
 REMOTE = False
 
+_IS_WINDOWS = os.name == "nt"
+_MAX_WORKERS = 61 if _IS_WINDOWS else sys.maxsize
+"""More handles than these no process of Windows can wait for."""
+_LOOK_SECONDS = 1.0 if _IS_WINDOWS else None
+"""How long a wait for jobs may last: Windows notices Ctrl-C only between two of them."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -41,7 +48,7 @@ def engine_spec(options: Options, results: Path) -> EngineSpec:
     """Return as many workers as the options say, of which no more train networks on GPUs than there are GPUs."""
     import torch
 
-    n_workers = options.workers or n_cores()
+    n_workers = min(options.workers or n_cores(), _MAX_WORKERS)
     return EngineSpec("local", options, n_workers, min(n_workers, max(1, torch.cuda.device_count())))
 
 
@@ -94,7 +101,7 @@ def _until_broken(
                 return list(in_flight.values())
             in_flight[future] = waiting.popleft()
             callbacks.started(in_flight[future])
-        for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+        for future in wait(in_flight, _LOOK_SECONDS, FIRST_COMPLETED).done:
             job = in_flight.pop(future)
             error = future.exception()
             if isinstance(error, BrokenProcessPool):

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -334,7 +334,7 @@ def _retry_or_fail(run: _Run, array_task: ArrayTask, undone: list[Job]) -> tuple
     if refusal := array_task.refusal:
         raise SnnbenchError(refusal)
     logs = sorted((run.folder / _SUBMITTED).glob(f"{array_task.slurm_id}_*_log.err"))
-    last = last_line(logs[-1].read_text(errors="replace")) if logs else ""
+    last = last_line(logs[-1].read_text(encoding="utf-8", errors="replace")) if logs else ""
     cause = f"Slurm state {array_task.state} on {array_task.node or 'no node'}" + (
         f", its log ends with: {last}" if last else ""
     )
@@ -351,11 +351,12 @@ def _cancel(array_tasks: Sequence[ArrayTask], *which: str) -> None:
 
 @contextmanager
 def _one_front_end(folder: Path) -> Iterator[None]:
-    """Keep a second front end from using the same folder."""
+    """Keep a second front end from using the same folder, where the file system has locks."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        with suppress(NotImplementedError):
+            lock.acquire(timeout=0)
     except Timeout as error:
         raise SnnbenchError(
             f"Only one run at a time may use the Slurm jobs of {folder.parent}, found another. Wait until it ends."

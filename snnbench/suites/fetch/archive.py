@@ -220,7 +220,7 @@ def _write(archive: Path, members: list[Member], folder: Path) -> None:
                 shutil.copyfileobj(content, file, _BLOCK_BYTES)
     files = [folder / member.path for member in members]
     listing = {member.path: _describe_file(file) for member, file in zip(members, files, strict=True)}
-    (folder / LISTING).write_text(json.dumps(listing), encoding="utf-8")
+    (folder / LISTING).write_text(json.dumps(listing), encoding="utf-8", newline="\n")
 
 
 def _describe_file(file: Path) -> tuple[int, int, str]:

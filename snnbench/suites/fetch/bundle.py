@@ -48,7 +48,7 @@ def add_to_bundle(bundle: Path, suite: str, archive: Path, name: str, origin: st
         text = json.dumps({"snnbench_version": __version__, "suites": suites}, indent=2) + "\n"
         with TemporaryDirectory(dir=bundle, prefix=".manifest-") as scratch:
             part = Path(scratch) / MANIFEST
-            part.write_text(text, encoding="utf-8")
+            part.write_text(text, encoding="utf-8", newline="\n")
             part.replace(bundle / MANIFEST)
     except OSError as error:
         raise DataError(

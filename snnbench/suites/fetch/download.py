@@ -7,7 +7,7 @@ other bytes than the first time is not believed. An address may also say which b
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -112,7 +112,7 @@ def _record_of(path: Path) -> Path:
 def _write_record(path: Path, digest: str) -> None:
     with TemporaryDirectory(dir=path.parent, prefix=".record-") as scratch:
         record = Path(scratch) / "sha256"
-        record.write_text(digest + "\n", encoding="ascii")
+        record.write_text(digest + "\n", encoding="ascii", newline="\n")
         record.replace(_record_of(path))
 
 
@@ -123,11 +123,12 @@ def _locked(path: Path, report: Report) -> Iterator[None]:
         locks = path.parent.parent / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
         lock = FileLock(locks / f"{path.name}.lock", mode=0o666)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            report(f"Another process is downloading {path.name}; waiting for it")
-            lock.acquire()
+        with suppress(NotImplementedError):  # some file systems have no locks; a file still appears whole or not at all
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                report(f"Another process is downloading {path.name}; waiting for it")
+                lock.acquire()
     try:
         yield
     finally:

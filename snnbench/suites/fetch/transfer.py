@@ -123,7 +123,7 @@ def _remember(part: Path, response: requests.Response) -> None:
     if not validator or "Content-Encoding" in response.headers:
         _state_file(part).unlink(missing_ok=True)
     else:
-        _state_file(part).write_text(json.dumps({"validator": validator}), encoding="ascii")
+        _state_file(part).write_text(json.dumps({"validator": validator}), encoding="ascii", newline="\n")
 
 
 def _validator(part: Path) -> str:

@@ -171,7 +171,7 @@ def _write(prepared: Path, compounds: Compounds, options: Options, features: str
             complete.mkdir()
             for name, array in (("X", X), ("y", y), ("sets", sets)):
                 np.save(complete / f"{name}.npy", array)
-            (complete / "about.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+            (complete / "about.json").write_text(json.dumps(about, indent=2), encoding="utf-8", newline="\n")
             try:
                 complete.replace(prepared)
             except OSError:
