@@ -69,7 +69,9 @@ def make_trace(searches: pd.DataFrame, by_split: pd.DataFrame, official: dict[st
         if sum(row.is_selected for row in rows) != 1 or not rows[0].values:
             return ""
         for number, row in enumerate(rows):
-            words = {f"parameter_{parameter}": json.dumps(value) for parameter, value in row.values.items()}
+            words: dict[str, str | int | float] = {
+                f"parameter_{parameter}": json.dumps(value) for parameter, value in row.values.items()
+            }
             place = split.repeat, split.fold, number
             iterations[place] = OpenMLTraceIteration(*place, row.valid_score, row.is_selected, parameters=words)
     return str(arff.dumps(OpenMLRunTrace(None, iterations).trace_to_arff()))
