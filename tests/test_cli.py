@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ from archives import wine_like, write_delgado
 from small_run import PROGRAM
 
 from snnbench.cli import main
+from snnbench.cli.outcome import print_outcome
+from snnbench.execution.request import RunOutcome
 from snnbench.models import NETWORKS
 from snnbench.report.prose import REFERENCES
 from snnbench.suites import SUITES, load_suite
@@ -547,6 +550,16 @@ def test_a_failed_training_is_shown_at_the_end_and_tried_again(program, tmp_path
     answer = program(*run)
     assert answer.code == 1
     assert "No score: [b]svm on iris, wine: 2 of 2 configurations failed: RuntimeError" in answer.err
+
+
+@pytest.mark.parametrize("status, is_tried_again", [("failed", True), ("diverged", False)])
+def test_only_what_may_end_otherwise_is_said_to_be_tried_again(capsys, status, is_tried_again):
+    request = SimpleNamespace(repetitions=(), results=Path("results"))
+    row = SimpleNamespace(status=status, model="snn", task="iris", error="its loss or its outputs are not finite")
+    print_outcome(request, RunOutcome(3, (row,), {}))
+    said = capsys.readouterr()
+    assert "3 trainings stored in results, 1 of them failed." in said.out
+    assert ("The same command runs what failed again." in said.err) == is_tried_again
 
 
 def test_a_comparison_in_every_format(program, results, tmp_path):

@@ -7,6 +7,7 @@ from snnbench.cli.output import errors, results, say
 from snnbench.command_line import as_typed
 from snnbench.display.plan import MAX_NAMES
 from snnbench.display.wording import name_some, plural
+from snnbench.records import is_lasting
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -68,7 +69,7 @@ def print_outcome(request: "Request", outcome: "RunOutcome") -> None:
         errors().print(
             "What has no fit is stored so and not tried again, unless `snnbench results prune --failed --yes` removes it."
         )
-    if outcome.failures:
+    if any(not is_lasting(row.status) for row in outcome.failures):  # a training that diverged would diverge again
         errors().print("The same command runs what failed again.")
     done = f"{plural(outcome.n_trained, 'training')} stored in {request.results}"
     if outcome.n_trained == 0:
