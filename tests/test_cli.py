@@ -552,7 +552,7 @@ def test_a_failed_training_is_shown_at_the_end_and_tried_again(program, tmp_path
     assert "No score: [b]svm on iris, wine: 2 of 2 configurations failed: RuntimeError" in answer.err
 
 
-@pytest.mark.parametrize("status, is_tried_again", [("failed", True), ("diverged", False)])
+@pytest.mark.parametrize(("status", "is_tried_again"), [("failed", True), ("diverged", False)])
 def test_only_what_may_end_otherwise_is_said_to_be_tried_again(capsys, status, is_tried_again):
     request = SimpleNamespace(repetitions=(), results=Path("results"))
     row = SimpleNamespace(status=status, model="snn", task="iris", error="its loss or its outputs are not finite")
