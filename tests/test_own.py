@@ -179,6 +179,17 @@ def test_what_is_typed_wrongly_is_said(words, said, place, snnbench):
     assert (code, said in " ".join(err.split())) == (2, True), err
 
 
+def test_an_audit_counts_a_task_once_whatever_its_columns_are_called(place, snnbench):
+    text = "".join(f"{k},{k},{k % 7}.5,{'ab'[k % 2]}\n" for k in range(40))
+    Path("t.csv").write_text("a b,[/bold],x,y\n" + text)
+    words = ("data", "audit", "t.csv", "--target", "y", "--keep", "a b", "--keep", "[/bold]")
+    code, out, err = snnbench(*words)
+    assert (code, "caution identifier-column 1 t " in " ".join(out.split())) == (0, True), err
+    out = " ".join(snnbench(*words, "--details")[1].split())
+    assert "t identifier-column a b is different in every row" in out
+    assert "t identifier-column [/bold] is different in every row" in out
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
