@@ -240,7 +240,7 @@ def test_damaged_files_of_the_processed_copy_are_refused_or_read(draw, tmp_path)
 def read_own(file: Path, folder: Path) -> None:
     """Read a user's table as far as a run does; what was frozen before is not looked at."""
     shutil.rmtree(folder, ignore_errors=True)
-    suite, frozen = open_own(file, TableOptions(target="y", keep=("i",)), folder)
+    suite, frozen = open_own(file, TableOptions(target="y", keep=("i",), date=("day",)), folder)
     for name in suite.entry.tasks:
         suite.load(name, frozen)
 
@@ -249,14 +249,15 @@ def read_own(file: Path, folder: Path) -> None:
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.arff", "t.csv.gz"])
 def test_damaged_tables_are_refused_or_read(name, draw, tmp_path):
     file = tmp_path / name
-    rows = [(k, f"{k % 9}.5", "xyz"[k % 3] if k % 7 else "", "ab"[k % 2]) for k in range(30)]
+    rows = [(k, f"{k % 9}.5", "xyz"[k % 3] if k % 7 else "", f"{1 + k}/1/2020", "ab"[k % 2]) for k in range(30)]
     separator = "\t" if "tsv" in name else ","
-    text = "".join(separator.join(map(str, row)) + "\n" for row in [("i", "n", "'c d'", "y"), *rows])
+    text = "".join(separator.join(map(str, row)) + "\n" for row in [("i", "n", "'c d'", "d", "y"), *rows])
     if name == "t.arff":
         head = (
-            "@relation r\n@attribute i numeric\n@attribute n REAL\n@attribute 'c d' {x, y, 'z'}\n@attribute y string\n@data\n"
+            "@relation r\n@attribute i numeric\n@attribute n REAL\n@attribute 'c d' {x, y, 'z'}\n@attribute d string\n"
+            "@attribute y string\n@data\n"
         )
-        text = head + "".join(f"{i},{n},{c or '?'},{y}\n" for i, n, c, y in rows)
+        text = head + "".join(f"{i},{n},{c or '?'},{d},{y}\n" for i, n, c, d, y in rows)
     file.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     read_own(file, tmp_path / "frozen")
     assert fuzz(file, "table", draw, lambda: read_own(file, tmp_path / "frozen")) > 0

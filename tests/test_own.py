@@ -189,6 +189,17 @@ def test_tables_whose_names_are_one_or_none_on_some_system_are_refused(tmp_path)
         open_own(tmp_path / "LPT1.csv", TableOptions(), tmp_path / "cache")
 
 
+def test_an_audit_counts_a_task_once_whatever_its_columns_are_called(place, snnbench):
+    text = "".join(f"{k},{k},{k % 7}.5,{'ab'[k % 2]}\n" for k in range(40))
+    Path("t.csv").write_text("a b,[/bold],x,y\n" + text)
+    words = ("data", "audit", "t.csv", "--target", "y", "--keep", "a b", "--keep", "[/bold]")
+    code, out, err = snnbench(*words)
+    assert (code, "caution identifier-column 1 t " in " ".join(out.split())) == (0, True), err
+    out = " ".join(snnbench(*words, "--details")[1].split())
+    assert "t identifier-column a b is different in every row" in out
+    assert "t identifier-column [/bold] is different in every row" in out
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

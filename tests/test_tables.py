@@ -75,14 +75,33 @@ BAD = {
     "an empty file": ("t.csv", "", "found an empty file"),
     "a byte order mark alone": ("t.csv", b"\xef\xbb\xbf\n", "found an empty file"),
     "a header alone": ("t.csv", "n,c,y\n", "must have rows below its header, found none"),
+    "a header alone, its line not ended": ("t.csv", "n,c,y", "must have rows below its header, found none"),
+    "a header of ARFF alone": (
+        "t.arff",
+        "@relation r\n@attribute a {x}\n@data\n",
+        "must have rows below its header, found none",
+    ),
+    "a quote that is not closed": ("t.csv", 'n,y\n1,a\n2,"b\n3,c\n', "that is not closed in line 3 or after it"),
+    "two quotes that are not closed": ("t.csv", 'n,y\n1,a\n2,"b\n3,c\n4,"d\n5,e\n', "that is not closed in line 3 or after it"),
+    "UTF-16": (
+        "t.csv",
+        "n,y\n1,a\n".encode("utf-16"),
+        "found the byte 0xff in line 1. Name its character set: --encoding utf-16.",
+    ),
+    "UTF-16 without a mark": ("t.csv", "n,y\n1,a\n".encode("utf-16-le"), "a file in UTF-16 needs --encoding utf-16"),
     "a row too short": ("t.csv", "n,y\n1,a\n2\n", "Expected 2 columns, got 1"),
     "a row too long": ("t.csv", "n,y\n1,a\n2,b,c\n", "Expected 2 columns, got 3"),
     "a name twice": ("t.csv", "n,n,y\n1,2,a\n", "found 'n' twice"),
     "no name": ("t.csv", "n,,y\n1,2,a\n", "found no name for column 2"),
     "a NUL byte": ("t.csv", "n,y\n1,a\n2,\0\n", "found a NUL byte in line 3"),
     "another ending": ("t.xlsx", "x", "its name must end in .csv, .tsv, .arff, .parquet"),
-    "an unknown type": ("t.arff", "@relation r\n@attribute a matrix\n@data\n1\n", "must be an ARFF file"),
-    "an undeclared level": ("t.arff", "@relation r\n@attribute a {x}\n@data\ny\n", "must be an ARFF file"),
+    "an unknown type": (
+        "t.arff",
+        "@relation r\n@attribute a date 'yyyy'\n@data\n1\n",
+        "2: \"@attribute a date 'yyyy'\". Attributes may be numeric, real, integer, string, {of, levels}; take others out.",
+    ),
+    "an undeclared level": ("t.arff", "@relation r\n@attribute a {x}\n@data\ny\n", "nominal declaration, at line 4: 'y'."),
+    "no ARFF": ("t.arff", "\r\n\nhello", "at line 3: 'hello'."),
     "no Parquet": ("t.parquet", "PAR1 this is none", "must be a readable PARQUET file"),
     "a damaged gzip": ("t.csv", None, "must be a readable CSV file"),
 }
@@ -100,14 +119,53 @@ def test_a_table_that_is_none_is_refused(case, tmp_path):
     assert words in str(found.value)
 
 
-def test_nested_columns_are_refused(tmp_path):
-    pq.write_table(pa.table({"n": [[1, 2], [3]], "y": ["a", "b"]}), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match=r"found a nested one, 'n' \(list<"):
+def test_cells_may_have_quotes_and_lines_of_their_own(tmp_path):
+    text = 'n,y\n1,"a\nb"\n\n2,"say ""c"""\n3,5" pipe\n'
+    assert read_table(write(tmp_path, "t.csv", text)).column("y").to_pylist() == ["a\nb", 'say "c"', '5" pipe']
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.struct({"a": pa.int64()}), pa.map_(pa.string(), pa.int64())])
+def test_nested_columns_are_refused(kind, tmp_path):
+    pq.write_table(pa.table({"n": pa.nulls(2, kind), "y": ["a", "b"]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"found a nested one, 'n' \("):
         read_table(tmp_path / "t.parquet")
 
 
-def column(values: list, choices: ColumnChoices = ColumnChoices()):  # noqa: B008
-    return list(read_column("c", pa.chunked_array([pa.array(values)]), choices))
+def test_a_parquet_file_with_a_name_twice_or_without_rows_is_refused(tmp_path):
+    file = tmp_path / "t.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["n", "n"]), file)
+    with pytest.raises(DataError, match="must have columns of different names, found 'n' twice"):
+        read_table(file)
+    pq.write_table(pa.table({"n": pa.array([], pa.int64())}), file)
+    with pytest.raises(DataError, match="must have rows below its header, found none"):
+        read_table(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.binary(), [b"x", b"y"]),
+        (pa.time32("s"), [1, 2]),
+        (pa.duration("s"), [1, 2]),
+    ],
+)
+def test_other_types_are_refused_with_the_choice(kind, values):
+    with pytest.raises(DataError, match=r"must hold numbers, words or dates, found .* --drop c\."):
+        column(pa.array(values, kind))
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.uint64(), pa.decimal128(21, 2), pa.large_string(), pa.bool_()])
+def test_all_types_of_numbers_and_words_are_read(kind):
+    values = pa.array([True, None, False] if kind == pa.bool_() else [1, None, 2])
+    [found] = column(values.cast(pa.string()).cast(kind) if "string" in str(kind) else values.cast(kind))
+    assert found.column.has_gaps
+    assert np.isnan(found.values).tolist() == [False, True, False]
+    assert found.values[0] != found.values[2]
+
+
+def column(values: list | pa.Array, choices: ColumnChoices = ColumnChoices()):  # noqa: B008
+    array = values if isinstance(values, pa.Array) else pa.array(values)
+    return list(read_column("c", pa.chunked_array([array]), choices))
 
 
 def test_numbers_words_and_booleans():
@@ -156,6 +214,9 @@ def test_what_names_rows_is_left_out_and_said(values, words):
         ([f"a text of some length, number {k}" for k in range(5)], "found free text"),
         ([1.0, np.inf], "at most 1e.100, found inf in row 2"),
         ([1.0, 1e300], "at most 1e.100, found 1e.300 in row 2"),
+        ([1, -(10**17)], "below 2.53, since larger ones lose digits; found -100000000000000000 in row 2.* --categorical c"),
+        (["2020-01-31", "2020-02-01", "unknown", "2020-02-03"], "found both: dates, and 'unknown'.* --categorical c"),
+        (["1,5", "2,5", "oops", "3,5"], "found both: decimal commas, and 'oops'"),
     ],
 )
 def test_what_needs_a_choice_is_refused_with_the_choices(values, words):
@@ -170,6 +231,38 @@ def test_dates_become_the_parts_that_are_asked_for():
     np.testing.assert_array_equal(
         [part.values for part in parts], [[2020, np.nan, 2021], [2, np.nan, 12], [29, np.nan, 31], [5, np.nan, 4]]
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1.2.2020", "13.4.2020", None], [[2, 1, 0], [4, 13, 0]]),
+        (["1.2.20", "3.4.2020"[:6]], [[2, 1, 0], [4, 3, 0]]),
+        (["1/13/2020", "2/1/2020"], [[1, 13, 0], [2, 1, 0]]),
+        (["13/1/2020", "2/1/2020"], [[1, 13, 0], [1, 2, 0]]),
+        (["1/13/2020 1:05 PM", "2/1/2020 12:30 AM"], [[1, 13, 13], [2, 1, 0]]),
+        (["1.2.2020 23:30:01", "3.2.2020 05:00:00"], [[2, 1, 23], [2, 3, 5]]),
+        (["2020-1-5", "2020-02-01T07:00:00"], [[1, 5, 0], [2, 1, 7]]),
+    ],
+)
+def test_days_and_months_are_told_apart(values, expected):
+    parts = column(values, ColumnChoices(date=("month", "day", "hour")))
+    assert np.array([part.values for part in parts]).T[: len(expected)].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["1/2/2020", "3/4/2020"], "tell the day from the month, found '1/2/2020' and no number above 12"),
+        (["13/1/2020", "1/13/2020"], "of one form that can be read, found '1/13/2020' beside '13/1/2020'"),
+        (["31.2.2020", "31.2.2020"], "that can be read, found '31.2.2020'. Write"),
+        (["2020-13-45", "2020-01-01"], "that can be read, found '2020-13-45' beside '2020-01-01'"),
+        (["1.2.2020", "2020-02-01"], "of one form that can be read, found '2020-02-01'"),
+    ],
+)
+def test_dates_that_can_be_read_in_two_ways_or_none_are_refused(values, words):
+    with pytest.raises(DataError, match=words):
+        column(values, ColumnChoices(date=("day",)))
 
 
 def classes(values: list, is_categorical: bool = False):
@@ -192,6 +285,8 @@ def test_targets_are_words_or_few_whole_numbers():
         ([*range(21), 0], "'y' has 21 different numbers, 0 to 20"),
         (["a", "a"], "at least two classes, 'y' has 'a' in every row"),
         (["?", "?"], "at least two classes, 'y' has no value"),
+        ([None, None], "at least two classes, 'y' has no value"),
+        ([10**17, 10**17 + 1], "below 2.53, since larger ones lose digits.* --categorical y"),
         (["a", "b", "c"], "'y' is different in all 3 rows"),
         (np.array(["2020", "2021"], dtype="datetime64[s]").tolist(), "must hold words or whole numbers"),
     ],
@@ -219,6 +314,15 @@ def freeze(folder: Path, content: str, **described: object):
         ("n,c,y\n" + ROWS, {"target": "y", "splits": {"column": "c"}}, "must say train, valid or test in every row, found 'x'"),
         ("n,c,y\n" + ROWS, {"target": "y", "splits": {"test": "no.csv"}}, "There must be a table no.csv"),
         ("n,c,y\n1,x,a\n2,y,b\n1,x,a\n2,y,b\n", {"target": "y"}, "found 4 rows for 10 folds"),
+        ("n,c,y\n" + ROWS, {"target": "y", "drop": ["y"]}, "must be nothing else, found 'y' as its drop, too"),
+        ("n,c,y\n" + ROWS, {"target": "y", "group": "y"}, "must be nothing else, found 'y' as its group, too"),
+        ("n,c,y\n" + ROWS + "1,,a\n", {"target": "y", "group": "c"}, "'c' must have a value in every row, found none in 1"),
+        ("n,c,y\n" + ROWS + "1,,a\n", {"target": "y", "splits": {"column": "c"}}, "must say train, valid or test"),
+        (
+            "n,c,y\n" + ROWS.replace("y,", "x,").replace("z,", "x,"),
+            {"target": "y", "time": "c"},
+            "at least three different times",
+        ),
     ],
 )
 def test_what_cannot_be_divided_or_scored_is_refused(content, described, words, tmp_path):
@@ -259,6 +363,27 @@ def test_groups_stay_whole_and_time_goes_forward(tmp_path):
     assert len(later.test) == 30
 
 
+def test_time_is_that_of_dates_and_not_of_their_letters(tmp_path):
+    days = [f"{1 + k % 28}.{1 + k // 28}.2020" for k in range(100)]
+    text = "n,t,target\n" + "".join(f"{k % 11 + 0.5},{days[k]},{'ab'[k * 7 % 5 % 2]}\n" for k in range(100))
+    [split] = freeze(tmp_path, text, time="t").splits
+    assert split.test.tolist() == list(range(75, 100))
+    words = freeze(tmp_path, text.replace(".2020", ". of 2020"), time="t")
+    assert words.notes == ("t holds words: their order in time is that of the alphabet.",)
+
+
+def test_a_group_that_is_too_large_for_the_folds_is_refused_or_named(tmp_path):
+    text = "n,g,set,target\n" + "".join(
+        f"{k % 11 + 0.5},{'most' if k < 56 else f'g{k}'},{'train' if k < 45 else 'test'},{'ab'[k % 2]}\n" for k in range(60)
+    )
+    with pytest.raises(DataError, match="found 5 groups for 10 folds"):
+        freeze(tmp_path, text, group="g")
+    for split in freeze(tmp_path, text, group="g", splits={"folds": 3}, drop=["set"]).splits:
+        assert min(len(split.train), len(split.valid), len(split.test)) > 0
+    with pytest.raises(DataError, match="Two groups at least must be left to train and to validate, found one"):
+        freeze(tmp_path, text.replace("g5", "h").replace("h6", "x").replace("h7", "x"), group="g", splits={"column": "set"})
+
+
 def test_official_parts_are_taken_as_they_are(tmp_path):
     text = "n,set,target\n" + "".join(f"{k % 9 + 0.5},{['train', 'Test', 'valid'][k % 3]},{'ab'[k % 2]}\n" for k in range(60))
     [split] = freeze(tmp_path, text, splits={"column": "set"}).splits
@@ -281,3 +406,27 @@ def test_findings_are_of_the_table(tmp_path):
         "group-in-train-and-test": "1 of g in hold-out",
         "tiny-test-set": "15 test rows: the 95 % interval of an accuracy of 0.5 is 45 points wide",
     }
+
+
+def test_findings_are_of_gaps_levels_and_time(tmp_path):
+    text = "n,c,t,set,target\n" + "".join(
+        f"{'' if k % 6 == 0 else k % 11 + 0.5},{'new' if k == 59 else 'uv'[k * 5 % 7 % 2]},{k * 7 % 60},"
+        f"{'train' if k < 45 else 'test'},{'ab'[k % 2]}\n"
+        for k in range(60)
+    )
+    task = freeze(tmp_path, text, time="t", splits={"column": "set"})
+    found = dict(task.findings)
+    assert found["missing-values"] == "in 1 of 2 columns, most in n: 10 (16.7%)"
+    assert found["level-not-in-train"] == "in 1 columns: c"
+    assert found["times-overlap"] == "hold-out: test rows are not all later in t than the others"
+
+
+def test_unbalanced_classes_are_warned_of(tmp_path):
+    text = "n,target\n" + "".join(f"{k % 7}.5,{'b' if k % 20 == 0 else 'a'}\n" for k in range(200))
+    assert freeze(tmp_path, text).notes == ("The classes are unbalanced: 95.0% of the rows are a.",)
+
+
+def test_what_is_named_for_the_shell_is_quoted(tmp_path):
+    text = "my id,target\n" + "".join(f"{k},{'ab'[k % 2]}\n" for k in range(60))
+    with pytest.raises(DataError, match=r"my id is left out: it counts the rows\. Use it with --keep 'my id'\."):
+        freeze(tmp_path, text)

@@ -190,7 +190,7 @@ def _summary(table: "pd.DataFrame") -> object:
     summary = Table("severity", "flag", "tasks", "which", "meaning", box=None, header_style="bold", pad_edge=False)
     summary.columns[2].justify = "right"
     for name, flag in sorted(FLAGS.items(), key=lambda item: SEVERITIES.index(item[1].severity)):
-        tasks = list(table.loc[table["flag"] == name, "task"])
+        tasks = list(table.loc[table["flag"] == name, "task"].unique())
         if tasks:
             summary.add_row(flag.severity, name, str(len(tasks)), name_some(tasks, 3), flag.meaning)
     return summary

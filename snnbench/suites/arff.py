@@ -5,6 +5,7 @@ import pyarrow as pa
 from snnbench.errors import DataError
 
 _NUMBERS = ("NUMERIC", "REAL", "INTEGER")
+_KNOWN = ("numeric", "real", "integer", "string", "{of, levels}")
 
 
 def read_arff(text: str, name: str) -> pa.Table:
@@ -23,10 +24,14 @@ def read_arff(text: str, name: str) -> pa.Table:
     # Imported here because only ARFF needs it.
     import arff
 
+    lines = text.replace("\r\n", "\n").split("\n")
     try:
-        content = arff.loads(text)
+        content = arff.loads(lines)
     except arff.ArffException as error:
-        raise DataError(f"{name} must be an ARFF file: {str(error).rstrip('.')}.") from error
+        line = lines[error.line - 1].strip()[:60] if error.line > 0 else ""
+        found = f": {line!r}" if line else ""
+        hint = f" Attributes may be {', '.join(_KNOWN)}; take others out." if isinstance(error, arff.BadAttributeType) else ""
+        raise DataError(f"{name} must be an ARFF file: {str(error).rstrip('.')}{found}.{hint}") from error
     except (ValueError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise DataError(f"{name} must be an ARFF file, but reading it says: {type(error).__name__}: {error}.") from error
     rows = content["data"]

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from snnbench.errors import DataError
 from snnbench.records import Column
+from snnbench.suites.dates import date_part, is_date, parse_dates
+from snnbench.suites.description import typed
 from snnbench.suites.tables import MISSING
 
 MAX_CLASSES = 20
@@ -17,10 +19,13 @@ MAX_CLASSES = 20
 MAX_NUMBER = 1e100
 """Numbers beyond it cannot be squared and summed."""
 
-_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( \d{1,2}:\d{2}.*)?")
+MAX_WHOLE = 2**53
+"""Whole numbers beyond it lose digits as float64."""
+
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _TEXT_WORDS = 5
 """Words that a value of free text has, on average, at least."""
+_MAX_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,9 @@ def read_column(name: str, raw: pa.ChunkedArray, choices: ColumnChoices) -> Iter
     elif pa.types.is_string(array.type):
         yield from _words(name, array, choices)
     else:
-        raise DataError(f"Column '{name}' must hold numbers, words or dates, found {array.type}. {_leave_out(name)}")
+        raise DataError(
+            f"Column '{name}' must hold numbers, words or dates, found {array.type}. Leave it out: {typed('--drop', name)}."
+        )
 
 
 def read_classes(name: str, raw: pa.ChunkedArray, is_categorical: bool) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -86,14 +93,17 @@ def read_classes(name: str, raw: pa.ChunkedArray, is_categorical: bool) -> tuple
         DataError: If these are no classes.
     """
     array = _plain(raw)
+    if array.null_count == len(array):
+        raise _too_few_classes(name, "no value")
     if is_number(array.type) and not is_categorical:
+        _check_whole(name, array, f"take each number for a class: {typed('--categorical', name)}")
         numbers = pc.unique(array).drop_null().cast(pa.float64()).to_numpy(zero_copy_only=False)
         numbers = numbers[~np.isnan(numbers)]
         if (numbers != np.floor(numbers)).any() or len(numbers) > MAX_CLASSES:
             raise DataError(
                 f"The target must be classes: words, or at most {MAX_CLASSES} different whole numbers. '{name}' has "
                 f"{len(numbers)} different numbers, {numbers.min():g} to {numbers.max():g}. Regression is not offered; "
-                f"--categorical {name} takes each number for a class."
+                f"{typed('--categorical', name)} takes each number for a class."
             )
         known = sorted(numbers.tolist())
         values = array.cast(pa.float64())
@@ -107,12 +117,20 @@ def read_classes(name: str, raw: pa.ChunkedArray, is_categorical: bool) -> tuple
         raise DataError(f"The target must hold words or whole numbers, '{name}' holds {array.type}. Name another --target.")
     y = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     if len(names) < 2:
-        found = f"'{names[0]}' in every row" if names else "no value"
-        raise DataError(f"The target must have at least two classes, '{name}' has {found}. Name another --target.")
+        raise _too_few_classes(name, f"'{shortened(names[0])}' in every row")
     n_rows = int((y >= 0).sum())
     if len(names) == n_rows:
         raise DataError(f"The target must have classes of several rows, '{name}' is different in all {n_rows} rows.")
     return y, names
+
+
+def _too_few_classes(name: str, found: str) -> DataError:
+    return DataError(f"The target must have at least two classes, '{name}' has {found}. Name another --target.")
+
+
+def shortened(value: str) -> str:
+    """Return a value of a table for a message: the whole of a damaged file may stand in one."""
+    return value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]} …"
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -129,11 +147,11 @@ def _plain(raw: pa.ChunkedArray) -> pa.Array:
     array = raw.combine_chunks()
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_dictionary(array.type):
-        if not _is_text(array.type.value_type):
+        if not is_text(array.type.value_type):
             array = array.cast(array.type.value_type)
         elif array.type.value_type != pa.string():
             array = array.cast(pa.dictionary(pa.int32(), pa.string()))
-    if _is_text(array.type):
+    if is_text(array.type):
         array = array.cast(pa.string())
         array = pc.if_else(pc.is_in(array, pa.array(MISSING)), pa.scalar(None, pa.string()), array)
     if pa.types.is_floating(array.type):
@@ -141,18 +159,34 @@ def _plain(raw: pa.ChunkedArray) -> pa.Array:
     return array
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether a type is of words."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def _check_whole(name: str, array: pa.Array, choice: str) -> None:
+    """Refuse whole numbers that are rounded as float64: two customers may have one number then."""
+    if not pa.types.is_integer(array.type) and not (pa.types.is_decimal(array.type) and array.type.scale == 0):
+        return
+    values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if (too_large := np.abs(values) >= MAX_WHOLE).any():
+        row = int(np.flatnonzero(too_large)[0])
+        raise DataError(
+            f"Column '{name}' must hold whole numbers below 2^53, since larger ones lose digits; found {array[row]} in row "
+            f"{row + 1}. Write them in another unit, or {choice}."
+        )
+
+
 def _numbers(name: str, array: pa.Array, choices: ColumnChoices) -> ReadColumn | LeftOut:
+    choice = f"take them for levels: {typed('--categorical', name)}, or leave the column out: {typed('--drop', name)}"
+    _check_whole(name, array, choice)
     values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     too_large = np.abs(values) > MAX_NUMBER
     if too_large.any():
         row = int(np.flatnonzero(too_large)[0])
         raise DataError(
             f"Column '{name}' must hold finite numbers of at most {MAX_NUMBER:.0e}, found {values[row]:g} in row {row + 1}. "
-            f"Divide it by a constant, leave such values empty, or leave the column out: --drop {name}."
+            f"Divide it by a constant, leave such values empty, or leave the column out: {typed('--drop', name)}."
         )
     if name not in choices.keep and is_counter(values):
         return LeftOut(name, COUNTS)
@@ -170,21 +204,21 @@ def is_counter(values: np.ndarray) -> bool:
 def _words(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | LeftOut]:
     distinct = pc.unique(array).drop_null().to_pylist()
     n_known = len(array) - array.null_count
-    if all(_DATE.fullmatch(value) for value in distinct):
-        yield from _dates(name, _parse_dates(name, array), choices)
+    if all(map(is_date, distinct)):
+        yield from _dates(name, parse_dates(name, array) if choices.date else array, choices)
         return
     if all(_DECIMAL_COMMA.fullmatch(value) for value in distinct):
         raise DataError(
             f"Column '{name}' has numbers with a decimal comma ({distinct[0]}); write them with a point, or take them for "
-            f"levels: --categorical {name}."
+            f"levels: {typed('--categorical', name)}."
         )
     _check_mixed(name, distinct)
     if name not in choices.keep:
         is_long = len(distinct) > n_known / 2 and np.mean([len(value.split()) for value in distinct]) >= _TEXT_WORDS
         if is_long:
             raise DataError(
-                f"Column '{name}' must hold levels, found free text ({distinct[0][:40]!r} …). {_leave_out(name)} "
-                f"--keep {name} takes each text for a level."
+                f"Column '{name}' must hold levels, found free text ({shortened(distinct[0])!r}). Leave it out: "
+                f"{typed('--drop', name)}. {typed('--keep', name)} takes each text for a level."
             )
         if len(distinct) == n_known and n_known >= 3:
             yield LeftOut(name, ALL_DIFFERENT)
@@ -193,13 +227,14 @@ def _words(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadC
 
 
 def _check_mixed(name: str, distinct: Sequence[str]) -> None:
-    """Refuse a column most of whose values are numbers: the others are slips, or the numbers are names."""
-    words = [value for value in distinct if not _is_float(value)]
-    if words and len(words) < len(distinct) / 2:
-        raise DataError(
-            f"Column '{name}' must hold numbers or words, found both: numbers, and {words[0][:40]!r}. Leave such values empty, "
-            f"or take all for levels: --categorical {name}."
-        )
+    """Refuse a column most of whose values are numbers or dates: the others are slips, or the numbers are names."""
+    for what, is_one in (("numbers", _is_float), ("decimal commas", _DECIMAL_COMMA.fullmatch), ("dates", is_date)):
+        words = [value for value in distinct if not is_one(value)]
+        if words and len(words) < len(distinct) / 2:
+            raise DataError(
+                f"Column '{name}' must hold {what} or words, found both: {what}, and {shortened(words[0])!r}. Leave such "
+                f"values empty, or take all for levels: {typed('--categorical', name)}."
+            )
 
 
 def _is_float(value: str) -> bool:
@@ -217,28 +252,11 @@ def _levels(name: str, array: pa.Array, declared: Sequence[str] | None = None) -
     return ReadColumn(Column(name, tuple(levels), array.null_count > 0), values)
 
 
-def _parse_dates(name: str, array: pa.Array) -> pa.Array:
-    import pandas as pd
-
-    values = array.to_pandas()
-    try:
-        dates = pd.to_datetime(values, format="ISO8601" if "-" in str(values.dropna().iloc[0]) else "mixed", utc=True)
-    except (ValueError, OverflowError) as error:
-        raise DataError(f"Column '{name}' must hold dates that can be read: {error}. {_leave_out(name)}") from error
-    return pa.array(dates.dt.tz_localize(None)).cast(pa.timestamp("us"), safe=False)
-
-
 def _dates(name: str, array: pa.Array, choices: ColumnChoices) -> Iterator[ReadColumn | LeftOut]:
     if not choices.date:
         raise DataError(
             f"Column '{name}' holds dates: choose the parts that models see, --date year,month,day,weekday,hour, or leave it "
-            f"out: --drop {name}."
+            f"out: {typed('--drop', name)}."
         )
-    parts = {"year": pc.year, "month": pc.month, "day": pc.day, "weekday": pc.day_of_week, "hour": pc.hour}
     for part in choices.date:
-        values = pc.fill_null(parts[part](array).cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False).astype(np.float64)
-        yield ReadColumn(Column(f"{name}_{part}", (), array.null_count > 0), values)
-
-
-def _leave_out(name: str) -> str:
-    return f"Leave it out: --drop {name}."
+        yield ReadColumn(Column(f"{name}_{part}", (), array.null_count > 0), date_part(array, part))

@@ -1,5 +1,6 @@
 """``suite.toml``: what a user says of the tables of a suite."""
 
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,11 @@ DESCRIPTION = "suite.toml"
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 TARGETS = ("target", "class")
 """Columns that are taken for the target where nobody names one, in any case of letters."""
+
+
+def typed(option: str, column: str) -> str:
+    """Return an option with the name of a column, as one types it in a shell."""
+    return f"{option} {shlex.quote(column)}"
 
 
 class SplitRule(BaseModel):

@@ -278,7 +278,7 @@ def _read_splits(file: Path, n_rows: int) -> list[Split]:
     order = pc.unique(names).to_pylist()
     split = _level_numbers(names, order)
     part, row = _level_numbers(table.column("part"), PARTS), table.column("row").to_numpy()
-    if len(row) != len(order) * n_rows or row.min() < 0 or row.max() >= n_rows or np.isnan(part).any():
+    if not len(row) or len(row) != len(order) * n_rows or row.min() < 0 or row.max() >= n_rows or np.isnan(part).any():
         raise ValueError(f"every split must name each of {n_rows} rows once")
     borders = np.flatnonzero(np.diff(split)) + 1
     starts = np.concatenate([[0], borders, [len(split)]])

@@ -11,12 +11,15 @@ from snnbench.errors import DataError, UnknownNameError
 from snnbench.metrics import METRICS, MULTILABEL_METRICS
 from snnbench.records import Dataset, Encoding, Split
 from snnbench.suites.audit.findings import audit_task
-from snnbench.suites.columns import ColumnChoices, LeftOut, ReadColumn, read_classes, read_column
-from snnbench.suites.description import TARGETS, TaskDescription
+from snnbench.suites.columns import ColumnChoices, LeftOut, ReadColumn, is_text, read_classes, read_column, shortened
+from snnbench.suites.dates import is_date, parse_dates
+from snnbench.suites.description import TARGETS, TaskDescription, typed
 from snnbench.suites.dividing import Rows, by_parts, by_time, drawn_folds, shared_groups
 from snnbench.suites.frozen import FrozenTask
 from snnbench.suites.tables import read_table
 
+READING = 2
+"""Of tables; raised when the same file is read in another way, so that what was frozen before is not taken for it."""
 MAX_FEATURES = 20_000
 """Columns that a table may have."""
 LARGE_SHARE = 0.9
@@ -41,6 +44,7 @@ def freeze_task(suite: str, name: str, described: TaskDescription, folder: Path)
     table, n_train = _whole_table(described, folder)
     _check_names(described, table.column_names)
     target = described.target or _guess_target(table.column_names, described.file)
+    _check_target(described, target)
     y, classes = read_classes(target, table.column(target), target in described.categorical)
     notes: list[str] = []
     has_class = y >= 0
@@ -59,7 +63,10 @@ def freeze_task(suite: str, name: str, described: TaskDescription, folder: Path)
         for found in columns
         if len(found.column.levels) > encoding.max_levels and encoding.kind == "one-hot"
     ]
-    rows = Rows(suite, name, y, _order(table, described.group), _order(table, described.time))
+    group = None if described.group is None else _order(described.group, table.column(described.group))
+    time, time_notes = (None, []) if described.time is None else _times(described.time, table.column(described.time))
+    notes += time_notes
+    rows = Rows(suite, name, y, group, time)
     splits = _divide(rows, described, table, has_class, n_train)
     findings = [*column_findings(columns, y), *_order_findings(rows, splits, described)]
     drawn = described.time is None and described.splits.column is None and n_train is None
@@ -119,7 +126,7 @@ def _left_out_notes(left_out: Sequence[LeftOut]) -> Iterator[str]:
     for reason in dict.fromkeys(one.reason for one in left_out):
         found = [one for one in left_out if one.reason == reason]
         names = [one.name for one in found[:_MAX_NAMED]]
-        hint = f" Use {'it' if len(found) == 1 else 'one'} with --keep {names[0]}." if found[0].can_be_kept else ""
+        hint = f" Use {'it' if len(found) == 1 else 'one'} with {typed('--keep', names[0])}." if found[0].can_be_kept else ""
         if len(found) == 1:
             yield f"{names[0]} is left out: {reason[0]}.{hint}"
             continue
@@ -171,12 +178,19 @@ def _check_names(described: TaskDescription, names: list[str]) -> None:
             raise UnknownNameError(f"column of {described.file}", name, names)
 
 
+def _check_target(described: TaskDescription, target: str) -> None:
+    used = {"group": described.group, "time": described.time, "column of splits": described.splits.column}
+    if found := ["drop"] * (target in described.drop) + [what for what, column in used.items() if column == target]:
+        raise DataError(f"The target of {described.file} must be nothing else, found '{target}' as its {found[0]}, too.")
+
+
 def _check_classes(y: np.ndarray, classes: tuple[str, ...], target: str) -> None:
     counts = np.bincount(y, minlength=len(classes))
     if counts.min() < 2:
+        rarest = shortened(classes[counts.argmin()])
         raise DataError(
-            f"Every class of '{target}' needs at least 2 rows (to train and to test), '{classes[counts.argmin()]}' has "
-            f"{counts.min()}. Add rows, join it with another class, or leave its target empty."
+            f"Every class of '{target}' needs at least 2 rows (to train and to test), '{rarest}' has {counts.min()}. Add rows, "
+            "join it with another class, or leave its target empty."
         )
 
 
@@ -196,15 +210,23 @@ def _metric(asked: str | None, n_classes: int) -> str:
     return asked or "accuracy"
 
 
-def _order(table: pa.Table, name: str | None) -> np.ndarray | None:
+def _order(name: str, column: pa.ChunkedArray) -> np.ndarray:
     """Return (n_samples,) numbers in the order of a column's values."""
-    if name is None:
-        return None
-    column = table.column(name).combine_chunks()
-    column = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-    if column.null_count:
-        raise DataError(f"Column '{name}' must have a value in every row, found none in {column.null_count}.")
-    return np.unique(column.to_numpy(zero_copy_only=False), return_inverse=True)[1].astype(np.int64)
+    array = column.combine_chunks()
+    array = array.cast(pa.string()) if pa.types.is_dictionary(array.type) else array
+    if array.null_count:
+        raise DataError(f"Column '{name}' must have a value in every row, found none in {array.null_count}.")
+    return np.unique(array.to_numpy(zero_copy_only=False), return_inverse=True)[1].astype(np.int64)
+
+
+def _times(name: str, column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Return (n_samples,) numbers in the order of time, and what is to be said of it."""
+    if not is_text(column.type):
+        return _order(name, column), []
+    if all(is_date(value or "") for value in column.to_pylist()):
+        column = pa.chunked_array([parse_dates(name, column.combine_chunks().cast(pa.string()))])
+        return _order(name, column), []
+    return _order(name, column), [f"{name} holds words: their order in time is that of the alphabet."]
 
 
 def _divide(rows: Rows, described: TaskDescription, table: pa.Table, has_class: np.ndarray, n_train: int | None) -> list[Split]:

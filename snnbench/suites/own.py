@@ -16,7 +16,7 @@ from snnbench.records import digest
 from snnbench.suites.description import DESCRIPTION, SuiteDescription, read_description, read_toml
 from snnbench.suites.fetch.archive import sha256_of
 from snnbench.suites.folder import FolderSuite, is_file_name, is_frozen, open_frozen, parse_entry, read_entry
-from snnbench.suites.freezing import freeze_task
+from snnbench.suites.freezing import READING, freeze_task
 from snnbench.suites.frozen import FORMAT, FrozenSuite, write_suite, write_task
 from snnbench.suites.tables import FORMATS, is_table
 
@@ -80,7 +80,7 @@ def open_own(
     name, described, folder = _describe(path, options)
     files = sorted({name for task in described.tasks.values() for name in (task.file, task.splits.test) if name})
     contents = [[file, sha256_of(folder / file)] for file in files if (folder / file).is_file()]
-    identity = digest([FORMAT, name, described.model_dump(mode="json"), contents, list(options.words)])
+    identity = digest([FORMAT, READING, name, described.model_dump(mode="json"), contents, list(options.words)])
     place = cache / "own" / name / identity
     if not (place / DESCRIPTION).is_file():
         report(f"Reading {path}")

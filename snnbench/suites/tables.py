@@ -4,9 +4,12 @@ Nothing is guessed beyond what a file says: numbers are numbers, words are words
 refused with both of them named.
 """
 
+import codecs
 import csv
 import gzip
 import io
+import re
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,11 +66,18 @@ def read_table(file: Path, text_columns: tuple[str, ...] = (), charset: str = "u
     except (pa.ArrowException, OSError, EOFError) as error:
         raise DataError(f"{file.name} must be a readable {form[1:].upper()} file: {_first_line(error)}.") from error
     if table.num_rows == 0:
-        raise DataError(f"{file.name} must have rows below its header, found none.")
-    names = table.column_names
-    if doubled := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
-        raise DataError(f"{file.name} must have columns of different names, found '{doubled[0]}' twice. Rename one of them.")
+        raise _no_rows(file.name)
+    _check_different(table.column_names, file.name)
     return table
+
+
+def _no_rows(name: str) -> DataError:
+    return DataError(f"{name} must have rows below its header, found none.")
+
+
+def _check_different(columns: list[str], name: str) -> None:
+    if doubled := [column for column, count in Counter(columns).items() if count > 1]:
+        raise DataError(f"{name} must have columns of different names, found '{doubled[0]}' twice. Rename one of them.")
 
 
 def _first_line(error: Exception) -> str:
@@ -97,12 +107,16 @@ def _text(file: Path, charset: str) -> str:
         ) from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
+        others = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin-1, say, or cp1252"
         raise DataError(
             f"{file.name} must be text in {charset}, found the byte {content[error.start]:#x} in line {line}. Name its "
-            "character set: --encoding latin-1, say, or cp1252."
+            f"character set: --encoding {others}."
         ) from error
     if (at := text.find("\0")) >= 0:
-        raise DataError(f"{file.name} must be text, found a NUL byte in line {text.count(chr(10), 0, at) + 1}.")
+        raise DataError(
+            f"{file.name} must be text, found a NUL byte in line {text.count(chr(10), 0, at) + 1}. Remove it; a file in UTF-16 "
+            "needs --encoding utf-16."
+        )
     return text
 
 
@@ -111,6 +125,8 @@ def _read_csv(text: str, name: str, form: str, text_columns: tuple[str, ...]) ->
     header = next(csv.reader(io.StringIO(text), delimiter=separator), [])
     if empty := [number for number, column in enumerate(header, start=1) if not column.strip()]:
         raise DataError(f"{name} must name every column in its first line, found no name for column {empty[0]}.")
+    if not text.strip("\r\n").count("\n"):
+        raise _no_rows(name)
     convert = pacsv.ConvertOptions(
         null_values=list(MISSING),
         strings_can_be_null=True,
@@ -121,7 +137,24 @@ def _read_csv(text: str, name: str, form: str, text_columns: tuple[str, ...]) ->
     )
     parse = pacsv.ParseOptions(delimiter=separator, newlines_in_values='"' in text)
     read = pacsv.ReadOptions(block_size=1 << 24)
-    return pacsv.read_csv(pa.BufferReader(text.encode()), read, parse, convert)
+    table = pacsv.read_csv(pa.BufferReader(text.encode()), read, parse, convert)
+    if '"' in text and table.num_rows + 1 < len(re.findall(r"[^\r\n]+", text)):
+        _check_quotes(text, name, separator)
+    return table
+
+
+def _check_quotes(text: str, name: str, separator: str) -> None:
+    """Refuse a quote that is not closed where its cell ends: the lines up to the next one would be a single cell."""
+    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for _ in reader:
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{name} must close every quote that begins a cell, found one that is not closed in line {line} or after it "
+            f"({error}). Close it, or write quotes within a cell twice."
+        ) from error
 
 
 def _separator(text: str) -> str:
@@ -135,11 +168,12 @@ def _separator(text: str) -> str:
 
 def _read_parquet(file: Path) -> pa.Table:
     source = pa.BufferReader(_content(file)) if file.suffix == ".gz" else str(file)
-    table = pq.read_table(source)
-    for field in table.schema:
+    opened = pq.ParquetFile(source)
+    _check_different(opened.schema_arrow.names, file.name)
+    for field in opened.schema_arrow:
         if pa.types.is_nested(field.type):
             raise DataError(
                 f"{file.name} must have columns of single values, found a nested one, '{field.name}' ({field.type}). "
                 "Write its parts as columns."
             )
-    return table.combine_chunks()
+    return opened.read().combine_chunks()
