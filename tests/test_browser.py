@@ -213,6 +213,29 @@ def test_a_narrow_window_does_not_scroll_sideways_and_paper_is_white(browser: "p
     page.close()
 
 
+def test_long_names_leave_room_for_the_verdict_on_a_phone(browser: "playwright.Browser", tmp_path: Path) -> None:
+    names = {
+        "msrainit": "hist_gradient_boosting",
+        "layernorm": "random_forest",
+        "weightnorm": "a_model_of_ones_own",
+    }
+    comparison = rank_models(load_published("snn2017").rename(columns=names), origin=ScoreOrigin("uci", "accuracy"))
+    file = tmp_path / "long.html"
+    runs = synthetic_runs(["snn", *names.values()], ["iris", "wine"])
+    file.write_text(render_page(Analysis(comparison), runs, []), encoding="utf-8")
+    beyond = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 2).map(box => box.getAttribute('aria-label'))"
+    phone = visit(browser, file, viewport={"width": 420, "height": 800})
+    assert phone.eval_on_selector_all(".scroll:has(#rank-table)", beyond) == []
+    assert phone.eval_on_selector_all("#chart-cost, #chart-ranks, #chart-bayes", beyond) == []
+    names_of_tasks = "heads => Math.max(...heads.map(head => head.getBoundingClientRect().height))"
+    assert phone.eval_on_selector_all("#heat tbody th", names_of_tasks) < 100  # a word a line, not a letter
+    assert phone.locator("#rank-table tbody th", has_text="hist_gradient_boosting").text_content() == "hist_gradient_boosting"
+    phone.close()
+    desktop = visit(browser, file, viewport={"width": 1400, "height": 800})
+    assert desktop.eval_on_selector_all(".scroll", beyond) == []
+    desktop.close()
+
+
 OVERLAPS = """() => {
   const boxes = [...document.querySelectorAll("svg text")].filter(text => text.textContent)
     .map(text => ({ words: text.textContent, box: text.getBoundingClientRect() }));

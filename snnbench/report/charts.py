@@ -154,8 +154,8 @@ def draw_scatter(analysis: Analysis) -> Any:
     models = [str(model) for model in comparison.table.index]
     first, second = [*comparison.options.models, *models][:2] if len(comparison.options.models) != 1 else models[:2]
     wide = comparison.scores.round(4).add_prefix("score of ").rename_axis(index="task").copy().reset_index()
-    across = alt.param(name="across", value=second, bind=alt.binding_select(options=models, name="across "))
-    up = alt.param(name="up", value=first, bind=alt.binding_select(options=models, name="up "))
+    across = alt.param(name="across", value=second, bind=alt.binding_select(options=models, name="horizontal axis "))
+    up = alt.param(name="up", value=first, bind=alt.binding_select(options=models, name="vertical axis "))
     low, high = float(comparison.scores.min(axis=None)), float(comparison.scores.max(axis=None))
     pad = 0.02 * (high - low or 1.0)
     scale = alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False)

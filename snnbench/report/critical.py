@@ -16,6 +16,8 @@ from snnbench.report.ranking import MANY_MODELS
 WIDTH = 560
 _ROW = 20
 """Pixels of a row."""
+_NARROW, _NARROWEST = 22, 11
+"""Pixels that a rank on the axis needs, and half of them."""
 _STEPS, _MOST_TICKS = (1, 2, 5), 16
 """Ranks between two ticks of the axis, and the most that there may be of them but one; enough for ``MANY_MODELS``."""
 
@@ -137,12 +139,15 @@ def _axis(low: int, high: int, x: Any, y: Any) -> list[Any]:
     import altair as alt
 
     step = next(step for step in _STEPS if (high - low) / step <= _MOST_TICKS)
-    ticks = pd.DataFrame({"rank": [rank for rank in range(low, high + 1) if rank % step == 0], "row": 0.0, "top": -0.35})
+    ranks = [rank for rank in range(low, high + 1) if rank % step == 0]
+    ticks = pd.DataFrame({"rank": ranks, "number": range(len(ranks)), "row": 0.0, "top": -0.35})
+    # As narrow as on a phone, every second or fourth rank is written.
+    written = f"datum.number % (width < {_NARROWEST * len(ranks)} ? 4 : width < {_NARROW * len(ranks)} ? 2 : 1) ? 0 : 1"
     line = pd.DataFrame({"rank": [low], "to": [high], "row": 0.0})
     return [
         alt.Chart(line).mark_rule(strokeWidth=1.5).encode(x=x, x2="to:Q", y=y),
         alt.Chart(ticks).mark_rule().encode(x=x, y=y, y2="top"),
-        alt.Chart(ticks).mark_text(dy=-16, fontSize=12).encode(x=x, y=y, text="rank:Q"),
+        alt.Chart(ticks).mark_text(dy=-16, fontSize=12, opacity=alt.expr(written)).encode(x=x, y=y, text="rank:Q"),
     ]
 
 

@@ -61,7 +61,7 @@ def render_page(analysis: Analysis, runs: Runs, sources: Sequence[Path]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"prose": _keep_options_whole, "command": _keep_words_whole}
+    environment.filters |= {"prose": _keep_options_whole, "command": _keep_words_whole, "name": _break_name}
     charts = {name: _as_spec(chart()) for name, chart in _charts(analysis, runs).items()}
     return environment.get_template("report.html").render(
         comparison=comparison,
@@ -136,6 +136,11 @@ def _keep_options_whole(text: str) -> Markup:
 def _keep_words_whole(text: str) -> Markup:
     """Return a command whose lines end between words alone."""
     return Markup(" ").join(Markup('<span class="word">{}</span>').format(word) for word in text.split(" "))
+
+
+def _break_name(name: str) -> Markup:
+    """Return a name that may be broken where a narrow screen has no room for it."""
+    return Markup("_<wbr>").join(map(escape, name.split("_")))
 
 
 def _as_script(content: object) -> str:

@@ -166,7 +166,7 @@ def draw_cost(runs: Runs) -> Any:
     costs = costs.assign(label=spread_out(costs["mean_score"].to_numpy(dtype=float), row, low, high))
     x = alt.X(
         "seconds:Q",
-        title="training seconds a task, search included (mean)",
+        title="seconds a task, search included",
         scale=alt.Scale(type="log", domain=_log_domain(costs["seconds"]), nice=False),
         axis=alt.Axis(values=_log_ticks(costs["seconds"]), format="~g", labelFlush=False),
     )

@@ -21,6 +21,8 @@ MAX_TASKS = 20
 """Tasks named for one reason; the JSON format names all."""
 MAX_MODELS = 8
 """Models named in a sentence."""
+MAX_OPEN = 3
+"""Models named of which nothing is known but that no difference is shown; of more, their number."""
 
 
 def conclude(comparison: ModelComparison) -> str:
@@ -53,7 +55,8 @@ def conclude(comparison: ModelComparison) -> str:
     corrected = "" if comparison.options.correction != "none" or comparison.n_models == 2 else " in each test by itself"
     parts = [f"{' and '.join(shown)} (p < {level}{corrected})"] if shown else []
     if open_:
-        none = f"a difference from {name_models(open_)} is neither shown nor excluded"
+        others = name_models(open_) if len(open_) <= MAX_OPEN else f"the other {len(open_)} models"
+        none = f"a difference from {others} is neither shown nor excluded"
         ranks = comparison.table["mean_rank"].round(12)
         first = list(map(str, ranks.index[ranks == ranks.min()]))
         best = f"{baseline} ranks best" if first == [baseline] else f"{name_models(first)} share the best rank"

@@ -14,11 +14,12 @@ const config = {
   rule: { color: ink },
 };
 
-// The widths that charts may have in pixels, without labels; others may be as wide as the page.
+// The widths that charts may have in pixels, without labels; others may be 130 and as wide as the page.
 const CELL = 96, NARROW_CELL = 34;
 const SIZES = {
-  cd: { most: 560 },
-  "cd-wilcoxon": { most: 560 },
+  cd: { most: 560, least: 70 },
+  "cd-wilcoxon": { most: 560, least: 70 },
+  cost: { least: 110 },
   scatter: { most: 480, square: true },
   hyperparameters: { most: 560 },
 };
@@ -27,7 +28,7 @@ const views = [];
 // Widths are set once a chart is drawn: only then is known how much its labels take.
 async function fit({ name, target, view, width }) {
   const cells = name === "pairs" ? width / CELL : 0;
-  const least = cells ? cells * NARROW_CELL : 130;
+  const least = cells ? cells * NARROW_CELL : (SIZES[name] || {}).least || 130;
   const most = cells ? width : (SIZES[name] || {}).most || 1000;
   const names = Object.keys(view.getState({ signals: (each) => /^(width|childWidth|concat_\d+_width)$/.test(each) }).signals)
     .filter((each) => view.signal(each) > 0);
