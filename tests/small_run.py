@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -68,19 +69,30 @@ def command(folder: Path, results: str, *words: str) -> list[str]:
     return [*PROGRAM, *run, "--results", results, "--progress", "plain", *words]
 
 
-def own_command(folder: Path, results: str, *words: str) -> list[str]:
-    """Return the command that runs a table of the user's in a folder: a network, and an estimator with native encoding."""
+def check_own_run(folder: Path, *engine: str) -> None:
+    """Run a table of the user's on this machine and by an engine, a network and an estimator with native encoding.
+
+    Both must store the same numbers, bits and flags. They run at the same time, so that both read the table and freeze it.
+    """
     write_customers(folder, 120)
     (folder / "own.toml").write_text(_OWN_CONFIG)
     run = ["run", "customers.csv", "--target", "churned", "--drop", "joined", "--config", "own.toml", "--repetition", "1..2"]
-    return [*PROGRAM, *run, "--results", results, "--progress", "plain", *words]
-
-
-def check_own_run(folder: Path, *engine: str) -> None:
-    """Run a table of the user's on this machine and by an engine: both must store the same numbers, bits and flags."""
-    for results, words in {"local": ("--workers", "1"), "far": engine}.items():
-        done = subprocess.run(own_command(folder, results, *words), cwd=folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    with ExitStack() as running:
+        started = [
+            running.enter_context(
+                subprocess.Popen(
+                    [*PROGRAM, *run, "--results", results, "--progress", "none", *words],
+                    cwd=folder,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for results, words in {"local": ("--workers", "1"), "far": engine}.items()
+        ]
+        for process in started:
+            _, err = process.communicate()
+            assert process.returncode == 0, err
     local, found = scores(folder / "local" / "customers"), scores(folder / "far" / "customers")
     assert set(local["status"]) == {"ok"}
     assert set(found["encoding"]) == {"native", "one-hot"}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -253,6 +254,30 @@ def test_every_split_and_every_row_needs_a_prediction(published, snnbench, monke
     assert code == 2
     assert "OpenML wants a prediction for every test row of balance-scale, found 624 rows that were used; others had" in err
     assert not server.posted
+
+
+def test_a_trace_has_the_configurations_of_its_grid_alone(published, snnbench):
+    """A grid that is enlarged takes what is stored; other arguments in the same folder are another search."""
+    from openml.runs.trace import OpenMLRunTrace
+
+    server, place = published
+    shutil.copytree(place / "results", place / "larger")
+    tree = CONFIG.partition("[models.svm]")[0]
+    Path("larger.toml").write_text(tree.replace("[2, 5]", "[1, 5, 2]"))
+    Path("other.toml").write_text(tree.replace("grid =", 'arguments = { splitter = "random" }\ngrid ='))
+    for config in ("larger.toml", "other.toml"):
+        words = ["--config", config, "--results", "larger", "--task", "balance-scale-t31"]
+        code, _, err = snnbench(*RUN[:2], *RUN[4:], *words)
+        assert code == 0, err
+    code, out, err = snnbench("results", "publish", "larger", "--openml", "--task", "balance-scale-t31")
+    assert (code, "4 runs published" in out) == (0, True), err
+    depths = []
+    for run in sent(server, "run"):
+        trace = OpenMLRunTrace.trace_from_arff(arff.loads(run["trace"]))
+        first = [one.get_parameters() for (repeat, fold, _), one in trace.trace_iterations.items() if (repeat, fold) == (0, 0)]
+        depths.append([values.get("max_depth", values.get("C")) for values in first])
+        assert sum(one.selected for one in trace.trace_iterations.values()) == 4
+    assert sorted(depths) == [["1", "5", "2"], ["1.0"], ["2", "5"], ["2", "5"]]
 
 
 def test_what_was_published_elsewhere_is_published_again(published, snnbench):
