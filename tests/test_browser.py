@@ -1,11 +1,11 @@
 """The page in a real browser: headless Chromium, driven by Playwright."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from pages import BROWSER_OPTIONS, CHROMIUM
 from test_charts import RUNS
 from test_page import NASTY, synthetic_runs
 
@@ -18,15 +18,13 @@ Axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="the browser tests need axe: pip install -e '.[dev]'"
 ).Axe
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright: pip install -e '.[dev]'")
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need Chromium: apt-get install chromium")
-OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["playwright.Browser"]:
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(BROWSER_OPTIONS))
         yield browser
         browser.close()
 

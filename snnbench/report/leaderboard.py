@@ -154,7 +154,7 @@ def _ranking(rows: pd.DataFrame, comparison: ModelComparison) -> list[str]:
 def _pairs(comparison: ModelComparison) -> list[str]:
     wins, models = count_wins(comparison.scores), list(comparison.scores)
     n_tied = comparison.n_tasks - wins - wins.T
-    cells = [["", *map(str, models)]]
+    cells = [["model", *map(str, models)]]
     for one in models:
         counts = [f"{wins.at[one, other]}/{n_tied.at[one, other]}/{wins.at[other, one]}" for other in models]
         cells.append([str(one), *("" if other == one else count for other, count in zip(models, counts, strict=True))])
