@@ -70,7 +70,7 @@ HELPS = dict.fromkeys(every_help(), "Usage:")
 
 
 class Broken(io.RawIOBase):
-    """A device that takes nothing."""
+    """A device that takes nothing until its number is 0."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -79,7 +79,9 @@ class Broken(io.RawIOBase):
         return True
 
     def write(self, content) -> int:  # type: ignore[no-untyped-def]  # noqa: D102
-        raise OSError(self.number, os.strerror(self.number))
+        if self.number:
+            raise OSError(self.number, os.strerror(self.number))
+        return len(content)
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +113,9 @@ def call(line: str, encoding: str = "utf-8", broken: dict[str, int] | None = Non
     ``broken`` names streams that take nothing, with the number of the error.
     """
     streams = {name: io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="") for name in ("stdout", "stderr")}
-    for name, number in (broken or {}).items():
-        streams[name] = io.TextIOWrapper(io.BufferedWriter(Broken(number)), encoding=encoding)
+    devices = {name: Broken(number) for name, number in (broken or {}).items()}
+    for name, device in devices.items():
+        streams[name] = io.TextIOWrapper(io.BufferedWriter(device), encoding=encoding)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
@@ -121,7 +124,9 @@ def call(line: str, encoding: str = "utf-8", broken: dict[str, int] | None = Non
             patch.setattr(sys, name, stream)
         with pytest.raises(SystemExit) as end:
             main()
-    whole = {name: stream for name, stream in streams.items() if name not in (broken or {})}
+    for device in devices.values():
+        device.number = 0  # what is left in the buffer goes when Python collects the stream
+    whole = {name: stream for name, stream in streams.items() if name not in devices}
     for stream in whole.values():
         stream.flush()
     texts = {name: stream.buffer.getvalue().decode(encoding) for name, stream in whole.items()}
