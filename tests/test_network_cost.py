@@ -171,3 +171,27 @@ def test_a_grown_family_costs_what_its_largest_does_and_parts_are_counted():
 def test_a_value_that_its_class_will_refuse_can_be_estimated():
     forest = ModelSettings(estimator="sklearn.ensemble.RandomForestClassifier", grid={})
     assert fit_seconds(forest, [Config("m", (("n_estimators", "many"),))], TASK, 400) > 0
+
+
+MODERN = load_config("uci", "modern").models
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "size", "measured"),
+    [
+        ("lightgbm", {"num_leaves": 50, "min_child_samples": 5}, (2761, 57, 2), 0.28),
+        ("xgboost", {"max_depth": 6, "reg_lambda": 0.0}, (2761, 57, 2), 0.25),
+        ("catboost", {"depth": 4, "l2_leaf_reg": 1.0}, (2761, 57, 2), 0.51),
+        ("realmlp", {"p_drop": 0.15}, (2761, 57, 2), 22.2),
+        ("realmlp", {"p_drop": 0.15}, (90, 4, 3), 1.39),
+        ("tabm", {"lr": 0.001}, (600, 24, 2), 8.4),
+        ("tabm", {"lr": 0.001}, (216, 90, 15), 8.8),
+    ],
+)
+@pytest.mark.filterwarnings("default")  # packages warn while they are imported
+def test_modern_models_are_estimated_as_they_were_measured(model, values, size, measured):
+    """Processor seconds of one fit on spambase, iris, statlog-german-credit and libras, over the machine's speed."""
+    pytest.importorskip(str(MODERN[model].estimator).partition(".")[0])
+    n_train, n_features, n_outputs = size
+    task = Task("uci", "t", "multiclass", 2 * n_train, n_features, n_outputs, "accuracy", "", "")
+    assert measured / 2 < fit_seconds(MODERN[model], [Config(model, tuple(values.items()))], task, n_train) < 2 * measured
