@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from snnbench.config import ModelSettings, TrainingSettings, expand_grid, load_config
-from snnbench.models import NETWORKS, load_class, stack_key
+from snnbench.models import NETWORKS, load_class, network_class, stack_key
 from snnbench.models.cost.estimator_cost import COSTS, fit_seconds
 from snnbench.models.cost.network_cost import (
     SECONDS,
@@ -21,6 +21,7 @@ from snnbench.models.cost.network_cost import (
     sum_up,
 )
 from snnbench.models.cost.shapes import SHAPES, Layer
+from snnbench.models.registry import WITH_ACTIVATION
 from snnbench.records import Config, Dataset, Task
 from snnbench.training.compiled.choice import read_chain
 from snnbench.training.stack import TaskRows, stack_of_one_task
@@ -106,6 +107,46 @@ def test_the_networks_that_are_compiled_are_known(monkeypatch):
     assert not is_compiled(NETWORKS["snn"], momentum=0.9)
     monkeypatch.setattr("snnbench.models.cost.network_cost.has_numba", lambda: False)
     assert not is_compiled(NETWORKS["snn"])
+
+
+@pytest.mark.parametrize("activation", ["selu", "relu", "mish", "softsign"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"dropout": "alpha"},
+        {"dropout": "plain"},
+        {"gain": 2.0, "init": "torch.nn.init.orthogonal_"},
+        {"scale": 2.0},
+        {"shift": 0.5},
+    ],
+)
+def test_designs_that_are_compiled_are_known(activation, how):
+    path = f"torch.nn.functional.{activation}"
+    table = ModelSettings(network="fully_connected", activation=path, grid={}, **how)
+    chain = read_chain(network_class("own", table)([config("snn", dropout_rate=0.1)], 16, 3))
+    assert is_compiled(WITH_ACTIVATION, model=table) == (chain is not None)
+
+
+@pytest.mark.parametrize(
+    ("activation", "beside_selu"),
+    [
+        ("gelu", (1.02, 0.99)),
+        ("tanh", (1.09, 1.10)),
+        ("mish", (1.68, 1.46)),
+        ("softsign", (0.99, 1.09)),
+        ("curves.PReLU", (2.16, 1.77)),
+    ],
+)
+def test_activations_are_estimated_as_they_were_measured_beside_selu_by_torch(activation, beside_selu):
+    """On stacks of 6 with 8 layers of 64 units and 500 rows, and of 4 with 4 layers of 256 units and 2,000 rows."""
+    path = activation if "." in activation else f"torch.nn.functional.{activation}"
+    for (n_stack, n_train, shape), measured in zip(((6, 500, (64, 8)), (4, 2000, (256, 4))), beside_selu, strict=True):
+        values = config("snn", n_units=shape[0], n_layers=shape[1])
+        selu, other = (
+            member_seconds([values] * n_stack, table, TASK, n_train, 10, TrainingSettings(momentum=0.5))
+            for table in (TABLE, ModelSettings(network="fully_connected", activation=path, grid={}))
+        )
+        assert measured / 1.5 < other / selu < 1.5 * measured
 
 
 @pytest.mark.parametrize("model", NETWORKS)
