@@ -100,35 +100,35 @@ def _lightgbm(arguments: Arguments, n: int, f: int, k: int) -> float:
     rounds = _rounds(arguments, ("n_estimators",), 100, n)
     if n_leaves < 2:  # too few rows for a split: no round is better than the first
         rounds = min(rounds, arguments.get("early_stopping") or rounds)
-    tree = 5e-6 + n_leaves * (1.5e-6 + 5e-10 * f * min(255, n)) + 7e-10 * n * f * math.log2(n_leaves + 1)
+    tree = 7e-6 + n_leaves * (2e-6 + 7e-10 * f * min(255, n)) + 1e-9 * n * f * math.log2(n_leaves + 1)
     return 1e-2 + rounds * (1 if k == 2 else k) * tree
 
 
 def _xgboost(arguments: Arguments, n: int, f: int, k: int) -> float:
     depth = arguments.get("max_depth") or 6
-    tree = 3e-5 + 7e-10 * min(2**depth, n / 4) * f * min(256, n) + 1e-9 * n * f * depth
+    tree = 4e-5 + 1e-9 * min(2**depth, n / 4) * f * min(256, n) + 1.4e-9 * n * f * depth
     return 1e-2 + _rounds(arguments, ("n_estimators",), 100, n) * (1 if k == 2 else k) * tree
 
 
 def _catboost(arguments: Arguments, n: int, f: int, k: int) -> float:
     depth = arguments.get("depth") or arguments.get("max_depth") or 6
     names = ("iterations", "n_estimators", "num_boost_round", "num_trees")
-    tree = 1e-4 + 2e-6 * 2**depth * (0.5 if k == 2 else k) + 4e-9 * n * f * depth
+    tree = 1.4e-4 + 2.8e-6 * 2**depth * (0.5 if k == 2 else k) + 5.6e-9 * n * f * depth
     return 1e-2 + _rounds(arguments, names, 1000, n) * tree
 
 
 def _realmlp(arguments: Arguments, n: int, f: int, k: int) -> float:
     n_epochs = arguments.get("n_epochs") or 256  # all of them, unless it says use_early_stopping
-    return n_epochs * (2.2e-3 + math.ceil(n / 256) * 3.2e-3 + 2.7e-7 * n * f)
+    return n_epochs * (2.5e-3 + math.ceil(n / 256) * 3.7e-3 + 3.1e-7 * n * f)
 
 
 def _tabm(arguments: Arguments, n: int, f: int, k: int) -> float:
     batch_size = arguments.get("batch_size") or 256
     n_batch = min(n, _tabm_batch(n) if batch_size == "auto" else batch_size)
     width = arguments.get("d_block") or 512
-    embedded = 3.8e-6 * n_batch * f if arguments.get("num_emb_type", "none") != "none" else 0.0
+    embedded = 4.2e-6 * n_batch * f if arguments.get("num_emb_type", "none") != "none" else 0.0
     n_products = 6 * 32 * n_batch * (2 * width**2 + (arguments.get("d_embedding") or 16) * f * width)
-    step = 1.5e-3 + embedded + n_products / 7.5e10
+    step = 1.7e-3 + embedded + n_products / 6.8e10
     return _rounds(arguments, ("n_epochs",), 1000, n) * math.ceil(n / n_batch) * step
 
 
@@ -176,5 +176,5 @@ COSTS: dict[str, Cost] = {
     "xgboost.XGBClassifier": _xgboost,
 }
 """Measured on UCI tasks of up to 26,000 rows with the grids of the presets ``quick`` and ``groups``; other packages than
-scikit-learn on 9 to 12 tasks of up to 2,800 rows with the preset ``modern``: all fits of a model together within a fifth. On
+scikit-learn on 9 to 12 tasks of up to 2,800 rows with the preset ``modern``: all fits of a model together within a third. On
 one task, boosting may be a factor of five off: how many rounds it takes depends on the data."""

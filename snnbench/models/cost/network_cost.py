@@ -78,7 +78,7 @@ _KINDS = {
 }
 """Classes of layers whose costs were measured."""
 
-_MISH, _AUTOGRAD = 7e-9, 4.5e-9
+_MISH, _AUTOGRAD = 7e-9, 4e-9
 """Measured beside SELU by torch: mish, and by autograd softsign (nearly as fast as SELU), snake, PReLU (12e-9)."""
 
 _COMPILED = {NETWORKS["msrainit"], NETWORKS["snn"]}
