@@ -380,11 +380,13 @@ class Result:
 class TestResult:
     """The outcome of a statistical test on a score table of shape (n_tasks, n_models).
 
-    ``statistic``, ``pvalue`` and ``adjusted_pvalue`` have one entry for an omnibus test and (n_models,) entries, in the
-    table's column order, for a test against a baseline (NaN at the baseline itself); (n_models, n_models) for all pairs.
+    ``models`` names the entries: the columns of the table, in their order. ``statistic``, ``pvalue`` and ``adjusted_pvalue``
+    have one entry for an omnibus test, (n_models,) entries for a test against a baseline (NaN at the baseline itself), and
+    (n_models, n_models) for all pairs; ``mean_ranks`` has (n_models,).
     """
 
     test: str
+    models: tuple[str, ...]
     statistic: np.ndarray
     pvalue: np.ndarray
     adjusted_pvalue: np.ndarray

@@ -187,6 +187,7 @@ def test_the_description_says_what_was_done() -> None:
 @pytest.mark.parametrize("name", TESTS)
 def test_every_test_takes_a_score_table_alone(name: str) -> None:
     comparison = TESTS[name](DEMSAR)
+    assert comparison.models == tuple(DEMSAR.columns)
     assert comparison.test == name
     assert comparison.n_tasks == 14
     np.testing.assert_allclose(comparison.mean_ranks, mean_ranks(DEMSAR))

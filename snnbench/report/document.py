@@ -130,13 +130,13 @@ def _baseline_test(test: TestResult, comparison: ModelComparison) -> schema.Base
     )
     results = [
         schema.BaselineResult(
-            model=str(model),
+            model=model,
             statistic=_number(test.statistic[position]),
             pvalue=_number(test.pvalue[position]),
             adjusted_pvalue=_number(test.adjusted_pvalue[position]),
             n_tasks=int(comparison.table.at[model, "n_tests"]),
         )
-        for position, model in enumerate(comparison.table.index)
+        for position, model in enumerate(test.models)
         if model != comparison.baseline
     ]
     return schema.BaselineTest(
@@ -152,16 +152,15 @@ def _baseline_test(test: TestResult, comparison: ModelComparison) -> schema.Base
 
 def _pair_test(test: TestResult, analysis: Analysis) -> schema.PairTest:
     is_nemenyi = test.test == "nemenyi"
-    models = list(map(str, analysis.comparison.table.index))
     pairs = [
         schema.PairResult(
-            model=models[first],
-            other=models[second],
+            model=test.models[first],
+            other=test.models[second],
             statistic=_number(test.statistic[first, second]),
             pvalue=_number(test.pvalue[first, second]),
             adjusted_pvalue=_number(test.adjusted_pvalue[first, second]),
         )
-        for first, second in combinations(range(len(models)), 2)
+        for first, second in combinations(range(len(test.models)), 2)
     ]
     return schema.PairTest(
         test=_known(test.test),

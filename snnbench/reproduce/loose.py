@@ -49,7 +49,8 @@ def _table(scores: Scores) -> pd.DataFrame:
 
 
 def _pvalues(table: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(pairwise_wilcoxon(table).adjusted_pvalue, table.columns, table.columns)
+    found = pairwise_wilcoxon(table)
+    return pd.DataFrame(found.adjusted_pvalue, found.models, found.models)
 
 
 def _order(one: str, other: str, gap: float, pvalue: float) -> str:

@@ -47,6 +47,7 @@ def baseline_result(
         adjusted = adjust_pairs(pvalues, alternative, correction)[scores.columns.get_loc(reference)]
     return TestResult(
         test=test,
+        models=tuple(map(str, scores.columns)),
         statistic=statistic,
         pvalue=pvalue,
         adjusted_pvalue=adjusted,

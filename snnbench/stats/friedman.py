@@ -29,14 +29,15 @@ def friedman(scores: pd.DataFrame) -> TestResult:
         Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7 (2006), section 3.2.2; ties as
         in Conover, "Practical Nonparametric Statistics" (1999), section 5.8.
     """
-    ranks = rank(scores).to_numpy(dtype=float)
+    table = rank(scores)
+    ranks = table.to_numpy(dtype=float)
     n_models = ranks.shape[1]
     statistic = pvalue = float("nan")
     if min(ranks.shape) >= 2:
         between, within = _square_sums(ranks)
         statistic = (n_models - 1) * between / within if within > 0 else 0.0
         pvalue = float(special.chdtrc(n_models - 1, statistic))
-    return _compare("friedman", ranks, statistic, pvalue)
+    return _compare("friedman", table, statistic, pvalue)
 
 
 def iman_davenport(scores: pd.DataFrame) -> TestResult:
@@ -58,7 +59,8 @@ def iman_davenport(scores: pd.DataFrame) -> TestResult:
         Iman and Davenport, "Approximations of the critical region of the Friedman statistic", Communications in Statistics 9
         (1980); Demšar, JMLR 7 (2006), section 3.2.2; unanimous ranks as in Conover (1999), section 5.8.
     """
-    ranks = rank(scores).to_numpy(dtype=float)
+    table = rank(scores)
+    ranks = table.to_numpy(dtype=float)
     n_tasks, n_models = ranks.shape
     statistic = pvalue = float("nan")
     if min(ranks.shape) >= 2:
@@ -72,7 +74,7 @@ def iman_davenport(scores: pd.DataFrame) -> TestResult:
         else:
             statistic = (n_tasks - 1) * between / residual
             pvalue = float(special.fdtrc(n_models - 1, (n_models - 1) * (n_tasks - 1), statistic))
-    return _compare("iman_davenport", ranks, statistic, pvalue)
+    return _compare("iman_davenport", table, statistic, pvalue)
 
 
 def _square_sums(ranks: np.ndarray) -> tuple[float, float]:
@@ -81,14 +83,15 @@ def _square_sums(ranks: np.ndarray) -> tuple[float, float]:
     return float((deviations.sum(axis=0) ** 2).sum()), float((deviations**2).sum())
 
 
-def _compare(test: str, ranks: np.ndarray, statistic: float, pvalue: float) -> TestResult:
+def _compare(test: str, ranks: pd.DataFrame, statistic: float, pvalue: float) -> TestResult:
     n_tasks, n_models = ranks.shape
     return TestResult(
         test=test,
+        models=tuple(map(str, ranks.columns)),
         statistic=np.array([statistic]),
         pvalue=np.array([pvalue]),
         adjusted_pvalue=np.array([pvalue]),
-        mean_ranks=ranks.mean(axis=0) if n_tasks else np.full(n_models, np.nan),
+        mean_ranks=ranks.to_numpy(dtype=float).mean(axis=0) if n_tasks else np.full(n_models, np.nan),
         n_tasks=n_tasks,
         alternative="two-sided",
     )

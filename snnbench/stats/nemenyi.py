@@ -45,6 +45,7 @@ def nemenyi(scores: pd.DataFrame) -> TestResult:
         pvalue[first, second] = pvalue[second, first] = _range_exceeds(statistic[first, second], n_models)
     return TestResult(
         test="nemenyi",
+        models=tuple(map(str, scores.columns)),
         statistic=statistic,
         pvalue=pvalue,
         adjusted_pvalue=pvalue.copy(),

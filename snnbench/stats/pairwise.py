@@ -61,6 +61,7 @@ def pairwise_wilcoxon(
     adjusted = adjust_pairs(pvalue, alternative, correction)
     return TestResult(
         test="pairwise_wilcoxon",
+        models=tuple(map(str, scores.columns)),
         statistic=statistic,
         pvalue=pvalue,
         adjusted_pvalue=adjusted,
