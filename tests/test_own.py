@@ -296,7 +296,7 @@ def test_a_search_has_the_same_numbers_whatever_the_test_rows_hold(place, snnben
     assert scores["sound"]["task_sha256"].iloc[0] != scores["garbled"]["task_sha256"].iloc[0]
 
 
-@pytest.mark.parametrize("harm", ["data", "splits", "sha256", "missing", "level"])
+@pytest.mark.parametrize("harm", ["data", "splits", "no splits", "sha256", "missing", "level"])
 def test_a_frozen_folder_that_was_changed_is_refused(harm, tmp_path):
     suite, folder = open_own(write_customers(tmp_path, 60), OPTIONS, tmp_path / "cache")
     entry = suite.entry.tasks["customers"]
@@ -309,7 +309,7 @@ def test_a_frozen_folder_that_was_changed_is_refused(harm, tmp_path):
         file = folder / "suite.toml"
         file.write_text(file.read_text().replace(entry.sha256, "0" * 64))
     else:
-        file = folder / (entry.splits if harm == "splits" else entry.file)
+        file = folder / (entry.splits if "splits" in harm else entry.file)
         import pyarrow.parquet as pq
 
         table = pq.read_table(file)
@@ -318,8 +318,11 @@ def test_a_frozen_folder_that_was_changed_is_refused(harm, tmp_path):
             schema["columns"][6][1] = ["basic", "plus"]
             pq.write_table(table.replace_schema_metadata({b"snnbench": json.dumps(schema)}), file)
         else:
-            pq.write_table(table.take([1, 0, *range(2, len(table))]) if harm == "data" else table.slice(1), file)
-    with pytest.raises(DataError, match=r"as snnbench wrote them|not those that the folder was made with"):
+            rows = {"data": [1, 0, *range(2, len(table))], "splits": range(1, len(table)), "no splits": []}[harm]
+            pq.write_table(table.take(np.array(rows, dtype=np.int64)), file)
+    words = {"splits": "every split must name each of 60 rows once", "level": "a level is not declared"}
+    expected = words.get(harm.removeprefix("no "), "not those that the folder was made with")
+    with pytest.raises(DataError, match=expected):
         open_frozen(folder).load("customers", folder)
 
 
@@ -336,7 +339,7 @@ def test_a_suite_is_known_by_its_folder_or_its_results_alone(tmp_path):
     assert tuple(range(1, 11)) == suite.REPETITIONS
 
 
-def test_a_frozen_task_says_everything_in_its_digest():
+def test_a_frozen_task_says_everything_in_its_digest(monkeypatch):
     rng = np.random.default_rng(0)
     from snnbench.records import Column, Encoding, Split
 
@@ -357,6 +360,9 @@ def test_a_frozen_task_says_everything_in_its_digest():
     ]
     assert len({task.sha256, *(other.sha256 for other in others)}) == 1 + len(others)
     assert replace(task, source="elsewhere", notes=("x",)).sha256 == task.sha256
+    before = task.sha256
+    monkeypatch.setattr("snnbench.suites.frozen.FORMAT", 99)
+    assert task.sha256 != before
 
 
 def test_a_suite_says_how_it_is_run_again(tmp_path):
