@@ -15,7 +15,7 @@ from snnbench.errors import DataError, UnknownNameError
 from snnbench.execution.engines import configure_engine
 from snnbench.execution.request import Request
 from snnbench.suites import core, uci
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 CONFIG = """
 [training]

@@ -9,7 +9,7 @@ from snnbench.records import Dataset, Split
 from snnbench.suites import htru2, uci
 from snnbench.suites.features import split_features
 from snnbench.suites.loading import load_tasks
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 RNG = np.random.default_rng(0)
 N = 200

@@ -13,7 +13,7 @@ from snnbench.config import expand_grid, load_config
 from snnbench.errors import DataError
 from snnbench.suites import htru2
 from snnbench.suites.splits import stratified_folds
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from snnbench.suites.loading import load_tasks
 from snnbench.suites.own import TableOptions, open_own
 from snnbench.training.context import RunSpec, specify_run
 from snnbench.training.estimators import fit_estimator
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 from snnbench.training.stack import TaskRows
 
 N_ROWS, SPLIT = 300, "repeat-1-fold-1"

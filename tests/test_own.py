@@ -17,7 +17,7 @@ from snnbench.suites import SUITES, command_words, load_suite, split_numbers
 from snnbench.suites.folder import _read, open_frozen, read_entry
 from snnbench.suites.frozen import FrozenSuite, FrozenTask, write_suite, write_task
 from snnbench.suites.own import TableOptions, open_own, remember, remember_results
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 OPTIONS = TableOptions(target="churned", drop=("joined",))
 CONFIG = """

@@ -14,7 +14,7 @@ from snnbench.suites.loading import load_tasks
 from snnbench.suites.scales import restandardise, scale_fault
 from snnbench.suites.splits import standardise
 from snnbench.training.context import RunSpec
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 N = 300
 SPLIT = Split("repetition-1", np.arange(150), np.arange(150, 200), np.arange(200, N))

@@ -22,7 +22,7 @@ from snnbench.paper.theory.moment_map import moment_map
 from snnbench.paper.theory.vector_field import draw_vector_field, vector_field
 from snnbench.records import Dataset
 from snnbench.suites import load_suite
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from snnbench.suites.fetch import archive
 from snnbench.suites.loading import load_tasks
 from snnbench.suites.tox21 import suite as tox21
 from snnbench.suites.tox21.smiles import SMILES
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 N_TRAIN, N_VALID, N_TEST = 60, 20, 30
 SIZES = {"n_train": N_TRAIN, "n_valid": N_VALID, "n_test": N_TEST}

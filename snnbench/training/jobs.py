@@ -7,9 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,15 +18,13 @@ from snnbench.models.code import code_of
 from snnbench.models.estimators.accelerators import accelerator_version
 from snnbench.models.estimators.building import build_estimator, families, resize
 from snnbench.models.layers.precision import precision
-from snnbench.records import Dataset, Job, Member, ModelEncoding, Result, Stage, TrainedMember, digest
-from snnbench.suites import load_suite
+from snnbench.records import Dataset, Job, Member, Result, TrainedMember, digest
 from snnbench.suites.audit.flags import flags_of
-from snnbench.suites.encoding import encoded_as
-from snnbench.suites.features import split_features
 from snnbench.training.at_once import train_at_once
 from snnbench.training.compiled.choice import prepare
 from snnbench.training.context import JobContext, RunSpec
 from snnbench.training.estimators import fit_estimator
+from snnbench.training.job_rows import job_rows
 from snnbench.training.networks import budget_bytes, is_out_of_memory, stack_bytes, train_networks
 from snnbench.training.refusals import is_infeasible
 from snnbench.training.stack import Stack, TaskRows
@@ -73,41 +68,6 @@ def out_of_time(member: Member, job: Job, context: JobContext, limit_seconds: fl
     """Return the result of a member that was not done within its time limit, which its row then says, too."""
     words = f"not done after {limit_seconds:g} s, the time limit"
     return _result(member, job, context, status="timeout", error=words, seconds=limit_seconds)
-
-
-@lru_cache(maxsize=128)
-def job_rows(
-    stage: Stage,
-    suite: str,
-    task: str,
-    split: str,
-    folder: Path | None,
-    preprocessing: str = "as-published",
-    encoding: ModelEncoding | Literal[""] = "",
-) -> tuple[Dataset, Dataset]:
-    """Return the training rows and the held-out rows of a stage.
-
-    A search gets the validation rows and nothing of the test rows; an evaluation gets the test rows and nothing of the
-    validation rows. So no trainer can look where it must not.
-
-    Args:
-        stage: Of the job.
-        suite: Name of the suite.
-        task: Name of the task.
-        split: Name of the split.
-        folder: Where the suite's files lie.
-        preprocessing: How published features are used.
-        encoding: How the columns of a table become features, ``"native"`` not at all: the rows then have ``columns``; "" for
-            the task's own encoding.
-    """
-    module = load_suite(suite, folder)
-    dataset = module.load(task, folder)
-    rows = next(one for one in module.splits(task, folder) if one.name == split)
-    held_out = rows.valid if stage == "search" else rows.test
-    X, columns = dataset.X, dataset.columns
-    if encoding != "native":
-        X, columns = split_features(encoded_as(dataset, encoding), rows, module.STANDARDISE, preprocessing), ()
-    return Dataset(X[rows.train], dataset.y[rows.train], columns), Dataset(X[held_out], dataset.y[held_out], columns)
 
 
 def load_rows(job: Job, context: JobContext) -> None:

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 
 from snnbench.classifiers import MSRAInitClassifier, StackedSearchCV
 from snnbench.config import ModelSettings, RunSettings, TrainingSettings
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 
 TITLE = (
     "(c) 24 ReLU networks of width 64: GridSearchCV(MLPClassifier, n_jobs=-1) against snnbench and StackedSearchCV, end to end"

@@ -19,7 +19,7 @@ from snnbench.figure_files import BLUE, ORANGE
 from snnbench.models import NETWORKS, load_class
 from snnbench.records import Config, Dataset, Value
 from snnbench.suites import load_suite
-from snnbench.training.jobs import job_rows
+from snnbench.training.job_rows import job_rows
 from snnbench.training.process import prepare_process
 from snnbench.training.stack import TaskRows, stack_of_one_task
 from snnbench.training.stacked import build_network, train_stack
