@@ -47,4 +47,7 @@ def write_figure(chart: Any, file: Path) -> None:
         )
         chart.save(file, format=suffix[1:], scale_factor=_PIXELS_PER_POINT if suffix == ".png" else 1)
     except OSError as error:
-        raise ConfigError(f"A figure's file must be one that can be written, but {file} says: {error.strerror}.") from error
+        raise ConfigError(
+            f"A figure's file must be one that can be written, but {file} says: {error.strerror}. "
+            "Name another, or make its folder."
+        ) from error

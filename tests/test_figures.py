@@ -20,3 +20,9 @@ def test_another_suffix_is_refused(tmp_path):
     chart = alt.Chart(pd.DataFrame({"depth": [2]})).mark_point().encode(x="depth")
     with pytest.raises(ConfigError, match=r"must end in \.svg, \.png, \.pdf; found 'chart\.gif'"):
         write_figure(chart, tmp_path / "chart.gif")
+
+
+def test_a_file_that_cannot_be_written_is_refused_with_what_to_do(tmp_path):
+    chart = alt.Chart(pd.DataFrame({"depth": [2]})).mark_point().encode(x="depth")
+    with pytest.raises(ConfigError, match=r"No such file or directory\. Name another, or make its folder\."):
+        write_figure(chart, tmp_path / "nowhere" / "chart.svg")

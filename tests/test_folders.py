@@ -5,6 +5,7 @@ import pytest
 from stored_rows import job_of, result
 
 from snnbench.errors import SnnbenchError
+from snnbench.results.compaction import compact
 from snnbench.results.folders import find_rows, find_superfluous, list_runs, merge, remove
 from snnbench.results.store import read_results, write_results, write_settings
 
@@ -125,3 +126,15 @@ def test_what_is_superfluous_is_named_first_and_then_removed(tmp_path):
     assert sorted(pd.read_parquet(tmp_path)["key"]) == ["a", "b", "c"]
     remove(find_superfluous(tmp_path, settings="ab"))
     assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_published_runs_in_the_results_of_a_checkout_are_not_ones_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("snnbench.results.files.resource", lambda *parts: tmp_path.joinpath(*parts))
+    own, shipped = tmp_path / "results", tmp_path / "results" / "published" / "reference"
+    write_results(own, job_of("a"), [row("a")])
+    write_results(shipped, job_of("b"), [row("b")])
+    assert read_results([own])["key"].tolist() == ["a"]
+    assert read_results([shipped])["key"].tolist() == ["b"]
+    before = {file: file.read_bytes() for file in shipped.rglob("*.parquet")}
+    assert [done.suite for done in compact(own)] == ["core"]
+    assert {file: file.read_bytes() for file in shipped.rglob("*.parquet")} == before

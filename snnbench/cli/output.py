@@ -66,4 +66,6 @@ def write_text(file: Path, text: str, option: str = "--output") -> None:
     try:
         file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise ConfigError(f"{option} must be a file that can be written, but {file} says: {error.strerror}.") from error
+        raise ConfigError(
+            f"{option} must be a file that can be written, but {file} says: {error.strerror}. Name another, or make its folder."
+        ) from error

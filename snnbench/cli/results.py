@@ -29,12 +29,16 @@ def ls(
     from snnbench.results.store import read_results
 
     _check(folders)
+    runs = list_runs(folders)
+    if runs.empty:
+        results().print(f"No results in {', '.join(map(str, folders))}. `snnbench run` stores some.", soft_wrap=True)
+        return
     if rows:
         columns = ["key", "stage", "suite", "task", "split", "model", "seed", "status", "data", "valid_score", "test_score"]
         table = Table(*columns, box=None, header_style="bold", pad_edge=False)
         stored = read_results(folders, [*(name for name in columns[1:] if name != "data"), "task_sha256"])
         stored = stored.assign(data=stored["task_sha256"].fillna("").str[:DIGITS])
-        for row in stored.sort_values(columns[1:7]).itertuples() if len(stored) else ():
+        for row in stored.sort_values(columns[1:7]).itertuples():
             numbers = ("" if score != score else f"{score:.4f}" for score in (row.valid_score, row.test_score))
             table.add_row(*(str(getattr(row, name)) for name in columns[:-2]), *numbers)
         print_table(table)
@@ -44,7 +48,7 @@ def ls(
     for column in table.columns[:-1]:
         column.no_wrap = True
     table.columns[-1].min_width, table.columns[-1].overflow = 12, "fold"
-    for run in list_runs(folders).itertuples():
+    for run in runs.itertuples():
         n_without_fit = run.n_infeasible + run.n_timeout
         counts = (str(count) for count in (run.n_tasks, run.n_search, run.n_evaluations, n_without_fit, run.n_failed))
         machine = f"{run.device}, {run.cpu}, snnbench {run.snnbench_version}"

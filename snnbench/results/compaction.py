@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from snnbench.errors import StoreError
 from snnbench.results.exchange import beside, recover, take_place
-from snnbench.results.files import holds_rows, result_files
+from snnbench.results.files import holds_rows, result_files, shipped
 from snnbench.results.reading import READ_ERRORS, SCHEMA_KEY, SCHEMA_VERSION, find_damage, in_order, read_files
 from snnbench.results.writing import cannot_write, locked, write_table
 
@@ -47,8 +47,9 @@ def compact(results: Path) -> list[Compacted]:
         StoreError: If a file is damaged, or the folder beside the results cannot be written; nothing has changed then.
     """
     recover(results)
-    suites = sorted(place for place in results.iterdir() if place.is_dir() and place.name[0] not in "._")
-    return [_compact_suite(folder.resolve()) for folder in suites if any(True for _ in folder.rglob("*.parquet"))]
+    places = sorted(place.resolve() for place in results.iterdir() if place.is_dir() and place.name[0] not in "._")
+    suites = [place for place in places if str(place) != shipped()]
+    return [_compact_suite(folder) for folder in suites if any(True for _ in folder.rglob("*.parquet"))]
 
 
 def _compact_suite(folder: Path) -> Compacted:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from snnbench.errors import LeftAsideWarning, StoreError
+from snnbench.resources import resource
 
 _IDENTITY = ("key", "stage", "suite", "task", "split", "model", "config", "status")
 """Columns of words that every stored row has, whatever its version: a table without them is somebody else's."""
@@ -15,16 +16,23 @@ _IDENTITY = ("key", "stage", "suite", "task", "split", "model", "config", "statu
 def result_files(folder: Path) -> list[Path]:
     """Return the Parquet files of a results folder, in order; not those that are being written. Links to folders are followed.
 
+    A checkout's own ``results`` has the published runs below it: those count where they are asked for alone.
+
     Raises:
         StoreError: If a name points to a file or a folder that is not there: rows may be missing.
     """
-    files, seen = [], set()
+    files, seen = [], {shipped()}
     for place, folders, names in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(place))
         folders[:] = [name for name in folders if os.path.realpath(os.path.join(place, name)) not in seen]  # noqa: PTH118
         candidates = (Path(place, name) for name in names if name.endswith(".parquet") or "." not in name)
         files += [file for file in candidates if not file.name.startswith(".") and _is_readable(file)]
     return sorted(files)
+
+
+def shipped() -> str:
+    """Return the folder of what was published and travels with the package, as a real path."""
+    return os.path.realpath(resource("results", "published"))
 
 
 def _is_readable(file: Path) -> bool:
