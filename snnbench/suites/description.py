@@ -1,6 +1,5 @@
 """``suite.toml``: what a user says of the tables of a suite."""
 
-import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MinLen
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from snnbench.command_line import as_typed
 from snnbench.errors import DataError, UnknownNameError
 from snnbench.records import TaskEncoding
 
@@ -19,7 +19,7 @@ TARGETS = ("target", "class")
 
 def typed(option: str, column: str) -> str:
     """Return an option with the name of a column, as one types it in a shell."""
-    return f"{option} {shlex.quote(column)}"
+    return as_typed([option, column])
 
 
 class SplitRule(BaseModel):
