@@ -30,6 +30,7 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
         ("t.csv", "n,c,b,d\n1.5,x,true,\n2,?,False,7\nNA,z,NaN,-1e3\n"),
         ("t.csv", b"\xef\xbb\xbfn;c;b;d\r\n1.5;x;true;\r\n2;?;False;7\r\nNA;z;NaN;-1e3\r\n"),
         ("t.csv.gz", "n|c|b|d\n1.5|x|true|\n2|?|False|7\nNA|z|NaN|-1e3\n"),
+        ("t.csv", "\r\rn,c,b,d\r1.5,x,true,\r2,?,False,7\rNA,z,NaN,-1e3\r"),
         ("t.tsv", "n\tc\tb\td\n1.5\tx\ttrue\t\n2\t?\tFalse\t7\nNA\tz\tNaN\t-1e3\n"),
     ],
 )
@@ -76,6 +77,7 @@ BAD = {
     "a byte order mark alone": ("t.csv", b"\xef\xbb\xbf\n", "found an empty file"),
     "a header alone": ("t.csv", "n,c,y\n", "must have rows below its header, found none"),
     "a header alone, its line not ended": ("t.csv", "n,c,y", "must have rows below its header, found none"),
+    "a quote in a long header": ("t.csv", 'n,"y' + "x" * 200_000 + "\n1,a\n", "must be a readable CSV file"),
     "a header of ARFF alone": (
         "t.arff",
         "@relation r\n@attribute a {x}\n@data\n",
@@ -122,6 +124,8 @@ def test_a_table_that_is_none_is_refused(case, tmp_path):
 def test_cells_may_have_quotes_and_lines_of_their_own(tmp_path):
     text = 'n,y\n1,"a\nb"\n\n2,"say ""c"""\n3,5" pipe\n'
     assert read_table(write(tmp_path, "t.csv", text)).column("y").to_pylist() == ["a\nb", 'say "c"', '5" pipe']
+    long = "x\n" * 100_000  # longer than Python's csv takes by itself
+    assert read_table(write(tmp_path, "t.csv", f'n,y\n1,"{long}"\n')).column("y").to_pylist() == [long]
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.struct({"a": pa.int64()}), pa.map_(pa.string(), pa.int64())])
@@ -243,6 +247,7 @@ def test_dates_become_the_parts_that_are_asked_for():
         (["1/13/2020 1:05 PM", "2/1/2020 12:30 AM"], [[1, 13, 13], [2, 1, 0]]),
         (["1.2.2020 23:30:01", "3.2.2020 05:00:00"], [[2, 1, 23], [2, 3, 5]]),
         (["2020-1-5", "2020-02-01T07:00:00"], [[1, 5, 0], [2, 1, 7]]),
+        (["2020/1/5", "2020/02/01 07:00"], [[1, 5, 0], [2, 1, 7]]),
     ],
 )
 def test_days_and_months_are_told_apart(values, expected):
@@ -368,6 +373,11 @@ def test_time_is_that_of_dates_and_not_of_their_letters(tmp_path):
     text = "n,t,target\n" + "".join(f"{k % 11 + 0.5},{days[k]},{'ab'[k * 7 % 5 % 2]}\n" for k in range(100))
     [split] = freeze(tmp_path, text, time="t").splits
     assert split.test.tolist() == list(range(75, 100))
+    levels = pa.array(days).dictionary_encode()
+    table = pa.table({"n": np.arange(100) % 11 + 0.5, "t": levels, "target": ["ab"[k * 7 % 5 % 2] for k in range(100)]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    described = TaskDescription(file="t.parquet", target="target", time="t")
+    assert freeze_task("s", "t", described, tmp_path).splits[0].test.tolist() == split.test.tolist()
     words = freeze(tmp_path, text.replace(".2020", ". of 2020"), time="t")
     assert words.notes == ("t holds words: their order in time is that of the alphabet.",)
 

@@ -14,7 +14,8 @@ from snnbench.report.shares import share_of_test
 from snnbench.report.sources import Sources
 from snnbench.report.summary import conclude
 from snnbench.report.tables import markdown_lines
-from snnbench.results.selection import describe_models, scored_evaluations
+from snnbench.results.published import PUBLISHED
+from snnbench.results.selection import column_names, describe_models, scored_evaluations
 from snnbench.stats.effects import count_wins
 
 _WHOLE = "All tasks that were run"
@@ -40,9 +41,11 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
         options: The suite, and how models are compared.
 
     Raises:
-        SnnbenchError: If there is nothing to compare.
+        SnnbenchError: If there is nothing to compare, or there are scores without runs among the sources.
     """
+    _check_runs(sources, options)
     rows, _ = choose_rows(sources.rows, options)
+    _check_models(options, rows)
     parts = {title: _compare(rows, replace(options, **changes)) for title, changes in _PARTS.items()}  # type: ignore[arg-type]
     comparisons = {title: found for title, found in parts.items() if found is not None}
     if _WHOLE not in comparisons:
@@ -54,7 +57,7 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
         lines += [
             f"## {title}",
             "",
-            _coverage(rows, comparison),
+            _coverage(rows, comparison, options),
             "",
             *_ranking(rows, comparison),
             "",
@@ -95,14 +98,34 @@ def _compare(rows: pd.DataFrame, options: ComparisonOptions) -> ModelComparison 
     evaluated = rows[(rows["stage"] == "evaluate") & rows["task"].isin(tasks)]
     if evaluated.empty:
         return None
-    n_tasks = evaluated.groupby("model")["task"].nunique()
-    models = options.models or tuple(n_tasks.index[n_tasks >= _COVERAGE * n_tasks.max()])
-    return compare_results(replace(options, models=models), rows)
+    n_tasks = evaluated.groupby(column_names(evaluated))["task"].nunique()
+    nearly_all = n_tasks.index[n_tasks >= _COVERAGE * n_tasks.max()]
+    models = tuple(model for model in options.models or nearly_all if model in n_tasks)
+    return compare_results(replace(options, models=models), rows) if models else None
 
 
-def _coverage(rows: pd.DataFrame, comparison: ModelComparison) -> str:
+def _check_runs(sources: Sources, options: ComparisonOptions) -> None:
+    """Refuse scores of which nobody says what they cost."""
+    found = [*(name for name in options.published if name in PUBLISHED), *(table.name for table in sources.tables)]
+    if found:
+        raise SnnbenchError(
+            f"A leaderboard needs runs, which say what they cost, found scores alone: {', '.join(found)}. Leave them out; "
+            "`snnbench compare` takes them."
+        )
+
+
+def _check_models(options: ComparisonOptions, rows: pd.DataFrame) -> None:
+    known = sorted(set(column_names(rows[rows["stage"] == "evaluate"])))
+    for model in options.models:
+        if model not in known:
+            raise UnknownNameError("model", model, known)
+
+
+def _coverage(rows: pd.DataFrame, comparison: ModelComparison, options: ComparisonOptions) -> str:
     """Say how many tasks a comparison is of, and which models were run on too few of them to take part."""
-    absent = sorted(set(rows["model"]) - set(comparison.scores))
+    evaluated = rows[(rows["stage"] == "evaluate") & rows["task"].isin(comparison.scores.index)]
+    known = {*column_names(evaluated), *(set(rows["model"]) - set(evaluated["model"]))}
+    absent = sorted((set(options.models) or known) - set(comparison.scores))
     others = f"; not run on all of them, and left out: {', '.join(absent)}" if absent else ""
     return f"{comparison.n_models} models on {comparison.n_tasks} tasks{others}."
 

@@ -1,4 +1,4 @@
-"""Dates as tables write them: ISO's, with points (the day first), or with slashes, where the column tells day from month."""
+"""Dates as tables write them: the year first; the day, with points; or with slashes, where the column tells day from month."""
 
 import re
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from snnbench.errors import DataError
 from snnbench.suites.description import typed
 
-_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}([./])\d{1,2}\2\d{2,4}( \d{1,2}:\d{2}.*)?")
-_PARTS = re.compile(r"(\d+)([./])(\d+)[./](\d+)(?: (.*))?")
+_DATE = re.compile(r"\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}([./])\d{1,2}\3\d{2,4}( \d{1,2}:\d{2}.*)?")
+_PARTS = re.compile(r"(\d{1,2})([./])(\d+)[./](\d+)(?: (.*))?")
 
 
 def is_date(value: str) -> bool:

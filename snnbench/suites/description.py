@@ -19,7 +19,7 @@ TARGETS = ("target", "class")
 
 def typed(option: str, column: str) -> str:
     """Return an option with the name of a column, as one types it in a shell."""
-    return f"{option} {as_typed([column])}"
+    return as_typed([option, column])
 
 
 class SplitRule(BaseModel):

@@ -221,6 +221,8 @@ def _order(name: str, column: pa.ChunkedArray) -> np.ndarray:
 
 def _times(name: str, column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     """Return (n_samples,) numbers in the order of time, and what is to be said of it."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if not is_text(column.type):
         return _order(name, column), []
     if all(is_date(value or "") for value in column.to_pylist()):

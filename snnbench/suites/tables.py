@@ -11,6 +11,7 @@ import io
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -18,6 +19,9 @@ import pyarrow.parquet as pq
 
 from snnbench.errors import DataError
 from snnbench.suites.arff import read_arff
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 FORMATS = (".csv", ".tsv", ".arff", ".parquet")
 MISSING = ("", "NA", "NaN", "nan", "?")
@@ -121,11 +125,12 @@ def _text(file: Path, charset: str) -> str:
 
 
 def _read_csv(text: str, name: str, form: str, text_columns: tuple[str, ...]) -> pa.Table:
+    text = text.lstrip("\r\n")
     separator = "\t" if form == ".tsv" else _separator(text)
-    header = next(csv.reader(io.StringIO(text), delimiter=separator), [])
+    header = next(_lines(text, separator), [])
     if empty := [number for number, column in enumerate(header, start=1) if not column.strip()]:
         raise DataError(f"{name} must name every column in its first line, found no name for column {empty[0]}.")
-    if not text.strip("\r\n").count("\n"):
+    if not re.search(r"[\r\n][^\r\n]", text):
         raise _no_rows(name)
     convert = pacsv.ConvertOptions(
         null_values=list(MISSING),
@@ -143,9 +148,15 @@ def _read_csv(text: str, name: str, form: str, text_columns: tuple[str, ...]) ->
     return table
 
 
+def _lines(text: str, separator: str, strict: bool = False) -> "Reader":
+    """Return a reader of the lines, which may end in any of the three ways and be of any length."""
+    csv.field_size_limit(2**31 - 1)  # or a text of more than 128 KiB in a cell would be an error
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
+
+
 def _check_quotes(text: str, name: str, separator: str) -> None:
     """Refuse a quote that is not closed where its cell ends: the lines up to the next one would be a single cell."""
-    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    reader = _lines(text, separator, strict=True)
     line = 1
     try:
         for _ in reader:
@@ -159,9 +170,8 @@ def _check_quotes(text: str, name: str, separator: str) -> None:
 
 def _separator(text: str) -> str:
     """Return what separates the columns, as pandas finds it: by the sniffer of Python's csv module on the first line."""
-    line = text.lstrip("\r\n").partition("\n")[0]
     try:
-        return csv.Sniffer().sniff(line, delimiters=_SEPARATORS).delimiter
+        return csv.Sniffer().sniff(re.split(r"[\r\n]", text, maxsplit=1)[0], delimiters=_SEPARATORS).delimiter
     except csv.Error:
         return ","
 
