@@ -19,6 +19,7 @@ from snnbench.report import (
     render_leaderboard,
 )
 from snnbench.report.claims import Claim, ScoreClaim, examine_claims, examine_score_claims
+from snnbench.report.compare import leave_out_partial
 from snnbench.reproduce import MODES, load_expected, read_scores
 from snnbench.results import published
 from snnbench.results.condensing import CURVES, condense
@@ -102,6 +103,21 @@ def test_published_runs_stand_beside_ones_own_on_the_same_tasks(runs):
 def test_published_runs_can_be_compared_alone():
     comparison = benchmark.compare([], ComparisonOptions(published=("reference",)))
     assert (comparison.n_tasks, set(comparison.scores)) == (2, {"snn", "tree"})
+
+
+def test_published_models_that_were_run_on_few_of_the_tasks_are_left_out_unless_they_are_named():
+    tasks = [f"task-{number}" for number in range(10)]
+    run = [("snn", task, "") for task in (*tasks, "mine")] + [("whole", task, "reference") for task in tasks]
+    run += [("nearly", task, "reference") for task in tasks[1:]] + [("half", task, "reference") for task in tasks[:5]]
+    rows = pd.DataFrame(run, columns=["model", "task", "published"]).assign(stage="evaluate")
+    found, notes = leave_out_partial(rows, DEFAULT)
+    assert (set(found["model"]), set(found["task"])) == ({"snn", "whole", "nearly"}, set(tasks))
+    assert notes[0] == "1 task of yours is not among the runs of reference and left out."
+    assert notes[1].startswith("Left out, as they were run on few of these 10 tasks: half 5. --subset or --task")
+    named, notes = leave_out_partial(rows, ComparisonOptions(models=("snn", "half")))
+    assert (set(named["model"]), len(notes)) == ({"snn", "whole", "nearly", "half"}, 1)
+    own = rows.assign(published="")
+    assert leave_out_partial(own, DEFAULT)[0] is own
 
 
 @pytest.mark.usefixtures("_shipped")

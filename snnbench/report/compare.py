@@ -25,6 +25,9 @@ from snnbench.results.selection import (
 from snnbench.stats import resolve_missing
 from snnbench.suites.audit.flags import task_flags
 
+COVERAGE = 0.9
+"""Share of the tasks that a published model must have been run on to be compared: a missing score takes the worst rank."""
+
 COMPARISON_COLUMNS: tuple[str, ...] = (*SCORE_COLUMNS, "metric")
 """The columns of the stored rows that a comparison needs."""
 
@@ -56,6 +59,7 @@ def compare_results(
         suite, asked = "", choose_listed_tasks(options, listed)
     all_rows = rows
     rows, on_versions = choose_rows(rows, options, suite) if own else (rows, ())
+    rows, on_coverage = leave_out_partial(rows, options)
     scores = score_table(rows, options.metric)
     known = set(rows["task"]) if own else set(listed or asked)
     at_hand = [task for task in asked if task in known]
@@ -79,6 +83,7 @@ def compare_results(
         *describe_unfitted(rows, scores),
         *describe_doubled(all_rows),
         *on_versions,
+        *on_coverage,
         *describe_code(rows),
     )
     splits = _find_splits(rows, options, own, names, tables)
@@ -235,3 +240,30 @@ def choose_rows(
     rows = rows[rows["suite"] == suite]
     check_versions(rows, options.data)
     return choose_versions(rows[rows["task"].isin(choose_tasks(options, suite))], options.data)
+
+
+def leave_out_partial(rows: pd.DataFrame, options: ComparisonOptions) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Leave out tasks without published runs, and published models that were run on few of the tasks; say both.
+
+    Models that are named are kept. Without published runs beside one's own nothing is left out.
+    """
+    of_runs = rows[rows["published"] != ""] if "published" in rows else rows.iloc[:0]
+    if of_runs.empty:
+        return rows, ()
+    run = sorted(set(of_runs["published"]))
+    tasks = set(of_runs["task"])
+    others = set(rows["task"]) - tasks
+    notes = []
+    if others:
+        are = "is" if len(others) == 1 else "are"
+        notes.append(f"{plural(len(others), 'task')} of yours {are} not among the runs of {' and '.join(run)} and left out.")
+    rows = rows[rows["task"].isin(tasks)]
+    n_tasks = of_runs[of_runs["stage"] == "evaluate"].groupby("model")["task"].nunique()
+    partial = n_tasks[(n_tasks < COVERAGE * len(tasks)) & ~n_tasks.index.isin(options.models)]
+    if len(partial):
+        counts = ", ".join(f"{model} {count}" for model, count in partial.items())
+        notes.append(
+            f"Left out, as they were run on few of these {len(tasks)} tasks: {counts}. --subset or --task names tasks that "
+            "they were run on; --model keeps them."
+        )
+    return rows[~rows["model"].isin(partial.index)], tuple(notes)

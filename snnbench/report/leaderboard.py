@@ -7,7 +7,7 @@ import pandas as pd
 
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.report.claims import Claim, Finding, ScoreClaim, examine_claims, examine_score_claims
-from snnbench.report.compare import choose_rows, compare_results
+from snnbench.report.compare import COVERAGE, choose_rows, compare_results
 from snnbench.report.options import DEFAULT, ComparisonOptions, choose_tasks
 from snnbench.report.ranking import ModelComparison
 from snnbench.report.shares import share_of_test
@@ -21,8 +21,6 @@ from snnbench.stats.effects import count_wins
 _WHOLE = "All tasks that were run"
 _N_TASKS = {"all": 121, "small": 75, "large": 46}
 """Tasks of uci that the paper's claims are of."""
-_COVERAGE = 0.9
-"""Share of the tasks of a part that a model must have been run on to be ranked there: a missing score takes the worst rank."""
 _PARTS: Mapping[str, Mapping[str, object]] = {
     _WHOLE: {},
     "Tasks with fewer than 1,000 rows": {"subset": "small"},
@@ -99,7 +97,7 @@ def _compare(rows: pd.DataFrame, options: ComparisonOptions) -> ModelComparison 
     if evaluated.empty:
         return None
     n_tasks = evaluated.groupby(column_names(evaluated))["task"].nunique()
-    nearly_all = n_tasks.index[n_tasks >= _COVERAGE * n_tasks.max()]
+    nearly_all = n_tasks.index[n_tasks >= COVERAGE * n_tasks.max()]
     models = tuple(model for model in options.models or nearly_all if model in n_tasks)
     return compare_results(replace(options, models=models), rows) if models else None
 

@@ -25,7 +25,7 @@ class Sources:
     Attributes:
         folders: The results folders that were named, published runs among them.
         rows: Their rows; of published runs beside one's own, those on the same tasks, with ``model[reference]`` for a model
-            that is among one's own, too.
+            that is among one's own, too. Their column ``published`` names the published run; it is "" for one's own.
         tables: The user's own tables of scores.
     """
 
@@ -55,9 +55,9 @@ def read_sources(sources: Sequence[Path], options: ComparisonOptions, columns: S
     tables = read_score_tables(files, options.index, options.lower_is_better)
     know_suites(folders)
     columns = [*columns, *(OUTPUT_COLUMNS if options.metric else ())]
-    rows = read_results(folders, [*columns, *_SAME] if runs else columns)
+    rows = read_results(folders, [*columns, *_SAME] if runs else columns).assign(published="")
     for name in runs:
-        published = read_results([published_runs(name)], [*columns, *_SAME])
+        published = read_results([published_runs(name)], [*columns, *_SAME]).assign(published=name)
         rows = _beside(rows, published, name, options.other_settings, folders) if folders else published
         folders = (*folders, published_runs(name))
     return Sources(folders, rows, tables)
