@@ -162,6 +162,7 @@ def test_stored_rows_are_no_table(results):
         (lambda: sb.plan("core", preset="quik"), "Unknown preset of core 'quik'"),
         (lambda: sb.plan("core", sed=1), "Unknown option of a run 'sed'. Did you mean 'seed'"),
         (lambda: sb.plan("core", seed=-1), "Seeds must be 0 to"),
+        (lambda: sb.plan("core", n_seeds=0), "at least 1 seed, found 0"),
         (lambda: sb.plan("core", workers=0), "workers must be at least 1, found 0"),
         (lambda: sb.plan("core", repetitions=[5]), "repetitions must be 1 to 4, found 5"),
         (lambda: sb.plan("core", device="gpu"), "Unknown device 'gpu'"),

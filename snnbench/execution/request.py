@@ -59,8 +59,10 @@ def check_seeds(seed: int, n_seeds: int) -> None:
     Raises:
         ConfigError: If there is none, or one that cannot be stored.
     """
-    if not (seed >= 0 and n_seeds >= 1 and seed + n_seeds - 1 <= MAX_SEED):
-        raise ConfigError(f"Seeds must be 0 to {MAX_SEED}, found {n_seeds} from {seed}. Take a smaller one.")
+    if n_seeds < 1:
+        raise ConfigError(f"There must be at least 1 seed, found {n_seeds}.")
+    if seed < 0 or seed + n_seeds - 1 > MAX_SEED:
+        raise ConfigError(f"Seeds must be 0 to {MAX_SEED}, found {n_seeds} from {seed} on. Take another first one.")
 
 
 @dataclass(frozen=True)

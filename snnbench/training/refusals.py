@@ -17,6 +17,8 @@ _OF_MACHINE = ("alloc", "memory")
 
 _N_ROWS = 64
 """Made rows of each class: more than leaves want."""
+_ROUNDS, _FEW = ("iterations", "n_estimators", "num_boost_round", "num_trees"), 2
+"""What boosting packages call their rounds, and how many tell whether rows can be fitted."""
 
 
 def is_infeasible(error: Exception, settings: ModelSettings, config: Config, rows: TaskRows) -> bool:
@@ -63,6 +65,9 @@ def _fits_made_rows(settings: ModelSettings, config: Config, rows: TaskRows) -> 
     y = np.arange(_N_ROWS * rows.n_outputs) % rows.n_outputs
     X = np.random.default_rng(0).normal(size=(len(y), rows.n_features)).astype(np.float32)
     model = build_estimator(settings, config, seed=0)
+    said = {name: value for name, value in model.get_params().items() if name in _ROUNDS and value is not None}
+    few = {name: min(value, _FEW) for name, value in said.items() if isinstance(value, int)}  # what is wrong stays wrong
+    model.set_params(**(few if said else {"n_estimators": _FEW}))
     try:
         with without_chatter(model):
             model.fit(X, y)
