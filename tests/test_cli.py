@@ -206,7 +206,7 @@ def test_wrong_usage_is_exit_code_2(program, line):
         ("n_layers = [1, 2]", "", "The grid of snn must give n_layers: add it to its table."),
         ("C =", "gama =", "Unknown hyperparameter of svm 'gama'. Did you mean 'gamma'?"),
         ("models.snn", "models.sn", "Unknown network 'sn'. Did you mean 'snn'?"),
-        ("svm.SVC", "svm.SVCC", "'sklearn.svm.SVCC' must be the import path of a class, but importing it says"),
+        ("svm.SVC", "svm.SVCC", "'sklearn.svm.SVCC' must be the import path of a class or a function, but importing it says"),
         ("estimator =", "network =", "The network sklearn.svm.SVC must have `hyperparameters`, learning_rate among them."),
         (TINY, "[models]", "bad.toml: models: Dictionary should have at least 1 item"),
         (TINY, "", "bad.toml: models: Field required."),

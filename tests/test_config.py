@@ -157,7 +157,7 @@ def test_a_config_may_bring_an_estimator_by_import_path(tmp_path):
     for config in expand_grid("knn", table):
         check_config(config, table)
     wrong = config_file(tmp_path, text.replace("KNeighborsClassifier", "KNeighbours"))
-    with pytest.raises(ConfigError, match="must be the import path of a class"):
+    with pytest.raises(ConfigError, match="must be the import path of a class or a function"):
         check_config(config, load_config("uci", file=wrong).models["knn"])
 
 

@@ -68,6 +68,10 @@ def load_class(path: str) -> Any:
                 f"{path} must be installed, found no package {error.name}. Install it with `pip install 'snnbench[{extra}]'`, "
                 "or name the models to run with --model."
             ) from error
-        raise ConfigError(f"'{path}' must be the import path of a class, but importing it says: {error}.") from error
+        raise ConfigError(
+            f"'{path}' must be the import path of a class or a function, but importing it says: {error}."
+        ) from error
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"'{path}' must be the import path of a class, but importing it says: {error}.") from error
+        raise ConfigError(
+            f"'{path}' must be the import path of a class or a function, but importing it says: {error}."
+        ) from error
