@@ -23,9 +23,6 @@ TaskEncoding = Literal["one-hot", "ordinal"]
 ModelEncoding = Literal["one-hot", "ordinal", "native"]
 """How a model gets the columns of a table; ``native``: levels and gaps as they are, for estimators that take them."""
 
-MAX_SEED = 2**63 - 1
-"""The largest seed that can be stored."""
-
 LASTING = {"failed": 0, "timeout": 1}
 """Of the rows with one key the most lasting counts: one that failed gives way to all, one out of time to the others (2)."""
 

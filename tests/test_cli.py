@@ -696,7 +696,7 @@ def test_figures_and_a_page_of_a_run(program, results, tmp_path):
     assert_refused(program("report", "results", "--output", "no/page.html"), "must be a file that can be written")
     assert_refused(program("report"), "RESULTS or --published must be given, found neither")
     assert_refused(
-        program("figure", "curves", "--published", "snn2017", "--output", "c.svg"), "need a network among the models"
+        program("figure", "curves", "--published", "snn2017", "--output", "c.svg"), "need networks that were trained here"
     )
     assert contents(tmp_path) == before
 

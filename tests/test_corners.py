@@ -2,12 +2,12 @@
 
 import pytest
 
-from snnbench.cli.output import MAX_SEED
 from snnbench.config import ModelSettings, expand_grid, load_config
 from snnbench.errors import ConfigError, DataError
 from snnbench.execution.plan import search_grid
 from snnbench.models import canonical, check_config
 from snnbench.records import Config
+from snnbench.seeds import MAX_SEED
 from snnbench.suites import SUITES, load_suite
 
 NETWORK = "snnbench.models.networks.snn.SNN"

@@ -7,7 +7,6 @@ from snnbench.cli.output import errors, results, say
 from snnbench.command_line import as_typed
 from snnbench.display.plan import MAX_NAMES
 from snnbench.display.wording import name_some, plural
-from snnbench.records import is_lasting
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -47,6 +46,8 @@ def print_warnings(warnings: "Counter[tuple[str, str]]") -> None:
 
 def print_outcome(request: "Request", outcome: "RunOutcome") -> None:
     """Say what was stored, what has no score although nothing failed, what failed and which models have no score."""
+    from snnbench.records import is_lasting
+
     for title, rows in (("No fit:", outcome.refused), ("Failed:", outcome.failures)):
         reasons: dict[tuple[str, str], list[str]] = {}
         for row in rows:

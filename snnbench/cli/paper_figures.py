@@ -12,7 +12,7 @@ from snnbench.cli.machine import Device, choose_device
 from snnbench.cli.output import FLAG, errors, results, write_text
 from snnbench.display.wording import duration
 from snnbench.errors import ConfigError
-from snnbench.records import MAX_SEED
+from snnbench.seeds import MAX_SEED
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="File to write; its suffix says the format: .svg, .pdf, .png.")]
 

@@ -22,7 +22,7 @@ from snnbench.cli.plan import confirm, print_plan
 from snnbench.display.plan import estimate_seconds
 from snnbench.display.progress import Mode, display
 from snnbench.errors import ConfigError
-from snnbench.records import MAX_SEED
+from snnbench.seeds import MAX_SEED, check_seeds
 
 if TYPE_CHECKING:
     from snnbench.config import RunSettings
@@ -235,7 +235,7 @@ def run(
     from snnbench import benchmark
     from snnbench.execution.engines import configure_engine, load_engine
     from snnbench.execution.plan import evaluation_seconds, search_grid
-    from snnbench.execution.request import Request, check_seeds
+    from snnbench.execution.request import Request
     from snnbench.models.import_policy import check_imports
     from snnbench.paper.theory.normalising import ask_theory
     from snnbench.results.provenance import installed_packages

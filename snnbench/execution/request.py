@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnbench.config import RunSettings
-from snnbench.errors import ConfigError
 from snnbench.execution.engines import EngineSpec, configure_engine
 from snnbench.models.code import code_of
-from snnbench.records import MAX_SEED, ON_CPU, Code, Compute, Result
+from snnbench.records import ON_CPU, Code, Compute, Result
 from snnbench.suites.loading import LoadedSuite
 from snnbench.training.context import ONE_BY_ONE, GpuUse, NodeSetup, RunSpec, specify_run
 
@@ -51,18 +50,6 @@ class Request:
     def specify(self, loaded: LoadedSuite) -> RunSpec:
         """Return what is trained on the tasks and splits that were loaded for it."""
         return specify_run(self.suite, loaded, self.settings, self.compute, self.seed, self.gpu)
-
-
-def check_seeds(seed: int, n_seeds: int) -> None:
-    """Check the seeds of a search and of its final trainings.
-
-    Raises:
-        ConfigError: If there is none, or one that cannot be stored.
-    """
-    if n_seeds < 1:
-        raise ConfigError(f"There must be at least 1 seed, found {n_seeds}.")
-    if seed < 0 or seed + n_seeds - 1 > MAX_SEED:
-        raise ConfigError(f"Seeds must be 0 to {MAX_SEED}, found {n_seeds} from {seed} on. Take another first one.")
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import torch
 from snnbench.config import RunSettings, load_config
 from snnbench.errors import ConfigError, UnknownNameError
 from snnbench.execution.engines import configure_engine
-from snnbench.execution.request import Request, check_seeds
+from snnbench.execution.request import Request
 from snnbench.models.estimators.accelerators import accelerate
 from snnbench.models.import_policy import check_imports
 from snnbench.records import ON_CPU, Compute
+from snnbench.seeds import check_seeds
 from snnbench.suites import load_suite, open_source
 from snnbench.suites.loading import check_repetitions, check_tasks
 from snnbench.training.context import NodeSetup
