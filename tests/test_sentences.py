@@ -91,9 +91,8 @@ def test_no_axis_runs_beyond_the_last_rank(n_models: int) -> None:
     scores = load_published("snn2017").iloc[:12, :n_models].dropna()
     comparison = rank_models(scores)
     chart = FIGURES["cd"](Analysis(comparison)).to_dict()
-    ticks = next(
-        pd.DataFrame(table) for table in chart["datasets"].values() if set(table[0]) == {"rank", "number", "row", "top"}
-    )
+    tables = list(chart["datasets"].values())
+    ticks = next(pd.DataFrame(table) for table in tables if set(table[0]) == {"rank", "number", "row", "top"})
     assert ticks["rank"].max() <= n_models
     line = next(pd.DataFrame(t) for t in tables if set(t[0]) == {"rank", "to", "row"} and t[0]["row"] == 0)
     assert line["to"][0] <= n_models
