@@ -12,7 +12,7 @@ from snnbench.report.options import DEFAULT, ComparisonOptions, choose_tasks
 from snnbench.report.ranking import ModelComparison
 from snnbench.report.shares import share_of_test
 from snnbench.report.sources import Sources
-from snnbench.report.summary import conclude
+from snnbench.report.summary import conclude, plural
 from snnbench.report.tables import markdown_lines
 from snnbench.results.published import PUBLISHED
 from snnbench.results.selection import column_names, describe_models, scored_evaluations
@@ -62,7 +62,9 @@ def render_leaderboard(sources: Sources, options: ComparisonOptions) -> str:
             conclude(comparison),
             "",
         ]
-    lines += ["## Every pair", "", "Tasks on which the model of the row scores higher / equal / lower.", "", *_pairs(whole), ""]
+    largest = max(comparisons.values(), key=lambda comparison: comparison.n_models)
+    on = f"Of {largest.n_tasks} tasks, on how many the model of the row scores higher / equal / lower."
+    lines += ["## Every pair", "", on, "", *_pairs(largest), ""]
     if whole.suite == "uci":
         findings = examine_claims(lambda subset: _scores(rows, replace(options, subset=subset)))
         findings += examine_score_claims(lambda claim: _unit_scores(sources.rows, claim))
@@ -85,8 +87,8 @@ _DIFFERENCES = (
 )
 
 
-def _compare(rows: pd.DataFrame, options: ComparisonOptions) -> ModelComparison | None:
-    """Compare the models that were run on nearly all of the tasks that any was run on; None if none was run on any."""
+def _compare(rows: pd.DataFrame, options: ComparisonOptions, coverage: float = COVERAGE) -> ModelComparison | None:
+    """Compare the models that were run on that share of the tasks that any was run on; None if none was run on any."""
     try:
         tasks = choose_tasks(options, str(rows["suite"].iloc[0]))
     except UnknownNameError:
@@ -97,7 +99,7 @@ def _compare(rows: pd.DataFrame, options: ComparisonOptions) -> ModelComparison 
     if evaluated.empty:
         return None
     n_tasks = evaluated.groupby(column_names(evaluated))["task"].nunique()
-    nearly_all = n_tasks.index[n_tasks >= COVERAGE * n_tasks.max()]
+    nearly_all = n_tasks.index[n_tasks >= coverage * n_tasks.max()]
     models = tuple(model for model in options.models or nearly_all if model in n_tasks)
     return compare_results(replace(options, models=models), rows) if models else None
 
@@ -129,7 +131,8 @@ def _coverage(rows: pd.DataFrame, comparison: ModelComparison, options: Comparis
 
 
 def _scores(rows: pd.DataFrame, options: ComparisonOptions) -> pd.DataFrame:
-    comparison = _compare(rows, options)
+    """Return the scores of all models on the tasks that are asked for, NaN where a model was not run."""
+    comparison = _compare(rows, options, coverage=0)
     return pd.DataFrame() if comparison is None else comparison.scores
 
 
@@ -183,13 +186,19 @@ def _pairs(comparison: ModelComparison) -> list[str]:
 
 
 def _claims(findings: list[Finding]) -> list[str]:
+    """Return a table of the claims that the results say something of, and how many the others are, by the reason."""
     cells = [["claim", "on", "difference", "95 %", "found", "source"]]
+    silent: dict[tuple[str, str], int] = {}
     for found in findings:
+        if found.reason:
+            place = found.claim.source, found.reason
+            silent[place] = silent.get(place, 0) + 1
+            continue
         digits = 2 if isinstance(found.claim, Claim) else 4
         difference, interval = f"{found.difference:+.{digits}f}", f"{found.low:+.{digits}f} to {found.high:+.{digits}f}"
-        said = [f"{found.verdict}: {found.reason}", "", ""] if found.reason else [found.verdict, difference, interval]
-        cells.append([str(found.claim), _units(found), *said[1:], said[0], found.claim.source])
-    return markdown_lines(cells)
+        cells.append([str(found.claim), _units(found), difference, interval, found.verdict, found.claim.source])
+    others = [f"- {plural(count, 'claim')} of {source}: {reason}." for (source, reason), count in silent.items()]
+    return markdown_lines(cells) + (["", "Open, as nothing can be said:", "", *others] if others else [])
 
 
 def _units(found: Finding) -> str:
