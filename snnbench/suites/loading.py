@@ -76,9 +76,10 @@ def load_tasks(
     numbers = set(repetitions or module.REPETITIONS)
     splits: dict[str, list[Split]] = {}
     notes: list[str] = []
-    for task in (
-        task for task in found if task.name in wanted and task.name not in missing
-    ):  # its splits and its arrays one after the other, so that its files are read once
+    for task in found:
+        if task.name not in wanted or task.name in missing:
+            continue
+        # Its splits and its arrays one after the other, so that its files are read once.
         splits[task.name] = [split for k, split in enumerate(module.splits(task.name, folder), start=1) if k in numbers]
         dataset = module.load(task.name, folder)
         at_hand.append(replace(task, widths=table_widths(dataset)))
