@@ -595,7 +595,7 @@ def test_a_comparison_in_every_format(program, results, tmp_path):
 def test_the_papers_tables_need_no_results(program):
     paper = program("compare", "--published", "snn2017", "--convention", "paper")
     assert (paper.code, paper.err) == (0, "")
-    printed = "msrainit    3.78  -0.219  -0.240  0.8011    120  66/13/42  2.8e-02    2.7e-02    0.15  * worse"
+    printed = "msrainit    3.78  -0.219  -0.240  0.8011    120  66/13/42    0.028      0.027    0.15  * worse"
     assert printed in paper.out
     assert "4 missing scores take the worst rank" in paper.out
     own = program(

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.report import FORMATS, ComparisonOptions, ModelComparison, rank_models, render_table
+from snnbench.report.numbers import short_pvalue
 
 NAN = float("nan")
 
@@ -119,7 +120,7 @@ def test_the_terminal_table_fits_in_80_columns_and_shows_names_as_they_are(compa
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "snn[paper]" in text
     assert [line.split() for line in text.splitlines() if line.startswith("msrainit ")] == [
-        ["msrainit", "2.10", "+0.100", "0.7000", "4/1/0", "1.2e-01", "2.5e-01", "0.02", "undecided"]
+        ["msrainit", "2.10", "+0.100", "0.7000", "4/1/0", "0.12", "0.25", "0.02", "undecided"]
     ]
 
 
@@ -127,7 +128,7 @@ def test_the_text_says_what_was_compared_tested_and_left_out(comparison: ModelCo
     lines = FORMATS["table"](comparison).splitlines()
     assert lines[0] == "3 models on 5 of 7 tasks."
     assert lines[1].startswith(
-        "Friedman test of equal ranks: chi-square = 7.68 (2 d.f.), p = 2.1e-02; Iman-Davenport: F = 13.27 (2,"
+        "Friedman test of equal ranks: chi-square = 7.68 (2 d.f.), p = 0.021; Iman-Davenport: F = 13.27 (2,"
     )
     text = " ".join(" ".join(lines).split())
     assert "Wilcoxon signed-rank test of snn[paper] against each model, paired by task, two-sided; zero differences" in text
@@ -197,3 +198,11 @@ def test_a_model_without_any_score_is_left_out_and_named() -> None:
     comparison = rank_models(SCORES.assign(resnet=NAN))
     assert "resnet" not in comparison.table.index
     assert "resnet: no score on any task" in FORMATS["table"](comparison)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1.0, "1"), (0.0549, "0.055"), (0.00311, "0.0031"), (3.31e-05, "3.3e-05"), (0.0, "0"), (float("nan"), "-")],
+)
+def test_a_pvalue_is_shown_by_two_digits(value: float, shown: str) -> None:
+    assert short_pvalue(value) == shown

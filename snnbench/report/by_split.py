@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from snnbench import stats
 from snnbench.errors import SnnbenchError
 from snnbench.records import Alternative, TestResult
 from snnbench.report.breakdown_parts import Breakdown, cell_plus_minus, describe_scores, load_published_values
+from snnbench.report.numbers import short_pvalue
 from snnbench.report.shares import share_of_test
 from snnbench.results.selection import scored_evaluations
 from snnbench.stats.options import check_option
@@ -104,7 +104,7 @@ def _write_cells(values: pd.DataFrame, correction: str) -> pd.DataFrame:
         {
             "mean ± std": [cell_plus_minus(mean, std, 4, 3) for mean, std in zip(values["mean"], values["std"], strict=True)],
             "rank": [f"{rank:.2f}" for rank in values["mean_rank"]],
-            **{name: ["-" if np.isnan(p) else f"{p:.1e}" for p in column] for name, column in pvalues.items()},
+            **{name: [short_pvalue(p) for p in column] for name, column in pvalues.items()},
         },
         index=values.index,
     )

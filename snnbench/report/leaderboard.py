@@ -8,6 +8,7 @@ import pandas as pd
 from snnbench.errors import SnnbenchError, UnknownNameError
 from snnbench.report.claims import Claim, Finding, ScoreClaim, examine_claims, examine_score_claims
 from snnbench.report.compare import COVERAGE, choose_rows, compare_results
+from snnbench.report.numbers import short_pvalue
 from snnbench.report.options import DEFAULT, ComparisonOptions, choose_tasks
 from snnbench.report.ranking import ModelComparison
 from snnbench.report.shares import share_of_test
@@ -166,7 +167,7 @@ def _ranking(rows: pd.DataFrame, comparison: ModelComparison) -> list[str]:
     costs = describe_models(rows[rows["task"].isin(comparison.scores.index)])
     cells = [["model", "mean rank", "95 %", "mean score", "wins", "adjusted p", "hours"]]
     for model, row in comparison.table.iterrows():
-        pvalue = "" if pd.isna(row["adjusted_pvalue"]) else f"{row['adjusted_pvalue']:.2g}"
+        pvalue = "" if pd.isna(row["adjusted_pvalue"]) else short_pvalue(row["adjusted_pvalue"])
         interval = f"{row['low']:.2f}–{row['high']:.2f}"
         hours = f"{costs.at[model, 'seconds'] / 3600:.2f}"
         cells.append(

@@ -16,6 +16,11 @@ def write_pvalue(value: float) -> str:
     return f"= {value:.3f}" if value >= 0.01 else f"= {value:.4f}"
 
 
+def short_pvalue(value: float) -> str:
+    """Return a p-value to two digits, as tables show it: ``0.056``, ``3.3e-05``, ``1``."""
+    return "-" if math.isnan(value) else f"{value:.2g}"
+
+
 def signed(value: float, digits: int) -> str:
     """Return a number with its sign, a real minus if it is negative; zero has none."""
     if math.isnan(value):

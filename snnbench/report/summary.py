@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from snnbench import stats
+from snnbench.report.numbers import short_pvalue
 from snnbench.report.options import BAYESIAN_TESTS
 from snnbench.report.printed import find_printed
 from snnbench.report.ranking import BETTER, UNDECIDED, WORSE, ModelComparison, group_by_reason
@@ -121,11 +122,12 @@ def describe_comparison(comparison: ModelComparison) -> list[str]:
         return [*lines, "Friedman test: no test possible, all models tie on every task."]
     statistic, pvalue = comparison.friedman.statistic[0], comparison.friedman.pvalue[0]
     degrees = comparison.n_models - 1
-    text = f"Friedman test of equal ranks: chi-square = {statistic:.2f} ({degrees} d.f.), p = {pvalue:.1e}; "
+    text = f"Friedman test of equal ranks: chi-square = {statistic:.2f} ({degrees} d.f.), p = {short_pvalue(pvalue)}; "
     statistic, pvalue = comparison.iman_davenport.statistic[0], comparison.iman_davenport.pvalue[0]
     if math.isinf(statistic):
-        return [*lines, f"{text}Iman-Davenport: all tasks rank the models alike, p = {pvalue:.1e}."]
-    text += f"Iman-Davenport: F = {statistic:.2f} ({degrees}, {degrees * (comparison.n_tasks - 1)} d.f.), p = {pvalue:.1e}."
+        return [*lines, f"{text}Iman-Davenport: all tasks rank the models alike, p = {short_pvalue(pvalue)}."]
+    degrees_of_error = degrees * (comparison.n_tasks - 1)
+    text += f"Iman-Davenport: F = {statistic:.2f} ({degrees}, {degrees_of_error} d.f.), p = {short_pvalue(pvalue)}."
     return [*lines, text]
 
 

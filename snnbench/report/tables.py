@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from snnbench.report.numbers import short_pvalue
 from snnbench.report.printed import find_printed
 from snnbench.report.ranking import BASELINE, BETTER, WORSE, ModelComparison
 from snnbench.report.summary import conclude, describe_comparison, describe_left_out, describe_sensitivity, describe_test
@@ -86,11 +87,6 @@ def render_csv(comparison: ModelComparison) -> str:
     return comparison.table.to_csv(lineterminator="\n")
 
 
-def cell_pvalue(value: float) -> str:
-    """Return a p-value as the tables show it."""
-    return "-" if math.isnan(value) else f"{value:.1e}"
-
-
 def cell_probability(value: float) -> str:
     """Return a probability as the tables show it."""
     return "-" if math.isnan(value) else f"{value:.2f}"
@@ -127,9 +123,9 @@ def _cells(comparison: ModelComparison) -> list[list[str]]:
         cells += [cell_signed(printed.table.at[row.Index, "rank_difference"])] if printed else []
         cells += [f"{row.mean_score:.4f}", *([str(row.n_scores)] if unlike else [])]
         if tested:
-            cells += ["-" if is_baseline else f"{row.won}/{row.tied}/{row.lost}", cell_pvalue(row.pvalue)]
-            cells += [cell_pvalue(printed.table.at[row.Index, "pvalue"])] if printed else []
-            cells += [cell_pvalue(row.adjusted_pvalue)] if corrected else []
+            cells += ["-" if is_baseline else f"{row.won}/{row.tied}/{row.lost}", short_pvalue(row.pvalue)]
+            cells += [short_pvalue(printed.table.at[row.Index, "pvalue"])] if printed else []
+            cells += [short_pvalue(row.adjusted_pvalue)] if corrected else []
             cells += ["-" if is_baseline else cell_probability(float(equivalent[row.Index]))]
             cells += [_MARKS.get(row.verdict, f"  {row.verdict}")]
         rows.append(cells)

@@ -5,6 +5,7 @@ from itertools import combinations
 import pandas as pd
 
 from snnbench.errors import SnnbenchError
+from snnbench.report.numbers import short_pvalue
 from snnbench.reproduce.difference import Difference
 from snnbench.reproduce.scores import Scores
 from snnbench.stats import mean_ranks, pairwise_wilcoxon
@@ -55,4 +56,4 @@ def _pvalues(table: pd.DataFrame) -> pd.DataFrame:
 
 def _order(one: str, other: str, gap: float, pvalue: float) -> str:
     better, worse = (one, other) if gap < 0 else (other, one)
-    return f"{better} before {worse}, p = {pvalue:.1e}"
+    return f"{better} before {worse}, p = {short_pvalue(pvalue)}"

@@ -239,7 +239,7 @@ def test_what_the_paper_prints_stands_beside_ours(subset: str, source: str) -> N
     if subset == "all":
         line = next(line for line in render_text(comparison).splitlines() if line.startswith("msrainit  "))
         assert line.split()[2:4] == ["-0.219", "-0.240"]
-        assert "2.8e-02    2.7e-02" in line
+        assert "  0.028      0.027  " in line
     document = json.loads(render_json(comparison))
     assert document["printed"]["source"] == source
     assert document["printed"]["models"][comparison.baseline]["pvalue"] is None
