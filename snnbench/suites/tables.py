@@ -142,9 +142,13 @@ def _read_csv(text: str, name: str, form: str, text_columns: tuple[str, ...]) ->
     )
     parse = pacsv.ParseOptions(delimiter=separator, newlines_in_values='"' in text)
     read = pacsv.ReadOptions(block_size=1 << 24)
-    table = pacsv.read_csv(pa.BufferReader(text.encode()), read, parse, convert)
+    try:
+        table = pacsv.read_csv(pa.BufferReader(text.encode()), read, parse, convert)
+    except pa.ArrowInvalid:
+        _check_lines(text, name, separator)
+        raise
     if '"' in text and table.num_rows + 1 < len(re.findall(r"[^\r\n]+", text)):
-        _check_quotes(text, name, separator)
+        _check_lines(text, name, separator)
     return table
 
 
@@ -154,12 +158,18 @@ def _lines(text: str, separator: str, strict: bool = False) -> "Reader":
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
 
 
-def _check_quotes(text: str, name: str, separator: str) -> None:
-    """Refuse a quote that is not closed where its cell ends: the lines up to the next one would be a single cell."""
+def _check_lines(text: str, name: str, separator: str) -> None:
+    """Refuse rows of unlike lengths, and a quote that is not closed where its cell ends: it would swallow the next lines."""
     reader = _lines(text, separator, strict=True)
-    line = 1
+    line, n_columns = 1, 0
     try:
-        for _ in reader:
+        for cells in reader:
+            n_columns = n_columns or len(cells)
+            if cells and len(cells) != n_columns:
+                raise DataError(
+                    f"{name} must have {n_columns} cells in every row, as its header has, found {len(cells)} in line {line}. "
+                    "Complete the row, or put cells that contain the separator into quotes."
+                )
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
