@@ -28,7 +28,9 @@ def check(
     folders: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Results folders of `snnbench run`.")],
     against: Annotated[
         str | None,
-        typer.Option(metavar="EXPECTED", help="A results folder, a file of --record, or published: snn2017, delgado2014."),
+        typer.Option(
+            metavar="EXPECTED", help="A results folder, a file of --record, or published: reference, snn2017, delgado2014."
+        ),
     ] = None,
     mode: Annotated[Mode, typer.Option(help="How equal scores must be.")] = Mode.balanced,
     only_worse: Annotated[
