@@ -49,13 +49,14 @@ UCI_SMALL = $(shell awk -F, '$$7 == "small" {print "--task", $$1}' datasets/uci.
 BOOSTING := lightgbm xgboost catboost
 TABULAR := realmlp tabm
 
+# A run in which a final training diverges ends with an error; the checks at the end decide.
 reference: setup  ## Train the reference results again (hours; stop and repeat it as you like) and hold them to those that ship
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[boosting,tabular]'
-	$(REFERENCE_RUN) core
-	$(REFERENCE_RUN) htru2 $(HTRU2)
-	$(REFERENCE_RUN) uci $(UCI) $(UCI_SMALL) --preset modern $(TABULAR:%=--model %)
-	$(REFERENCE_RUN) uci $(UCI) --preset modern $(BOOSTING:%=--model %)
-	$(REFERENCE_RUN) uci $(UCI)
+	-$(REFERENCE_RUN) core
+	-$(REFERENCE_RUN) htru2 $(HTRU2)
+	-$(REFERENCE_RUN) uci $(UCI) $(UCI_SMALL) --preset modern $(TABULAR:%=--model %)
+	-$(REFERENCE_RUN) uci $(UCI) --preset modern $(BOOSTING:%=--model %)
+	-$(REFERENCE_RUN) uci $(UCI)
 	for suite in core htru2 uci; do $(BIN)/snnbench check $(REFERENCE) --against reference --suite $$suite || exit; done
 
 leaderboard: setup  ## Ship the reference results that were trained, and write the leaderboard from them

@@ -83,7 +83,7 @@ PUBLISHED: dict[str, Published] = {
 }
 
 PUBLISHED_RUNS: dict[str, str] = {
-    "reference": "the runs of `make reference`: the models of the presets quick and modern on uci and core"
+    "reference": "the runs of `make reference`: the models of the presets quick and modern on uci, htru2 and core"
 }
 """Results folders that ship with the package, condensed (``condensing``); ``results/published/`` has each under its name."""
 
