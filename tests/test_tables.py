@@ -92,6 +92,7 @@ BAD = {
     ),
     "UTF-16 without a mark": ("t.csv", "n,y\n1,a\n".encode("utf-16-le"), "a file in UTF-16 needs --encoding utf-16"),
     "a row too short": ("t.csv", "n,y\n1,a\n2\n", "must have 2 cells in every row, as its header has, found 1 in line 3"),
+    "a row too short below blank lines": ("t.csv", "\n\nn,y\n1,a\n2\n", "found 1 in line 5"),
     "a row too long": ("t.csv", "n,y\n1,a\n2,b,c\n", "must have 2 cells in every row, as its header has, found 3 in line 3"),
     "a name twice": ("t.csv", "n,n,y\n1,2,a\n", "found 'n' twice"),
     "no name": ("t.csv", "n,,y\n1,2,a\n", "found no name for column 2"),

@@ -125,7 +125,7 @@ def _text(file: Path, charset: str) -> str:
 
 
 def _read_csv(text: str, name: str, form: str, text_columns: tuple[str, ...]) -> pa.Table:
-    text = text.lstrip("\r\n")
+    whole, text = text, text.lstrip("\r\n")
     separator = "\t" if form == ".tsv" else _separator(text)
     header = next(_lines(text, separator), [])
     if empty := [number for number, column in enumerate(header, start=1) if not column.strip()]:
@@ -145,10 +145,10 @@ def _read_csv(text: str, name: str, form: str, text_columns: tuple[str, ...]) ->
     try:
         table = pacsv.read_csv(pa.BufferReader(text.encode()), read, parse, convert)
     except pa.ArrowInvalid:
-        _check_lines(text, name, separator)
+        _check_lines(whole, name, separator)
         raise
     if '"' in text and table.num_rows + 1 < len(re.findall(r"[^\r\n]+", text)):
-        _check_lines(text, name, separator)
+        _check_lines(whole, name, separator)
     return table
 
 
